@@ -1,0 +1,1 @@
+//! What is on sale: one file per agent, and the list of them.

@@ -1,0 +1,58 @@
+//! What is on sale, written once: the page, the 402, the route, the schema and the history row all read it.
+
+use std::time::Duration;
+
+/// One agent's entry in the shop window. Every field is fixed at compile time, so no text of a visitor ever gets in.
+#[derive(Debug, PartialEq, Eq)]
+pub struct Card {
+    /// The last part of its path, `/api/x402/<slug>` and `/agents/<slug>`: lower-case letters, digits and dashes.
+    pub slug: &'static str,
+    pub name: &'static str,
+    pub category: Category,
+    /// One sentence: what it answers.
+    pub summary: &'static str,
+    /// The same price in each asset that it is sold for, as a person writes it: `"0.0001 MON"`. The first is shown on the card.
+    pub price: &'static [&'static str],
+    /// After this the work is stopped and the run has failed. It never costs the payer anything.
+    pub time_limit: Duration,
+    /// Goes into every receipt; raised when the same input may give another answer.
+    pub version: &'static str,
+    /// Bytes of request body that are read, at most, before anything is paid.
+    pub input_max: usize,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Category {
+    Contract,
+    Transaction,
+    Wallet,
+    Reading,
+}
+
+impl Category {
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Contract => "Contract",
+            Self::Transaction => "Transaction",
+            Self::Wallet => "Wallet",
+            Self::Reading => "Reading",
+        }
+    }
+}
+
+impl Card {
+    /// Where the agent is called, relative to the shop's root.
+    pub fn endpoint(&self) -> String {
+        format!("/api/x402/{}", self.slug)
+    }
+
+    /// Where the agent's page is.
+    pub fn page(&self) -> String {
+        format!("/agents/{}", self.slug)
+    }
+
+    /// The price as the card shows it.
+    pub fn headline_price(&self) -> &'static str {
+        self.price.first().copied().unwrap_or("free")
+    }
+}

@@ -1,0 +1,1 @@
+//! The chain: RPC with failover, and following final blocks. It knows no ledger.

@@ -1,0 +1,2 @@
+//! serve · demo · check · books
+fn main() {}

@@ -1,0 +1,1 @@
+//! A paid run: the only way to an agent's work.

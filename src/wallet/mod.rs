@@ -1,0 +1,1 @@
+//! The browser's wallet: discovery (EIP-6963), requests (EIP-1193), networks, sending.

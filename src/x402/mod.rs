@@ -1,0 +1,28 @@
+//! The protocol: offers, payments, receipts. It knows no agent and no page.
+//!
+//! - `wire`: the objects and headers, shared by both sides.
+//! - `phase`: where a payment is, in words for the page.
+//! - `fetch`: the browser's side, the `client` of every paid server function and `window.x402Fetch`.
+//! - `desk`: what the server's side works with: books, networks, seal.
+//! - `offers`: the sealed price of a 402. `presented`: the three kinds of payment header.
+//! - `decorator`: `#[middleware(payment_required::<Input>(&CARD))]`.
+//! - `native`: the transaction-proof method. `till`: joins the chain's watcher with the books.
+
+pub mod fetch;
+pub mod phase;
+pub mod wire;
+
+#[cfg(feature = "ssr")]
+pub mod decorator;
+#[cfg(feature = "ssr")]
+pub mod desk;
+#[cfg(feature = "ssr")]
+pub mod native;
+#[cfg(feature = "ssr")]
+pub mod offers;
+#[cfg(feature = "ssr")]
+pub mod presented;
+#[cfg(feature = "ssr")]
+pub mod till;
+
+pub use fetch::X402;
