@@ -1,1 +1,55 @@
 //! What is on sale: one file per agent, and the list of them.
+//!
+//! A module on sale has `CARD`, `Input`, `Report`, the paid server function of the module's own name, `Form`, `ReportView` and `sample()`;
+//! everything else (card, route, 402, page, history row) comes from these.
+
+pub mod panel;
+
+use leptos::prelude::*;
+
+use crate::card::Card;
+
+/// An agent as the page meets it.
+#[derive(Clone, Copy)]
+pub struct OnSale {
+    pub card: &'static Card,
+    /// The form, the price, the stages and the result. The input, as JSON, if one is to be filled in (E6).
+    pub panel: fn(prefill: Option<String>) -> AnyView,
+    /// A stored answer, from its JSON. `None`: an older version wrote it, in another shape.
+    pub report: fn(output: &str) -> Option<AnyView>,
+    /// The card's sample answer.
+    pub sample: fn() -> AnyView,
+}
+
+macro_rules! on_sale {
+    ($($agent:ident),* $(,)?) => {
+        $(pub mod $agent;)*
+
+        pub const ON_SALE: &[OnSale] = &[$(OnSale {
+            card: &$agent::CARD,
+            panel: |prefill| panel::panel(
+                &$agent::CARD,
+                prefill,
+                $agent::$agent,
+                |input, errors| view! { <$agent::Form input errors/> }.into_any(),
+                |report| view! { <$agent::ReportView report/> }.into_any(),
+            ),
+            report: |output| {
+                serde_json::from_str(output).ok().map(|report| view! { <$agent::ReportView report/> }.into_any())
+            },
+            sample: || view! { <$agent::ReportView report=$agent::sample()/> }.into_any(),
+        }),*];
+
+        #[cfg(feature = "ssr")]
+        pub fn workers() -> Vec<crate::runs::Agent> {
+            vec![$(crate::runs::agent(&$agent::CARD, $agent::$agent)),*]
+        }
+    };
+}
+
+// Everything on sale, in the order of the shop window. Adding an agent adds its file and its name here.
+on_sale![contract_xray];
+
+pub fn find(slug: &str) -> Option<&'static OnSale> {
+    ON_SALE.iter().find(|agent| agent.card.slug == slug)
+}

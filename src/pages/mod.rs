@@ -1,1 +1,3 @@
-//! One file per page.
+//! One file per page; `data` is what they ask the server for.
+
+pub mod data;

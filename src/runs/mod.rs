@@ -1,1 +1,12 @@
-//! A paid run: the only way to an agent's work.
+//! A paid run: the only way to an agent's work. It names no agent; `main` hands it the list.
+//!
+//! - `tools`: what the work may use, and only a paid run has.
+//! - `agent`: a card and the server function that does its work, from JSON to JSON.
+//! - `worker`: leases a held run, does the work, stores the answer; outlives request, tab and process.
+
+pub mod agent;
+pub mod tools;
+pub mod worker;
+
+pub use agent::{Agent, agent};
+pub use tools::Tools;

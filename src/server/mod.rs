@@ -1,1 +1,1 @@
-//! The binary's outside: settings, router, assets, headers.
+//! The binary's outside: settings, router, assets, headers, the demo.

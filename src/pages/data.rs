@@ -1,0 +1,125 @@
+//! What the pages ask the server for: free server functions, by GET. The paid ones are the agents' own.
+
+use leptos::prelude::*;
+use leptos::server_fn::codec::{GetUrl, Json};
+use serde::{Deserialize, Serialize};
+
+use crate::{
+    error::CallError,
+    evm::{Address, TxHash},
+    money::Money,
+    network::Network,
+    run::RunView,
+    session::SessionView,
+};
+
+/// The shop as every page needs it. The same for everybody, fixed while the server runs.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Shop {
+    /// In the order of preference; never empty.
+    pub networks: Vec<Network>,
+    pub pay_to: Address,
+    /// Today's prices of each agent on sale, by slug, in the order of the offers.
+    pub prices: Vec<(String, Vec<Money>)>,
+    /// `None` in `serve`.
+    pub demo: Option<Demo>,
+}
+
+/// What only `coinslot demo` has.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Demo {
+    /// A contract worth X-raying, on the demo's own chain.
+    pub example_contract: Address,
+}
+
+impl Shop {
+    pub fn network(&self, id: &str) -> Option<&Network> {
+        self.networks.iter().find(|network| network.id == id)
+    }
+
+    /// The price that the card shows: the first one.
+    pub fn price_of(&self, slug: &str) -> Option<&Money> {
+        self.prices.iter().find(|(agent, _)| agent == slug).and_then(|(_, prices)| prices.first())
+    }
+}
+
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Statement {
+    pub credit: Vec<Money>,
+    pub lines: Vec<Line>,
+    /// Pass it as `before` for the next page.
+    pub more: Option<String>,
+}
+
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Line {
+    pub id: String,
+    /// Unix milliseconds.
+    pub at_ms: i64,
+    pub what: What,
+    pub money: Money,
+    pub run: Option<String>,
+    /// The agent's name.
+    pub agent: Option<String>,
+    pub transaction: Option<TxHash>,
+    pub transaction_url: Option<String>,
+}
+
+/// What a line of the statement did to the credit.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum What {
+    /// A payment arrived: more.
+    Deposit,
+    /// Set aside for a run: less.
+    Hold,
+    /// The run succeeded: what was set aside is spent. The credit does not change.
+    Capture,
+    /// The run failed: what was set aside is back.
+    Release,
+}
+
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct History {
+    /// Newest first.
+    pub runs: Vec<RunView>,
+    /// Pass it as `before` for the next page.
+    pub more: Option<String>,
+}
+
+#[server(prefix = "/api/page", endpoint = "shop", input = GetUrl, output = Json)]
+pub async fn the_shop() -> Result<Shop, CallError> {
+    todo!()
+}
+
+/// The same as `GET /api/session`.
+#[server(prefix = "/api/page", endpoint = "session", input = GetUrl, output = Json)]
+pub async fn my_session() -> Result<SessionView, CallError> {
+    todo!()
+}
+
+/// Of the signed-in wallet. `NotSignedIn` without one.
+#[server(prefix = "/api/page", endpoint = "history", input = GetUrl, output = Json)]
+pub async fn my_history(before: Option<String>) -> Result<History, CallError> {
+    let _ = before;
+    todo!()
+}
+
+/// One's own run, or the run whose key is given. `NoSuchRun` for everybody else's (E1).
+#[server(prefix = "/api/page", endpoint = "run", input = GetUrl, output = Json)]
+pub async fn my_run(id: String, key: Option<String>) -> Result<RunView, CallError> {
+    let _ = (id, key);
+    todo!()
+}
+
+/// Of the signed-in wallet. `NotSignedIn` without one.
+#[server(prefix = "/api/page", endpoint = "statement", input = GetUrl, output = Json)]
+pub async fn my_statement(before: Option<String>) -> Result<Statement, CallError> {
+    let _ = before;
+    todo!()
+}

@@ -1,0 +1,43 @@
+//! What the work may use. Only a paid run has it.
+
+use leptos::prelude::take_context;
+
+use crate::{
+    card::Card,
+    chain::Chain,
+    error::{CallError, Code},
+};
+
+/// One agent, one run. Private fields, not `Clone`: only the worker makes it, only [`Tools::of_paid_run`] takes it, once.
+pub(super) struct Paid {
+    pub(super) agent: &'static str,
+    pub(super) run: String,
+    pub(super) chain: Chain,
+}
+
+/// What the work may use.
+pub struct Tools {
+    run: String,
+    chain: Chain,
+}
+
+impl Tools {
+    /// # Errors
+    /// [`Code::Unpaid`] for a call while rendering, a second take, or another agent's payment.
+    pub fn of_paid_run(card: &Card) -> Result<Self, CallError> {
+        match take_context::<Paid>() {
+            Some(paid) if paid.agent == card.slug => Ok(Self { run: paid.run, chain: paid.chain }),
+            _ => Err(Code::Unpaid.into()),
+        }
+    }
+
+    /// The run's id: the idempotency key of everything that the work does outside.
+    pub fn run(&self) -> &str {
+        &self.run
+    }
+
+    /// The network that the run was paid on.
+    pub fn chain(&self) -> &Chain {
+        &self.chain
+    }
+}

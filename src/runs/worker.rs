@@ -1,0 +1,1 @@
+//! Leases a held run, does the work, stores the answer.
