@@ -152,6 +152,23 @@ pub struct CallError {
     /// The wallet's or library's own words, shown under "Details".
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub details: Option<String>,
+    /// On a 202: how far the payment is.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub stage: Option<Stage>,
+}
+
+/// How far a payment is that has no answer yet (ux.md, C1).
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Stage {
+    /// Not in any block that we have seen.
+    Sent,
+    /// In a block that may still vanish.
+    Included,
+    /// In the books.
+    Final,
+    /// Its price is held, and the agent works.
+    Running,
 }
 
 impl From<Code> for CallError {
@@ -167,6 +184,7 @@ impl From<Code> for CallError {
             reason: None,
             run: None,
             details: None,
+            stage: None,
         }
     }
 }
@@ -205,6 +223,10 @@ impl CallError {
 
     pub fn with_details(self, details: impl fmt::Display) -> Self {
         Self { details: Some(details.to_string()), ..self }
+    }
+
+    pub fn at_stage(self, stage: Stage) -> Self {
+        Self { stage: Some(stage), ..self }
     }
 
     /// Milliseconds.
