@@ -194,7 +194,7 @@ async fn watch(
     let watch =
         Watch { network: asked.network, wallet, from_block, until_ms: now + WATCH_MS, agent: asked.agent, input: asked.input };
     desk.books.open_watch(&watch, now).await.map_err(broken)?;
-    desk.waiting.notify_one();
+    desk.waiting.notify_waiters();
     let body = json!({ "fromBlock": watch.from_block, "untilMs": watch.until_ms });
     Ok(answer::json(200, body.to_string().into_bytes()))
 }

@@ -113,7 +113,7 @@ pub async fn paid(
         _ => run,
     };
     if run.state == RunState::Waiting {
-        desk.waiting.notify_one();
+        desk.waiting.notify_waiters();
     }
     let run = wait(desk, run, patience).await?;
     unknown(desk, &run)?;
