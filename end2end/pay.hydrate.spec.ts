@@ -3,7 +3,7 @@
 import { Buyer, freshAccount } from './support/buyer.mjs';
 import { CHAIN_ID } from './support/chain.mjs';
 import { TOKEN } from './support/contracts.ts';
-import { GAS_PRICE } from './support/proxy.ts';
+import { GAS_PRICE } from './support/rpc.ts';
 import { expect, open, test } from './support/test.ts';
 import { AGENT, payment, PRICE_WEI, XrayPage } from './support/xray.ts';
 
@@ -42,7 +42,7 @@ test('B2 price, fee, total, network, recipient and end are on the page before th
   await xray.done();
 });
 
-test('B3 a chain that the wallet does not know: 4902, added, paid', async ({ proxy, wallet, xray }) => {
+test('B3 a chain that the wallet does not know: 4902, added, paid', async ({ rpc, wallet, xray }) => {
   wallet.known.delete(CHAIN_ID);
   wallet.chainId = 1;
   await xray.buy({ bytecode: TOKEN });
@@ -52,7 +52,7 @@ test('B3 a chain that the wallet does not know: 4902, added, paid', async ({ pro
       expect.objectContaining({
         chainId: '0x7a69',
         chainName: 'Local chain',
-        rpcUrls: [proxy.url('wallet')],
+        rpcUrls: [rpc.url('wallet')],
         nativeCurrency: { name: 'MON', symbol: 'MON', decimals: 18 },
       }),
     ],

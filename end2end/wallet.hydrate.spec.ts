@@ -39,9 +39,9 @@ for (const how of ['twice', 'late', 'legacy'] as const) {
   });
 }
 
-test('A2 several wallets: a picker with names and icons, and the choice is remembered', async ({ page, context, wallet, proxy }) => {
+test('A2 several wallets: a picker with names and icons, and the choice is remembered', async ({ page, context, wallet, rpc }) => {
   // An icon that is not a data: URI would be a request to whoever named it.
-  const other = await Wallet.install(context, proxy.url('wallet'), {
+  const other = await Wallet.install(context, rpc.url('wallet'), {
     rdns: 'example.other',
     name: '<b>Other</b> Wallet',
     icon: 'https://icons.example/o.png',

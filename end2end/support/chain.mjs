@@ -19,7 +19,7 @@ const ONE_COIN = 10n ** 18n;
 /** The binary, not npm's shim: a shim that is killed leaves its child behind. */
 function anvilBinary() {
   if (process.env.ANVIL) return process.env.ANVIL;
-  const cpu = { x64: 'amd64', arm64: 'arm64' }[process.arch] ?? process.arch;
+  const cpu = process.arch === 'x64' ? 'amd64' : process.arch;
   try {
     const pkg = createRequire(import.meta.url).resolve(`@foundry-rs/anvil-${process.platform}-${cpu}/package.json`);
     const binary = path.join(path.dirname(pkg), 'bin/anvil');

@@ -61,6 +61,19 @@ export class XrayPage {
     await expect(this.status).toHaveText('Done.');
   }
 
+  /** What the status line says from now on, word by word, each sentence once in a row. */
+  async follow(): Promise<() => Promise<string[]>> {
+    await this.main.evaluate((main) => {
+      const said: string[] = [];
+      Object.assign(window, { said });
+      new MutationObserver(() => {
+        const text = main.querySelector('[role=status]')?.textContent?.trim();
+        if (text && text !== said.at(-1)) said.push(text);
+      }).observe(main, { subtree: true, childList: true, characterData: true });
+    });
+    return () => this.page.evaluate(() => (window as unknown as { said: string[] }).said);
+  }
+
   statuses(): number[] {
     return this.answers.map((answer) => answer.status());
   }

@@ -1,4 +1,4 @@
-// A JSON-RPC proxy before the chain node that fails where a test says so.
+// The chain's JSON-RPC as the shop and the wallets see it: a proxy before the real node that fails where a test says so.
 //
 // Two paths, one node: the shop is told `/shop`, wallets are told `/wallet`, so that either can lose its node alone.
 
@@ -16,7 +16,7 @@ export const GAS_PRICE = 100_000_000_000n;
 
 const everyday: Fault = ({ method }) => (method === 'eth_gasPrice' ? { result: `0x${GAS_PRICE.toString(16)}` } : undefined);
 
-export class Proxy {
+export class Rpc {
   readonly #server: Server;
   readonly #gone = new Set<Side>();
   #faults: Fault[] = [];
@@ -38,10 +38,10 @@ export class Proxy {
     });
   }
 
-  static async start(node: string): Promise<Proxy> {
-    const proxy = new Proxy(node);
-    await new Promise<void>((resolve) => proxy.#server.listen(0, '127.0.0.1', resolve));
-    return proxy;
+  static async start(node: string): Promise<Rpc> {
+    const rpc = new Rpc(node);
+    await new Promise<void>((resolve) => rpc.#server.listen(0, '127.0.0.1', resolve));
+    return rpc;
   }
 
   url(side: Side): string {
