@@ -178,7 +178,8 @@ test('B12 the retry repeats method, body and headers exactly', async ({ page, xr
   }
 });
 
-test('B13 the server watches before the wallet opens, and the proof is kept before it is sent', async ({ page, wallet, xray }) => {
+test('B13 the server watches before the wallet opens, and the proof is kept before it is sent', async ({ page, guard, wallet, xray }) => {
+  guard.allow(/net::ERR_FAILED/);
   const order: string[] = [];
   page.on('response', (answer) => answer.url().endsWith('/api/watch') && order.push(`watch ${answer.status()}`));
   wallet.next('eth_sendTransaction', 'hold');
@@ -189,8 +190,11 @@ test('B13 the server watches before the wallet opens, and the proof is kept befo
   // What is kept must name the payment while the server has not yet taken it.
   await page.route(`**/api/x402/${AGENT}`, (route) => ('x-payment' in route.request().headers() ? route.abort() : route.continue()));
   question.approve();
-  await expect.poll(() => page.evaluate(() => JSON.stringify({ ...localStorage }))).toContain(wallet.sent[0] ?? 'no hash yet');
+  await expect.poll(() => wallet.sent).toHaveLength(1);
+  await expect.poll(() => page.evaluate(() => JSON.stringify({ ...localStorage }))).toContain(wallet.sent[0]);
   await page.unroute(`**/api/x402/${AGENT}`);
+  await xray.done();
+  expect(await page.evaluate(() => JSON.stringify({ ...localStorage })), 'and forgotten when it is done').not.toContain(wallet.sent[0]);
 });
 
 test('B15 the account is switched between offer and payment: blocked', async ({ chain, wallet, xray }) => {
