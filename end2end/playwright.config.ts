@@ -7,6 +7,7 @@ const desk = { viewport: { width: 1280, height: 800 } };
 
 export default defineConfig({
   testDir: '.',
+  testMatch: '*.spec.ts',
   outputDir: 'test-results',
   // The chain's blocks, the shop's waiting and the browser share two cores: more workers only wait for each other.
   workers: 1,
