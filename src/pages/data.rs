@@ -20,6 +20,8 @@ pub struct Shop {
     /// In the order of preference; never empty.
     pub networks: Vec<Network>,
     pub pay_to: Address,
+    /// The shop's own address, without a trailing slash: what its snippets call.
+    pub public_url: String,
     /// Today's prices of each agent on sale, by slug, in the order of the offers.
     pub prices: Vec<(String, Vec<Money>)>,
     /// `None` in `serve`.
