@@ -49,6 +49,7 @@ pub fn shop() -> Result<Shop, CallError> {
         networks: desk.chains.iter().map(|chain| chain.network().clone()).collect(),
         pay_to: desk.pay_to,
         prices: desk.agents.iter().map(|agent| (agent.card.slug.to_owned(), desk.prices(agent.card))).collect(),
+        public_url: desk.public_url.clone(),
         demo: use_context::<Demo>(),
     })
 }
