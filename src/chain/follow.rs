@@ -34,7 +34,7 @@ pub struct Interest {
 }
 
 /// A final block and what in it was waited for.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct FinalBlock {
     pub cursor: Cursor,
     pub transfers: Vec<Transfer>,
@@ -66,7 +66,7 @@ const IDLE: Duration = Duration::from_secs(5);
 /// The longest pause after trouble, jitter aside: a visitor may be waiting.
 const TROUBLE_MAX: Duration = Duration::from_secs(15);
 
-/// Follows until `stop`. `wake` ends the pause of an idle follower at once.
+/// Follows until `stop`. `wake` ends the pause of a follower that asks no node, at once.
 ///
 /// Nothing ends it early: nodes that are away, a ledger that is away and a follower that panics are waited for, longer each
 /// time, and told in the log once when it begins and once when it is over.
@@ -92,7 +92,8 @@ pub async fn follow<F: Follower>(chain: Chain, follower: F, wake: Arc<Notify>, s
         tokio::select! {
             () = stop.cancelled() => return,
             () = tokio::time::sleep(pause) => {}
-            () = woken, if matches!(turn, Ok(Turn::Idle)) => {}
+            // Not while nodes are asked: what they are asked must not grow with people.
+            () = woken, if matches!(turn, Ok(Turn::Idle | Turn::Stopped)) => {}
         }
     }
 }

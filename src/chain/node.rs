@@ -132,11 +132,10 @@ impl Node {
     }
 
     /// Asks all of it in one request. What comes back is complete, and in order.
+    ///
+    /// # Errors
+    /// They may quote the node: they go through [`Node::quote`] before anybody reads them.
     pub async fn batch(&self, calls: &[Call]) -> Result<Answers, Fault> {
-        self.request(calls).await.map_err(|fault| Fault { cause: self.quote(&fault.cause), ..fault })
-    }
-
-    async fn request(&self, calls: &[Call]) -> Result<Answers, Fault> {
         let body = match calls {
             // Alone it is no array, for nodes that know no batches.
             [only] => only.to_json(0),
@@ -171,7 +170,7 @@ impl Node {
     }
 
     /// What a node wrote, made fit for a log: short, one line, and without what it may have repeated of our address.
-    fn quote(&self, text: &str) -> String {
+    pub fn quote(&self, text: &str) -> String {
         let text = self.secrets.iter().fold(text.to_owned(), |text, secret| text.replace(secret, "…"));
         text.chars().map(|c| if c.is_control() { ' ' } else { c }).take(QUOTE_CHARS_MAX).collect()
     }

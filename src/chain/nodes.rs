@@ -84,6 +84,7 @@ impl Nodes {
                     return Ok(answer);
                 }
                 Err(fault) => {
+                    let fault = Fault { cause: node.quote(&fault.cause), ..fault };
                     self.failed(index, &fault);
                     faults.push((&node.place, fault));
                 }

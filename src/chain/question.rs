@@ -197,8 +197,8 @@ pub(super) struct Scan<'a> {
 #[derive(Clone, Debug)]
 pub(super) struct Scanned {
     pub head: Head,
-    /// Height of the newest block.
-    pub latest: u64,
+    /// The newest block: of the same height as before and another hash, it tells of a replaced one at once.
+    pub latest: Header,
     /// From `from` on, without a gap; at most `width`.
     pub blocks: Vec<Block>,
 }
@@ -208,11 +208,14 @@ impl Question for Scan<'_> {
 
     async fn put_to(&self, node: &Node) -> Result<Scanned, Fault> {
         let heights = self.from..self.from.saturating_add(self.width);
-        let mut calls = vec![Head::call(self.finality), Call::new("eth_blockNumber", json!([]))];
+        let mut calls = vec![Head::call(self.finality)];
+        // Where confirmations are counted, the head is the newest block already.
+        let asks_newest = matches!(self.finality, Finality::Tag(_));
+        calls.extend(asks_newest.then(|| by_tag("latest")));
         calls.extend(heights.clone().map(|height| Call::new("eth_getBlockByNumber", json!([format!("{height:#x}"), true]))));
         let mut answers = node.batch(&calls).await?;
         let head = Head::read(self.finality, &mut answers)?;
-        let latest: Number = answers.read()?;
+        let latest = if asks_newest { answers.read()? } else { head.header };
         let mut blocks = Vec::new();
         for height in heights {
             match not_yet(&mut answers)? {
@@ -221,7 +224,7 @@ impl Question for Scan<'_> {
                 None => break,
             }
         }
-        Ok(Scanned { head, latest: latest.0, blocks })
+        Ok(Scanned { head, latest, blocks })
     }
 }
 

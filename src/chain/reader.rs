@@ -165,7 +165,7 @@ impl Reader {
 
     /// Adds what was read to the ring. The height up to which the ring is final now, if any of it may be.
     fn take(&mut self, Read { scanned: Scanned { head, latest, blocks }, .. }: Read, interest: &Interest) -> Option<u64> {
-        self.latest = Some(latest);
+        self.latest = Some(latest.height);
         let mut canonical = None;
         for block in blocks {
             let header = block.header();
@@ -185,8 +185,8 @@ impl Reader {
                 break;
             }
         }
-        let canonical = canonical.max(self.ring.agree(&head.header))?;
-        // The head may have contradicted, and so dropped, what was just added.
+        let canonical = canonical.max(self.ring.agree(&latest)).max(self.ring.agree(&head.header))?;
+        // Either may have contradicted, and so dropped, what was just added.
         (self.ring.last() >= Some(canonical)).then_some(canonical.min(head.final_height))
     }
 
