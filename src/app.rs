@@ -6,7 +6,6 @@
 mod demo;
 mod footer;
 mod header;
-mod picker;
 #[cfg(feature = "ssr")]
 mod shell;
 mod trouble;
@@ -21,7 +20,7 @@ use leptos_router::{
 
 #[cfg(feature = "ssr")]
 pub use self::shell::{Assets, shell};
-use self::{demo::DemoStrip, footer::Footer, header::Header, picker::Picker, trouble::Trouble};
+use self::{demo::DemoStrip, footer::Footer, header::Header, trouble::Trouble};
 use crate::{
     agents::under_way::UnderWay,
     pages::{
@@ -29,7 +28,7 @@ use crate::{
         receipt::ReceiptPage, run::RunPage, shop::TheShop,
     },
     ui::{Toasts, follow_navigation},
-    wallet::Wallet,
+    wallet::{Wallet, picker::WalletPicker},
 };
 
 #[component]
@@ -77,7 +76,7 @@ fn Around() -> impl IntoView {
             </FlatRoutes>
         </main>
         <Footer/>
-        <Picker/>
+        <WalletPicker/>
         <Toasts/>
     }
 }

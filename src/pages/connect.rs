@@ -4,12 +4,8 @@ use leptos::prelude::*;
 
 use crate::{
     ui::hydrated,
-    wallet::{Found, Wallet},
+    wallet::{Found, Wallet, get_wallet_url},
 };
-
-/// Where MetaMask comes from; on a phone, the page opened inside its own browser.
-const METAMASK: &str = "https://metamask.io/download/";
-const METAMASK_DEEP_LINK: &str = "https://metamask.app.link/dapp/";
 
 #[component]
 pub fn Connect() -> impl IntoView {
@@ -17,7 +13,7 @@ pub fn Connect() -> impl IntoView {
     let live = hydrated();
     move || {
         if wallet.found.get() == Found::Nothing {
-            view! { <a class="button primary" href=get_metamask()>"Get MetaMask"</a> }.into_any()
+            view! { <a class="button primary" href=get_wallet_url()>"Get MetaMask"</a> }.into_any()
         } else {
             view! {
                 <button
@@ -31,16 +27,6 @@ pub fn Connect() -> impl IntoView {
             }
             .into_any()
         }
-    }
-}
-
-/// Only the browser gets here: the server finds no wallet missing.
-fn get_metamask() -> String {
-    let phone = window().navigator().user_agent().is_ok_and(|agent| agent.contains("Mobi"));
-    let here = window().location();
-    match (phone, here.host(), here.pathname()) {
-        (true, Ok(host), Ok(path)) => format!("{METAMASK_DEEP_LINK}{host}{path}"),
-        _ => METAMASK.into(),
     }
 }
 

@@ -2,6 +2,8 @@
 //!
 //! The signals are on both sides, so that pages render on the server; what acts is the browser's.
 
+pub mod picker;
+
 use leptos::prelude::*;
 use serde::{Deserialize, Serialize};
 
@@ -88,4 +90,9 @@ impl Wallet {
             _ => Some(session),
         }
     }
+}
+
+/// Where "Get MetaMask" leads (A1): on a phone the wallet's own browser opens this page.
+pub fn get_wallet_url() -> String {
+    "https://metamask.io/download/".into()
 }
