@@ -20,9 +20,9 @@ pub struct Reply {
 /// # Errors
 /// [`Code::Offline`] if there was no whole answer: unknown is not "no".
 pub async fn fetch(method: &str, path: &str, headers: &[(String, String)], body: Option<&str>) -> Result<Reply, CallError> {
-    fetched(method, path, headers, body).await.map_err(|cause| {
-        CallError::from(Code::Offline).with_details(super::in_words(&cause))
-    })
+    fetched(method, path, headers, body)
+        .await
+        .map_err(|cause| CallError::from(Code::Offline).with_details(super::in_words(&cause)))
 }
 
 async fn fetched(method: &str, path: &str, headers: &[(String, String)], body: Option<&str>) -> Result<Reply, JsValue> {

@@ -1,5 +1,7 @@
 //! Where there is no browser: nothing is found and nothing happens. The server renders the page with these.
 
+use leptos::prelude::RwSignal;
+
 use super::Wallet;
 
 pub fn discover(_wallet: Wallet) {}
@@ -13,6 +15,8 @@ pub fn sign_in(_wallet: Wallet) {}
 pub fn sign_out(_wallet: Wallet) {}
 
 pub fn refresh(_wallet: Wallet) {}
+
+pub fn ask_faucet(_wallet: Wallet, _path: String, _told: RwSignal<Option<String>>) {}
 
 pub fn keep(_wallet: Wallet) {}
 

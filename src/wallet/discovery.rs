@@ -60,7 +60,9 @@ fn look(wallet: Wallet) {
 
 /// What was announced in time is what there is.
 fn settle(wallet: Wallet) {
-    if names().is_empty() && let Some(provider) = legacy() {
+    if names().is_empty()
+        && let Some(provider) = legacy()
+    {
         let info = WalletInfo { rdns: LEGACY.into(), name: "Browser wallet".into(), icon: String::new() };
         add(wallet, info, provider);
     }
@@ -82,7 +84,9 @@ fn announced(wallet: Wallet, detail: &JsValue) {
     let info = field(detail, "info");
     let text = |name: &str| field(&info, name).as_string().unwrap_or_default();
     let provider = field(detail, "provider");
-    if let Some(info) = announced_info(text("rdns"), text("name"), text("icon")) && provider.is_object() {
+    if let Some(info) = announced_info(text("rdns"), text("name"), text("icon"))
+        && provider.is_object()
+    {
         add(wallet, info, provider.unchecked_into());
     }
 }
@@ -121,7 +125,9 @@ fn choose(wallet: Wallet, rdns: String) {
     let Some(connection) = connection(&rdns) else { return };
     listen(wallet, &connection);
     spawn_local(async move {
-        if let Ok(Some(account)) = connection.account().await && in_use(wallet, &connection.rdns) {
+        if let Ok(Some(account)) = connection.account().await
+            && in_use(wallet, &connection.rdns)
+        {
             wallet.account.set(Some(account));
         }
     });

@@ -129,6 +129,11 @@ impl Wallet {
         side::refresh(self);
     }
 
+    /// Asks a faucet of our own (`demo` only) for coins for this wallet; what came of it is `told`.
+    pub fn ask_faucet(self, path: String, told: RwSignal<Option<String>>) {
+        side::ask_faucet(self, path, told);
+    }
+
     /// Who is signed in *and* is the wallet's account: another account's session is not used (A7).
     pub fn signed_in(self) -> Option<Address> {
         usable(self.session.get(), self.account.get())
@@ -225,7 +230,12 @@ mod tests {
     fn a2_an_icon_is_an_image_in_a_data_uri_or_nothing() {
         let icon = |icon: &str| announced_info("io.wallet".into(), "W".into(), icon.into()).map(|info| info.icon);
         assert_eq!(icon("data:image/svg+xml,<svg/>").as_deref(), Some("data:image/svg+xml,<svg/>"));
-        for bad in ["https://tracker.example/x.png", "javascript:alert(1)", "data:text/html,x", &format!("data:image/{}", "x".repeat(ICON_MAX))] {
+        for bad in [
+            "https://tracker.example/x.png",
+            "javascript:alert(1)",
+            "data:text/html,x",
+            &format!("data:image/{}", "x".repeat(ICON_MAX)),
+        ] {
             assert_eq!(icon(bad).as_deref(), Some(""), "{bad:.40}");
         }
         assert_eq!(announced_info(String::new(), "W".into(), String::new()), None);

@@ -5,7 +5,7 @@ use std::cell::RefCell;
 use leptos::{prelude::*, task::spawn_local};
 
 use super::{Wallet, discovery, sign_in};
-use crate::browser::{self, memory};
+use crate::browser::{self, http, memory};
 
 pub use discovery::{discover, pick, put_away};
 pub use sign_in::begin as sign_in;
@@ -44,6 +44,21 @@ pub fn sign_out(wallet: Wallet) {
 
 pub fn refresh(wallet: Wallet) {
     spawn_local(sign_in::refresh(wallet));
+}
+
+pub fn ask_faucet(wallet: Wallet, path: String, told: RwSignal<Option<String>>) {
+    let Some(address) = wallet.account.get_untracked().or(wallet.signed_in_now()) else {
+        told.set(Some("Connect your wallet first.".into()));
+        return;
+    };
+    spawn_local(async move {
+        let sent = http::json("POST", &path, Some(&format!(r#"{{"address":"{address}"}}"#))).await;
+        let words = match sent {
+            Ok(_) => "Test coins are in your wallet. Run it again.".to_owned(),
+            Err(error) => error.error,
+        };
+        told.try_set(Some(words));
+    });
 }
 
 pub fn get_wallet_url() -> String {

@@ -67,7 +67,8 @@ impl Connection {
     pub async fn read(&self, method: &str, params: &str) -> Result<String, CallError> {
         let answer = pin!(self.ask(Asked::Read, method, params));
         let patience = pin!(browser::sleep(READ_PATIENCE_MS));
-        let unanswered = || CallError::from(Code::WalletFailed).with_details(format_args!("{}: no answer to {method}", self.name));
+        let unanswered =
+            || CallError::from(Code::WalletFailed).with_details(format_args!("{}: no answer to {method}", self.name));
         match select(answer, patience).await {
             Either::Left((answer, _)) => answer?.as_string().ok_or_else(unanswered),
             Either::Right(_) => Err(unanswered()),

@@ -4,11 +4,7 @@ use std::cell::Cell;
 
 use leptos::{prelude::*, task::spawn_local};
 
-use super::{
-    Wallet, discovery,
-    fault::Asked,
-    provider::Connection,
-};
+use super::{Wallet, discovery, fault::Asked, provider::Connection};
 use crate::{
     browser::{self, http},
     error::{CallError, Code},

@@ -42,6 +42,8 @@ pub fn questions(_wallet: Address) -> Vec<Pending> {
 
 pub fn drop_question(_wallet: Address, _question: &Pending) {}
 
+pub fn watch_again(_question: &Pending) {}
+
 pub fn drop_payment(_wallet: Wallet, _path: &str, _body: &str) {}
 
 pub fn spend_credit(_agent: &str, _body: &str, _call: Call) {}

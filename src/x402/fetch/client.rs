@@ -53,10 +53,7 @@ where
     fn open_websocket(
         _path: &str,
     ) -> impl Future<
-        Output = Result<
-            (impl Stream<Item = Result<Bytes, Bytes>> + Send + 'static, impl Sink<Bytes> + Send + 'static),
-            E,
-        >,
+        Output = Result<(impl Stream<Item = Result<Bytes, Bytes>> + Send + 'static, impl Sink<Bytes> + Send + 'static), E>,
     > + Send {
         let none: Result<(stream::Empty<_>, _), E> = match cannot::<(), E>("sockets") {
             Ok(()) => Ok((stream::empty(), sink::drain())),

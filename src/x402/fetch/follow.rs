@@ -111,15 +111,14 @@ impl Drop for Watch {
     }
 }
 
-/// Asks the server to watch for the signed-in wallet's payments, hash or no hash.
+/// Asks the server to watch for the signed-in wallet's payments, hash or no hash, and again while what it gives lives.
 ///
 /// # Errors
 /// The server's. Then no wallet may be opened: a payment whose hash gets lost would not be found.
 pub async fn watch(network: &str, recipe: &Recipe) -> Result<Watch, CallError> {
-    let body = serde_json::json!({ "network": network, "agent": recipe.agent(), "input": recipe.body }).to_string();
-    http::json("POST", "/api/watch", Some(&body)).await?;
+    ask_to_watch(network, recipe).await?;
     let open = Rc::new(Cell::new(true));
-    let still = open.clone();
+    let (still, network, recipe) = (open.clone(), network.to_owned(), recipe.clone());
     spawn_local(async move {
         loop {
             browser::sleep(RENEW_MS).await;
@@ -127,8 +126,15 @@ pub async fn watch(network: &str, recipe: &Recipe) -> Result<Watch, CallError> {
                 return;
             }
             // If this one fails, the first still holds for ten minutes, and the next comes before that.
-            let _ = http::json("POST", "/api/watch", Some(&body)).await;
+            let _ = ask_to_watch(&network, &recipe).await;
         }
     });
     Ok(Watch(open))
+}
+
+/// # Errors
+/// The server's.
+pub async fn ask_to_watch(network: &str, recipe: &Recipe) -> Result<(), CallError> {
+    let body = serde_json::json!({ "network": network, "agent": recipe.agent(), "input": recipe.body }).to_string();
+    http::json("POST", "/api/watch", Some(&body)).await.map(drop)
 }

@@ -29,9 +29,11 @@ mod storage;
 use super::phase::Call;
 
 #[cfg(not(feature = "hydrate"))]
-pub use absent::{call, drop_payment, drop_question, questions, resume, shown, slot, spend_credit, tracked, untrack};
+pub use absent::{
+    call, drop_payment, drop_question, questions, resume, shown, slot, spend_credit, tracked, untrack, watch_again,
+};
 #[cfg(feature = "hydrate")]
-pub use page::{drop_payment, drop_question, questions, resume, shown, slot, spend_credit, tracked, untrack};
+pub use page::{drop_payment, drop_question, questions, resume, shown, slot, spend_credit, tracked, untrack, watch_again};
 #[cfg(feature = "hydrate")]
 pub use pay::call;
 #[cfg(feature = "hydrate")]

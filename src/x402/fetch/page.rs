@@ -131,6 +131,16 @@ pub fn drop_question(wallet: Address, question: &Pending) {
     storage::settle(wallet, &question.path, &question.body);
 }
 
+/// The page is open, so the watch for the question's payment goes on (B13).
+pub fn watch_again(question: &Pending) {
+    let recipe = question.recipe();
+    let network = question.network.clone();
+    spawn_local(async move {
+        // If it fails, the watch that was begun before the wallet opened still stands.
+        let _ = follow::ask_to_watch(&network, &recipe).await;
+    });
+}
+
 /// The visitor was asked, and wants another payment for this request: the first one stays watched for, and becomes credit if it arrives.
 pub fn drop_payment(wallet: Wallet, path: &str, body: &str) {
     if let Some(payer) = wallet.signed_in_now() {

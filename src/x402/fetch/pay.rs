@@ -14,7 +14,7 @@ use super::{
 };
 use crate::{
     browser::{self, http, lock},
-    error::{CallError, Code},
+    error::{CallError, Code, Retry},
     evm::Address,
     money::Money,
     network::Network,
@@ -32,7 +32,8 @@ const LOCK: &str = "coinslot.pay";
 const LOCK_SOON_MS: u64 = 200;
 
 const ELSEWHERE: &str = "Another call is being paid for, perhaps in another tab. Finish there; this one goes on by itself.";
-const UNREMEMBERED: &str = "This browser does not let the page remember your payment. Keep the transaction's hash until the answer is here.";
+const UNREMEMBERED: &str =
+    "This browser does not let the page remember your payment. Keep the transaction's hash until the answer is here.";
 
 /// Asks, pays where it has to, and gives the server's last answer: a result or, in its own words, why there is none. `call` says meanwhile where it
 /// is, and at the end what it ended in.
@@ -63,12 +64,12 @@ pub fn conclude(wallet: Wallet, call: Call, outcome: &Result<Answer, CallError>)
             call.note.set(None);
             call.phase.set(Phase::Done);
         }
-        // The question is on the page.
-        Some(error) if error.code == Code::PriceChanged => {}
+        // The question is on the page: the same way of paying, once it is answered.
+        Some(error) if error.code == Code::PriceChanged => return,
         Some(mut error) => {
             error.transaction = error.transaction.or(hash);
             // Nothing to come back to where nothing was paid.
-            if hash.is_none() {
+            if hash.is_none() && error.retry != Retry::SamePayment {
                 page::untrack(call);
             }
             if call.note.with_untracked(|note| note.as_deref() != Some(UNREMEMBERED)) {
@@ -269,7 +270,9 @@ impl Buyer<'_> {
 
 fn unwatched(error: CallError) -> CallError {
     CallError {
-        error: format!("The shop cannot watch for your payment now, so your wallet was not asked. Nothing was charged. ({error})"),
+        error: format!(
+            "The shop cannot watch for your payment now, so your wallet was not asked. Nothing was charged. ({error})"
+        ),
         ..error
     }
 }

@@ -54,13 +54,7 @@ pub fn too_short(expires_at_ms: i64, now_ms: i64) -> bool {
 }
 
 pub fn quote(offer: &Offer, network: &Network, price: &Money, fee: &Money, expires_at_ms: i64) -> Quote {
-    Quote {
-        price: price.clone(),
-        fee: fee.clone(),
-        pay_to: offer.pay_to,
-        network: network.name.clone(),
-        expires_at_ms,
-    }
+    Quote { price: price.clone(), fee: fee.clone(), pay_to: offer.pay_to, network: network.name.clone(), expires_at_ms }
 }
 
 /// The header that shows a transfer. The offer goes back unchanged: it locks the price, and its random bits are ours alone.

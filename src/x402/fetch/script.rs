@@ -14,7 +14,8 @@ use crate::{browser, error::CallError, x402::phase::Call};
 
 /// Puts `x402Fetch` into the window.
 pub fn export_to_javascript() {
-    let fetch = Closure::<dyn Fn(JsValue, JsValue) -> Promise>::new(|url: JsValue, init: JsValue| future_to_promise(fetch(url, init)));
+    let fetch =
+        Closure::<dyn Fn(JsValue, JsValue) -> Promise>::new(|url: JsValue, init: JsValue| future_to_promise(fetch(url, init)));
     if let Some(window) = web_sys::window() {
         let _ = Reflect::set(&window, &"x402Fetch".into(), fetch.as_ref());
     }
@@ -30,7 +31,8 @@ pub fn call_of_scripts() -> Call {
 /// wallet, a refusal in the wallet, no connection. Where nothing is sold it is `fetch` itself.
 async fn fetch(url: JsValue, init: JsValue) -> Result<JsValue, JsValue> {
     let window = web_sys::window().ok_or(JsValue::NULL)?;
-    let text = url.as_string().or_else(|| js_sys::JsString::from(js_sys::Object::from(url).to_string()).as_string()).unwrap_or_default();
+    let text =
+        url.as_string().or_else(|| js_sys::JsString::from(js_sys::Object::from(url).to_string()).as_string()).unwrap_or_default();
     let here = window.location();
     let target = Url::new_with_base(&text, &here.href()?)?;
     if target.origin() != here.origin()? || !target.pathname().starts_with(PAID) {
