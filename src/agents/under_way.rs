@@ -234,7 +234,7 @@ fn look_after(wallet: Wallet, questions: RwSignal<Vec<Pending>>) {
         });
         let open = open.unwrap_or_default();
         let runs = seen(wallet, |session| session.under_way.iter().any(|run| !run.state.ended()));
-        if asked_before % RENEW_EVERY == 0 {
+        if asked_before.is_multiple_of(RENEW_EVERY) {
             open.iter().for_each(fetch::watch_again);
         }
         let idle = !scheduled.get_value();

@@ -31,8 +31,7 @@ pub fn call_of_scripts() -> Call {
 /// wallet, a refusal in the wallet, no connection. Where nothing is sold it is `fetch` itself.
 async fn fetch(url: JsValue, init: JsValue) -> Result<JsValue, JsValue> {
     let window = web_sys::window().ok_or(JsValue::NULL)?;
-    let text =
-        url.as_string().or_else(|| js_sys::JsString::from(js_sys::Object::from(url).to_string()).as_string()).unwrap_or_default();
+    let text = url.as_string().or_else(|| js_sys::Object::from(url).to_string().as_string()).unwrap_or_default();
     let here = window.location();
     let target = Url::new_with_base(&text, &here.href()?)?;
     if target.origin() != here.origin()? || !target.pathname().starts_with(PAID) {
