@@ -118,7 +118,3 @@ pub fn sample() -> Report {
     #[allow(clippy::expect_used)]
     serde_json::from_str(include_str!("contract_xray/sample.json")).expect("the sample is a report")
 }
-
-/// A contract worth X-raying, where the shop knows one.
-#[derive(Clone)]
-pub struct ExampleAddress(pub String);
