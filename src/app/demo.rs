@@ -30,6 +30,7 @@ fn Strip() -> impl IntoView {
             </div>
         </aside>
     }
+    .into_any()
 }
 
 /// Where the one question of this form stands.
@@ -100,6 +101,7 @@ fn Faucet() -> impl IntoView {
             </button>
         </form>
     }
+    .into_any()
 }
 
 /// # Errors

@@ -44,4 +44,5 @@ pub fn SignInFirst(
             <p class="without-js">"A wallet needs JavaScript, which is off in this browser. Prices and samples can be read without it."</p>
         </div>
     }
+    .into_any()
 }

@@ -26,6 +26,7 @@ pub fn CreditPage() -> impl IntoView {
             {page.render(statement)}
         </div>
     }
+    .into_any()
 }
 
 fn show(statement: Statement) -> AnyView {

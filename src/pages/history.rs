@@ -33,6 +33,7 @@ pub fn HistoryPage() -> impl IntoView {
             {page.render(history)}
         </div>
     }
+    .into_any()
 }
 
 fn table(history: History) -> AnyView {

@@ -28,6 +28,7 @@ pub fn ReceiptPage() -> impl IntoView {
             {page.render(run)}
         </div>
     }
+    .into_any()
 }
 
 fn receipt(run: &RunView, shop: &Shop) -> AnyView {

@@ -29,6 +29,7 @@ pub fn RunPage() -> impl IntoView {
             {page.render(run)}
         </div>
     }
+    .into_any()
 }
 
 fn one(run: RunView) -> AnyView {

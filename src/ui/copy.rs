@@ -63,6 +63,7 @@ pub fn CopyButton(
             <span class="copied" aria-live="polite">{move || copied.get().word()}</span>
         </span>
     }
+    .into_any()
 }
 
 async fn write(text: &str) -> bool {
