@@ -74,8 +74,8 @@ fn Faucet() -> impl IntoView {
     };
     let asking = move || pouring.get() == Pouring::Asking;
     let refusal = move || match pouring.get() {
-        Pouring::Refused(why) => why,
-        Pouring::Ready | Pouring::Asking => String::new(),
+        Pouring::Refused(why) => Some(why),
+        Pouring::Ready | Pouring::Asking => None,
     };
     view! {
         <form class="faucet" on:submit=submit>

@@ -16,11 +16,11 @@ enum Copied {
 }
 
 impl Copied {
-    fn word(self) -> &'static str {
+    fn word(self) -> Option<&'static str> {
         match self {
-            Self::NotYet => "",
-            Self::Done => "Copied",
-            Self::Refused => "Select and copy it by hand",
+            Self::NotYet => None,
+            Self::Done => Some("Copied"),
+            Self::Refused => Some("Select and copy it by hand"),
         }
     }
 }
