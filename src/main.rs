@@ -1,2 +1,4 @@
 //! serve · demo · check · books
-fn main() {}
+fn main() {
+    coinslot::agents::contract_xray::apart::begin();
+}

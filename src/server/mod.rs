@@ -1,1 +1,2 @@
 //! The binary's outside: settings, router, assets, headers, the demo.
+pub mod api;
