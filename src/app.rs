@@ -51,6 +51,8 @@ pub fn App() -> impl IntoView {
             <Around/>
         </Router>
     }
+    // Erased, here and in each component: a type that holds the whole page is too deep for the compiler, and large in wasm.
+    .into_any()
 }
 
 /// The page and what stands around it: inside the router, since all of it has links.
@@ -79,4 +81,5 @@ fn Around() -> impl IntoView {
         <WalletPicker/>
         <Toasts/>
     }
+    .into_any()
 }

@@ -30,6 +30,7 @@ fn Strip() -> impl IntoView {
             </div>
         </aside>
     }
+    .into_any()
 }
 
 /// Where the one question of this form stands.
@@ -73,8 +74,8 @@ fn Faucet() -> impl IntoView {
     };
     let asking = move || pouring.get() == Pouring::Asking;
     let refusal = move || match pouring.get() {
-        Pouring::Refused(why) => why,
-        Pouring::Ready | Pouring::Asking => String::new(),
+        Pouring::Refused(why) => Some(why),
+        Pouring::Ready | Pouring::Asking => None,
     };
     view! {
         <form class="faucet" on:submit=submit>
@@ -100,6 +101,7 @@ fn Faucet() -> impl IntoView {
             </button>
         </form>
     }
+    .into_any()
 }
 
 /// # Errors

@@ -47,6 +47,7 @@ pub fn Header() -> impl IntoView {
             </div>
         </header>
     }
+    .into_any()
 }
 
 /// Whose wallet, what stands to its credit, and the way out.
@@ -94,4 +95,5 @@ fn Account(address: Address) -> impl IntoView {
             </div>
         </details>
     }
+    .into_any()
 }

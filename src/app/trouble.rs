@@ -13,6 +13,7 @@ use crate::{
 pub fn Trouble() -> impl IntoView {
     let wallet = Wallet::get();
     view! { <div class="trouble" aria-live="polite">{move || wallet.trouble.get().map(|error| banner(wallet, error))}</div> }
+        .into_any()
 }
 
 fn banner(wallet: Wallet, error: CallError) -> AnyView {

@@ -12,7 +12,7 @@ use super::{
 use crate::{
     agents::{self, OnSale, contract_xray::ExampleAddress, panel::PanelTerms},
     money::Money,
-    ui::{AddressView, Heading, MoneyView, Spinner},
+    ui::{Heading, MoneyView, Spinner},
 };
 
 /// More of a prefilled input than this is not worth an address (bytes; the agent's own limit is checked by the server).
@@ -69,7 +69,7 @@ fn counter(agent: &'static OnSale, shop: Shop) -> AnyView {
     let prefill = prefill();
     view! {
         <div class="counter">
-            <section class="panel" aria-label="Run this agent">
+            <div class="till">
                 <p class="without-js">"Running an agent needs JavaScript and a wallet. The price and the sample below are all here without them."</p>
                 <Provider value=Signal::stored(terms)>
                     <Provider value=RwSignal::new(example)>
@@ -78,7 +78,7 @@ fn counter(agent: &'static OnSale, shop: Shop) -> AnyView {
                         </Suspense>
                     </Provider>
                 </Provider>
-            </section>
+            </div>
             {bill}
         </div>
     }
@@ -93,21 +93,19 @@ fn terms(agent: &'static OnSale, shop: &Shop) -> Option<PanelTerms> {
 }
 
 fn what_you_pay(terms: PanelTerms) -> AnyView {
-    let PanelTerms { network, pay_to, price } = terms;
+    let PanelTerms { network, price, .. } = terms;
     let fee = network.transfer_fee(network.gas_price_hint);
     let far_above = fee.as_ref().and_then(|fee| times_above(fee, &price));
     view! {
         <aside class="bill" aria-labelledby="bill">
             <h2 id="bill">"What you pay"</h2>
-            <p class="figure"><MoneyView money=price/></p>
-            <dl>
-                <div>
-                    <dt>"Network fee"</dt>
-                    <dd>{fee.map(|fee| view! { "about " <MoneyView money=fee/> })}</dd>
-                </div>
-                <div><dt>"Network"</dt><dd>{network.name.clone()}</dd></div>
-                <div><dt>"Paid to"</dt><dd><AddressView address=pay_to/></dd></div>
-            </dl>
+            <p class="figure">
+                <MoneyView money=price/>
+            </p>
+            {fee
+                .map(|fee| {
+                    view! { <p>"And about " <MoneyView money=fee/> " network fee, which goes to the network, not to the shop."</p> }
+                })}
             {far_above.map(|times| view! {
                 <p>
                     {format!("On {} the fee of a transfer is more than {times} times this price. ", network.name)}

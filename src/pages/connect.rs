@@ -8,17 +8,21 @@ use crate::{
 };
 
 #[component]
-pub fn Connect() -> impl IntoView {
+pub fn Connect(
+    /// The page's main action, where nothing else is.
+    #[prop(optional)]
+    main: bool,
+) -> impl IntoView {
     let wallet = Wallet::get();
     let live = hydrated();
     move || {
         if wallet.found.get() == Found::Nothing {
-            view! { <a class="button primary" href=get_wallet_url()>"Get MetaMask"</a> }.into_any()
+            view! { <a class="button" class:primary=main href=get_wallet_url()>"Get MetaMask"</a> }.into_any()
         } else {
             view! {
                 <button
                     type="button"
-                    class="primary"
+                    class:primary=main
                     disabled=move || !live.get() || wallet.busy.get()
                     on:click=move |_| wallet.sign_in()
                 >
@@ -40,8 +44,9 @@ pub fn SignInFirst(
         <div class="empty">
             <p class="lead">"Connect your wallet to see "{what}"."</p>
             <p>"Signing in is a signature. It costs nothing and moves no money."</p>
-            <p class="with-js"><Connect/></p>
+            <p class="with-js"><Connect main=true/></p>
             <p class="without-js">"A wallet needs JavaScript, which is off in this browser. Prices and samples can be read without it."</p>
         </div>
     }
+    .into_any()
 }

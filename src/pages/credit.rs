@@ -18,7 +18,7 @@ pub fn CreditPage() -> impl IntoView {
         move || query.with(|query| query.get("before")),
         move |before| Mine::load(visitor.get_untracked(), my_statement(before)),
     );
-    let page = Personal { what: "your credit", show, missing: || ().into_any(), has_key: false };
+    let page = Personal { heading: None, what: "your credit", show, missing: || ().into_any(), has_key: false };
     view! {
         <Title text="Credit"/>
         <div class="page">
@@ -26,6 +26,7 @@ pub fn CreditPage() -> impl IntoView {
             {page.render(statement)}
         </div>
     }
+    .into_any()
 }
 
 fn show(statement: Statement) -> AnyView {

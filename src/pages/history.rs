@@ -25,7 +25,7 @@ pub fn HistoryPage() -> impl IntoView {
         move || query.with(|query| query.get("before")),
         move |before| Mine::load(visitor.get_untracked(), my_history(before)),
     );
-    let page = Personal { what: "your runs", show: table, missing: || ().into_any(), has_key: false };
+    let page = Personal { heading: None, what: "your runs", show: table, missing: || ().into_any(), has_key: false };
     view! {
         <Title text="History"/>
         <div class="page">
@@ -33,6 +33,7 @@ pub fn HistoryPage() -> impl IntoView {
             {page.render(history)}
         </div>
     }
+    .into_any()
 }
 
 fn table(history: History) -> AnyView {
@@ -76,7 +77,7 @@ fn row(run: RunView) -> AnyView {
             <td>
                 <a href=format!("/runs/{}", run.id)>{run.agent_name.clone()}</a>
                 <span class="below">
-                    {run.input.as_ref().and_then(title).map(|title| view! { <code translate="no">{title}</code>" · " })}
+                    {run.input.as_ref().and_then(title).map(|title| view! { <code translate="no">{title}</code><span class="dot">" · "</span> })}
                     <TimeView ms=run.created_at_ms/>
                 </span>
             </td>

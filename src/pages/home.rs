@@ -63,6 +63,7 @@ pub fn Home() -> impl IntoView {
             {with_shop(|shop| for_programs(&shop))}
         </div>
     }
+    .into_any()
 }
 
 fn card(agent: &'static OnSale, shop: &Shop) -> AnyView {

@@ -17,4 +17,5 @@ pub fn NotFound() -> impl IntoView {
             <p><a class="button" href="/">"See the agents"</a></p>
         </div>
     }
+    .into_any()
 }

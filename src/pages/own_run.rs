@@ -38,7 +38,7 @@ pub fn no_such_run() -> AnyView {
         <div class="empty">
             <p class="lead">"There is no such run, or it belongs to another wallet."</p>
             <p>"If you paid for it, connect the wallet that did."</p>
-            <p class="with-js"><Connect/></p>
+            <p class="with-js"><Connect main=true/></p>
             <p class="without-js">"A wallet needs JavaScript, which is off in this browser."</p>
         </div>
     }

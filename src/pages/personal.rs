@@ -12,7 +12,7 @@ use super::{connect::SignInFirst, data::my_session};
 use crate::{
     error::{CallError, Code},
     evm::Address,
-    ui::Spinner,
+    ui::{Heading, Spinner},
     wallet::Wallet,
 };
 
@@ -74,6 +74,8 @@ impl<T> Mine<T> {
 
 /// How one page shows what it has, or why it has nothing.
 pub struct Personal<T: 'static> {
+    /// Above what is in place of `show`, which then has a heading of its own. `None`: the page's heading is always there.
+    pub heading: Option<&'static str>,
     /// Finishes "Connect your wallet to see …".
     pub what: &'static str,
     pub show: fn(T) -> AnyView,
@@ -116,25 +118,33 @@ where
     }
 
     fn one(self, mine: &Mine<T>, visitor: Visitor, loaded: Resource<Mine<T>>) -> AnyView {
-        if !mine.is_for(visitor) && !self.has_key {
-            return match visitor {
-                Visitor::Nobody => view! { <SignInFirst what=self.what/> }.into_any(),
-                _ => view! { <Spinner/> }.into_any(),
-            };
+        let may_see = self.has_key || mine.is_for(visitor);
+        let instead = match (may_see, visitor, mine.what.clone()) {
+            (true, _, Ok(what)) => return (self.show)(what),
+            (false, Visitor::Nobody, _) => view! { <SignInFirst what=self.what/> }.into_any(),
+            (false, ..) => view! { <Spinner/> }.into_any(),
+            (true, _, Err(error)) => match error.code {
+                Code::NotSignedIn => view! { <SignInFirst what=self.what/> }.into_any(),
+                Code::NoSuchRun => (self.missing)(),
+                _ => failed(error, move || loaded.refetch()),
+            },
+        };
+        view! {
+            {self.heading.map(|heading| view! { <Heading>{heading}</Heading> })}
+            {instead}
         }
-        match mine.what.clone() {
-            Ok(what) => (self.show)(what),
-            Err(error) if error.code == Code::NotSignedIn => view! { <SignInFirst what=self.what/> }.into_any(),
-            Err(error) if error.code == Code::NoSuchRun => (self.missing)(),
-            Err(error) => view! {
-                <div class="failure" role="alert">
-                    <p>{error.error}</p>
-                    <button type="button" on:click=move |_| loaded.refetch()>"Try again"</button>
-                </div>
-            }
-            .into_any(),
-        }
+        .into_any()
     }
+}
+
+fn failed(error: CallError, again: impl Fn() + Send + Sync + 'static) -> AnyView {
+    view! {
+        <div class="failure" role="alert">
+            <p>{error.error}</p>
+            <button type="button" on:click=move |_| again()>"Try again"</button>
+        </div>
+    }
+    .into_any()
 }
 
 #[cfg(test)]

@@ -16,6 +16,7 @@ use crate::{
 pub fn ReceiptPage() -> impl IntoView {
     let run = own_run::named_in_path();
     let page = Personal {
+        heading: None,
         what: "this receipt",
         show: |run| with_shop(move |shop| receipt(&run, &shop)),
         missing: own_run::no_such_run,
@@ -28,6 +29,7 @@ pub fn ReceiptPage() -> impl IntoView {
             {page.render(run)}
         </div>
     }
+    .into_any()
 }
 
 fn receipt(run: &RunView, shop: &Shop) -> AnyView {
@@ -40,7 +42,8 @@ fn receipt(run: &RunView, shop: &Shop) -> AnyView {
         <article class="receipt">
             <header>
                 <p class="figure">{amount(run)}</p>
-                <p><StatusWord state=run.state/>" "{standing(run)}</p>
+                <p><StatusWord state=run.state/></p>
+                <p>{standing(run)}</p>
             </header>
             <section>
                 <h2>"Payment"</h2>

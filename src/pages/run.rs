@@ -21,23 +21,36 @@ const ASK_EVERY: Duration = Duration::from_secs(2);
 #[component]
 pub fn RunPage() -> impl IntoView {
     let run = own_run::named_in_path();
-    let page = Personal { what: "this run", show: one, missing: own_run::no_such_run, has_key: own_run::provide_key() };
+    let page = Personal {
+        heading: Some("Run"),
+        what: "this run",
+        show: one,
+        missing: own_run::no_such_run,
+        has_key: own_run::provide_key(),
+    };
     view! {
         <Title text="Run"/>
-        <div class="page run-page">
-            <Heading>"Run"</Heading>
-            {page.render(run)}
-        </div>
+        <div class="page run-page">{page.render(run)}</div>
     }
+    .into_any()
 }
 
 fn one(run: RunView) -> AnyView {
+    let name = run.agent_name.clone();
     let run = followed(run);
-    (move || {
+    let now = move || {
         let run = run.get();
         // The answer names the network's fee, which the shop knows.
         with_shop(move |_| shown(run.clone()))
-    })
+    };
+    view! {
+        <Title text=format!("Run of {name}")/>
+        <header>
+            <p class="kind">"Run"</p>
+            <Heading>{name}</Heading>
+        </header>
+        {now}
+    }
     .into_any()
 }
 
@@ -77,7 +90,6 @@ fn shown(run: RunView) -> AnyView {
     let done = run.state == RunState::Done;
     view! {
         <p class="run-line">
-            <strong>{run.agent_name.clone()}</strong>
             <StatusWord state=run.state/>
             <TimeView ms=run.created_at_ms/>
         </p>
@@ -101,8 +113,8 @@ pub fn standing(run: &RunView) -> String {
         (RunState::Held, Some(price)) => format!("Paid. {price} is set aside for this run, and the agent takes it next."),
         (RunState::Held, None) => "Paid. The agent takes it next.".into(),
         (RunState::Running, _) => "Paid. The agent is running; you can close this tab.".into(),
-        (RunState::Done, Some(price)) => format!("Done. {price} was spent on it."),
-        (RunState::Done, None) => "Done.".into(),
+        (RunState::Done, Some(price)) => format!("{price} was spent on this run."),
+        (RunState::Done, None) => "The agent has answered.".into(),
         (RunState::Failed, Some(price)) => format!("The run failed. You were not charged: {price} is your credit."),
         (RunState::Failed, None) => "The run failed. You were not charged.".into(),
         (RunState::Void, _) => match &run.error {

@@ -16,11 +16,11 @@ enum Copied {
 }
 
 impl Copied {
-    fn word(self) -> &'static str {
+    fn word(self) -> Option<&'static str> {
         match self {
-            Self::NotYet => "",
-            Self::Done => "Copied",
-            Self::Refused => "Select and copy it by hand",
+            Self::NotYet => None,
+            Self::Done => Some("Copied"),
+            Self::Refused => Some("Select and copy it by hand"),
         }
     }
 }
@@ -63,6 +63,7 @@ pub fn CopyButton(
             <span class="copied" aria-live="polite">{move || copied.get().word()}</span>
         </span>
     }
+    .into_any()
 }
 
 async fn write(text: &str) -> bool {

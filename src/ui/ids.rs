@@ -21,6 +21,7 @@ pub fn HashView(#[prop(into)] hash: TxHash, #[prop(optional_no_strip)] url: Opti
             <CopyButton text=whole.clone() label="Copy transaction hash"/>
         </span>
     }
+    .into_any()
 }
 
 #[component]
@@ -32,4 +33,5 @@ pub fn AddressView(address: Address) -> impl IntoView {
             <CopyButton text=whole.clone() label="Copy address"/>
         </span>
     }
+    .into_any()
 }

@@ -12,7 +12,7 @@ pub fn TimeView(ms: i64) -> impl IntoView {
     let shown = RwSignal::new(utc_text(ms));
     // In an effect: the server does not know the visitor's zone, and both must render the same first.
     Effect::new(move |_| shown.set(local_text(ms)));
-    view! { <time datetime=utc_date_time(ms) title=utc_date_time(ms)>{move || shown.get()}</time> }
+    view! { <time datetime=utc_date_time(ms) title=utc_date_time(ms)>{move || shown.get()}</time> }.into_any()
 }
 
 /// `25 Nov 2026, 00:51 UTC`
