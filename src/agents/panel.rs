@@ -5,7 +5,10 @@ use std::future::Future;
 use leptos::prelude::*;
 use serde::{Serialize, de::DeserializeOwned};
 
-use crate::{card::Card, error::{CallError, FieldError}};
+use crate::{
+    card::Card,
+    error::{CallError, FieldError},
+};
 
 /// What an agent's form is given: the input it edits, and what the server found wrong with it.
 pub type FormView<I> = fn(input: RwSignal<I>, errors: Signal<Vec<FieldError>>) -> AnyView;

@@ -5,7 +5,11 @@ use std::{sync::Arc, time::Duration};
 use url::Url;
 
 use super::Sighting;
-use crate::{evm::{Address, TxHash}, money::Amount, network::Network};
+use crate::{
+    evm::{Address, TxHash},
+    money::Amount,
+    network::Network,
+};
 
 /// When a block cannot be undone any more.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -99,9 +99,15 @@ pub enum HeldOrNot {
 /// A run that is ours to work on until the lease ends.
 #[derive(Clone, Debug)]
 pub enum Leased {
-    Work { run: Run, token: String },
+    Work {
+        run: Run,
+        token: String,
+    },
     /// It was begun three times and never ended: to be released as failed, with this token.
-    GaveOut { run: Run, token: String },
+    GaveOut {
+        run: Run,
+        token: String,
+    },
 }
 
 /// Counted before the work.

@@ -23,6 +23,8 @@ pub mod offers;
 #[cfg(feature = "ssr")]
 pub mod presented;
 #[cfg(feature = "ssr")]
+pub mod routes;
+#[cfg(feature = "ssr")]
 pub mod till;
 
 pub use fetch::X402;

@@ -1,0 +1,7 @@
+//! Placeholder.
+
+use super::desk::Desk;
+
+pub fn routes(_desk: Desk) -> axum::Router {
+    axum::Router::new()
+}
