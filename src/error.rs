@@ -18,6 +18,18 @@ pub enum Retry {
     No,
 }
 
+/// Where a payment is that has no answer yet. Each is something that the server or the chain has said.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Stage {
+    /// Shown to us; no block holds it yet, as far as we know.
+    Sent,
+    Included,
+    Final,
+    /// Paid for; the agent works.
+    Running,
+}
+
 macro_rules! codes {
     ($($(#[$doc:meta])* $code:ident = $status:literal, $retry:ident, $sentence:literal;)*) => {
         /// The machine-readable word of every outcome that is not an answer.
@@ -149,6 +161,9 @@ pub struct CallError {
     /// The run that this is about, where it is the caller's own.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub run: Option<String>,
+    /// Where the payment is, on a 202.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub stage: Option<Stage>,
     /// The wallet's or library's own words, shown under "Details".
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub details: Option<String>,
@@ -166,6 +181,7 @@ impl From<Code> for CallError {
             credit: None,
             reason: None,
             run: None,
+            stage: None,
             details: None,
         }
     }
@@ -207,9 +223,31 @@ impl CallError {
         Self { details: Some(details.to_string()), ..self }
     }
 
+    pub fn at_stage(self, stage: Stage) -> Self {
+        Self { stage: Some(stage), ..self }
+    }
+
     /// Milliseconds.
     pub fn after_ms(self, wait_ms: u64) -> Self {
         Self { retry_after_ms: Some(wait_ms), ..self }
+    }
+}
+
+impl CallError {
+    /// What an answer that is no result says. A proxy's own page has no code: then the status decides, and never that nothing was paid.
+    pub fn of_answer(status: u16, body: &str) -> Self {
+        serde_json::from_str(body).unwrap_or_else(|_| {
+            let code = match status {
+                202 => Code::PaymentPending,
+                401 => Code::NotSignedIn,
+                402 => Code::PaymentRequired,
+                413 => Code::TooLarge,
+                429 => Code::RateLimited,
+                502..=504 => Code::Offline,
+                _ => Code::Internal,
+            };
+            Self::from(code).with_details(format_args!("HTTP {status}"))
+        })
     }
 }
 
@@ -240,6 +278,20 @@ mod tests {
                 "code": "payment_pending", "retry": "same_payment", "retryAfterMs": 1000,
             })
         );
+    }
+
+    #[test]
+    fn a_pending_answer_says_where_the_payment_is() {
+        let body = serde_json::to_value(CallError::from(Code::PaymentPending).at_stage(Stage::Included)).expect("plain data");
+        assert_eq!(body["stage"], "included");
+    }
+
+    #[test]
+    fn a_proxys_page_never_reads_as_unpaid() {
+        assert_eq!(CallError::of_answer(504, "<html>Gateway timeout</html>").code, Code::Offline);
+        assert_eq!(CallError::of_answer(500, "").code, Code::Internal);
+        let said = serde_json::to_string(&CallError::from(Code::AgentFailed)).expect("plain data");
+        assert_eq!(CallError::of_answer(500, &said).code, Code::AgentFailed);
     }
 
     #[test]

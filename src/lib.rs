@@ -22,6 +22,9 @@ pub mod ui;
 pub mod wallet;
 pub mod x402;
 
+#[cfg(feature = "hydrate")]
+pub mod browser;
+
 #[cfg(feature = "ssr")]
 pub mod chain;
 #[cfg(feature = "ssr")]

@@ -49,9 +49,19 @@ enum Command {
     },
 }
 
-#[tokio::main]
-async fn main() -> ExitCode {
+fn main() -> ExitCode {
+    agents::contract_xray::apart::begin();
     let cli = Coinslot::parse();
+    match tokio::runtime::Builder::new_multi_thread().enable_all().build() {
+        Ok(runtime) => runtime.block_on(run(cli)),
+        Err(cause) => {
+            eprintln!("coinslot: {cause}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+async fn run(cli: Coinslot) -> ExitCode {
     let settings = match settings(&cli) {
         Ok(settings) => settings,
         Err(wrong) if matches!(cli.command, Command::Check) => {

@@ -422,7 +422,7 @@ mod layers {
         let answer = ask("192.0.2.1", "198.51.100.2").await.unwrap(); // nobody believes its header
         assert_eq!(answer.status(), StatusCode::TOO_MANY_REQUESTS);
         assert_eq!(answer.headers()[header::RETRY_AFTER], "1");
-        assert_eq!(answer.headers()[header::CACHE_CONTROL], "no-store");
+        assert_eq!(answer.headers()[header::CACHE_CONTROL], "private, no-store");
         let told = body(answer).await;
         assert_eq!((&told["code"], &told["retry"]), (&json!("rate_limited"), &json!("same_payment")));
         assert!((1..=1000).contains(&told["retryAfterMs"].as_u64().unwrap()));
@@ -489,7 +489,7 @@ mod layers {
             (Request::get("/api/echo"), Some("no-store")),
             (Request::get("/api/kept"), Some("private")),
             (Request::get("/nothing"), None),
-            (refused, Some("no-store")),
+            (refused, Some("private, no-store")),
         ] {
             let answer = shop.clone().oneshot(from("192.0.2.1", request)).await.unwrap();
             let headers = answer.headers();

@@ -1,14 +1,53 @@
 //! Contract X-ray: what a contract can do, read from its bytecode alone.
+//!
+//! - `report`: what it answers. `form`, `view`, `layout`: how it is asked and shown.
+//! - `valid`: what is wrong with an input, before anybody pays. `first_look`: is there code at all, for nothing.
+//! - `source`: from an input to a report. `examine`: one piece of code, whole, from evmole's analysis and ours (`flow`, `value`,
+//!   `op`, `powers`, `proxy`, `interfaces`, `names`). `apart`: strangers' code in a process of its own.
+
+mod form;
+mod layout;
+mod report;
+mod view;
+
+#[cfg(feature = "ssr")]
+pub mod apart;
+#[cfg(feature = "ssr")]
+pub mod examine;
+#[cfg(feature = "ssr")]
+mod first_look;
+#[cfg(feature = "ssr")]
+mod flow;
+#[cfg(feature = "ssr")]
+mod interfaces;
+#[cfg(feature = "ssr")]
+pub mod names;
+#[cfg(feature = "ssr")]
+mod op;
+#[cfg(feature = "ssr")]
+mod powers;
+#[cfg(feature = "ssr")]
+mod proxy;
+#[cfg(feature = "ssr")]
+pub mod source;
+#[cfg(feature = "ssr")]
+mod valid;
+#[cfg(feature = "ssr")]
+mod value;
 
 use std::time::Duration;
 
 use leptos::prelude::*;
-use leptos::server_fn::codec::Json;
+use leptos::server_fn::codec::{GetUrl, Json};
 use serde::{Deserialize, Serialize};
+
+pub use form::{ExampleAddress, Form};
+pub use report::*;
+pub use view::ReportView;
 
 use crate::{
     card::{Card, Category},
-    error::{CallError, FieldError},
+    error::CallError,
     x402::X402,
 };
 
@@ -28,18 +67,14 @@ pub const CARD: Card = Card {
 #[cfg_attr(feature = "ssr", derive(schemars::JsonSchema, garde::Validate))]
 #[serde(deny_unknown_fields)]
 pub struct Input {
-    #[cfg_attr(feature = "ssr", garde(skip))]
+    /// Of a contract on the network that is paid on: 0x and 40 hexadecimal digits.
+    #[cfg_attr(feature = "ssr", garde(custom(valid::exactly_one(&self.bytecode)), custom(valid::address)))]
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub address: Option<String>,
-    #[cfg_attr(feature = "ssr", garde(skip))]
+    /// Runtime bytecode: 0x and two hexadecimal digits for each byte, 128 KB of code at most.
+    #[cfg_attr(feature = "ssr", garde(custom(valid::bytecode)))]
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub bytecode: Option<String>,
-}
-
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-#[cfg_attr(feature = "ssr", derive(schemars::JsonSchema))]
-pub struct Report {
-    pub code_size: u32,
 }
 
 /// The page calls it over HTTP and pays; the worker calls it directly, with a paid run in its context; nobody else gets tools.
@@ -50,20 +85,36 @@ pub async fn contract_xray(#[server(flatten)] input: Input) -> Result<Report, Ca
 }
 
 #[cfg(feature = "ssr")]
-async fn inspect(_input: Input, _tools: crate::runs::Tools) -> Result<Report, CallError> {
-    Ok(Report { code_size: 0 })
+async fn inspect(input: Input, tools: crate::runs::Tools) -> Result<Report, CallError> {
+    source::x_ray(&input, tools.chain()).await
 }
 
+/// What a first look at an address says, for nothing.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "found", rename_all = "snake_case")]
+pub enum Precheck {
+    /// There is something to look at.
+    Contract { bytes: u32, network: String },
+    /// An account that runs this contract's code (EIP-7702).
+    Delegated { to: String, network: String },
+    /// A run would find nothing.
+    NoCode { network: String },
+    /// No node answered: that is not a no.
+    Unknown,
+}
+
+/// Tells before paying that there is nothing to pay for (B1). Free, and cached: many looks at one address ask the chain once.
+///
+/// # Errors
+/// [`crate::error::Code::InvalidInput`] for what is no address.
+#[server(prefix = "/api/check", endpoint = "contract-xray", input = GetUrl, output = Json)]
+pub async fn look_first(address: String) -> Result<Precheck, CallError> {
+    first_look::look(&address).await
+}
+
+/// The demo's contract, as this agent sees it; a test holds it to that.
 pub fn sample() -> Report {
-    Report { code_size: 0 }
-}
-
-#[component]
-pub fn Form(input: RwSignal<Input>, errors: Signal<Vec<FieldError>>) -> impl IntoView {
-    let _ = (input, errors);
-}
-
-#[component]
-pub fn ReportView(report: Report) -> impl IntoView {
-    report.code_size
+    // Our own file, checked by that test: it parses.
+    #[allow(clippy::expect_used)]
+    serde_json::from_str(include_str!("contract_xray/sample.json")).expect("the sample is a report")
 }

@@ -3,7 +3,9 @@
 //! A module on sale has `CARD`, `Input`, `Report`, the paid server function of the module's own name, `Form`, `ReportView` and `sample()`;
 //! everything else (card, route, 402, page, history row) comes from these.
 
+pub mod answer;
 pub mod panel;
+pub mod under_way;
 
 use leptos::prelude::*;
 

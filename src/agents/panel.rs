@@ -1,30 +1,273 @@
-//! Form, price, stages, result: the same for every agent.
+//! Form, price, stages, result: the same for every agent. The call itself is `x402::fetch`'s and outlives this panel; here it is shown.
+//!
+//! - `offer`: what is agreed to, and the buttons. `stages`: where the call is. `trouble`: what went wrong, and what can be done.
+
+mod offer;
+mod stages;
+mod trouble;
 
 use std::future::Future;
 
-use leptos::prelude::*;
+use leptos::{html, prelude::*, task::spawn_local};
 use serde::{Serialize, de::DeserializeOwned};
 
+use super::answer::Answer;
 use crate::{
     card::Card,
-    error::{CallError, FieldError},
+    error::{CallError, Code, FieldError},
+    evm::Address,
+    money::Money,
+    network::Network,
+    pages::data::my_run,
+    run::RunView,
+    wallet::Wallet,
+    x402::{
+        fetch,
+        phase::{Call, PayWith, Phase},
+    },
 };
+
+/// What the page knows of an agent's price before anybody asks: the context `Signal<Option<PanelTerms>>` around a panel.
+#[derive(Clone, Debug, PartialEq)]
+pub struct PanelTerms {
+    pub network: Network,
+    pub pay_to: Address,
+    pub price: Money,
+}
 
 /// What an agent's form is given: the input it edits, and what the server found wrong with it.
 pub type FormView<I> = fn(input: RwSignal<I>, errors: Signal<Vec<FieldError>>) -> AnyView;
 
+/// What a button asks for.
+#[derive(Clone)]
+enum Go {
+    /// What is in the form, at the price that is shown.
+    Run(PayWith),
+    /// What was asked for last, with the payment that it has, if it has one.
+    Again,
+    /// The same, at the price that was asked about.
+    At(Money),
+    /// The same, with a second payment.
+    Anew,
+}
+
+/// Everything that the parts of a panel look at.
+#[derive(Clone, Copy)]
+struct Desk {
+    card: &'static Card,
+    wallet: Wallet,
+    call: Call,
+    terms: Signal<Option<PanelTerms>>,
+    /// The page is alive: until then a click would do nothing, so that the buttons say why they wait.
+    awake: RwSignal<bool>,
+    /// The call was paid, or is being paid, from credit.
+    by_credit: RwSignal<bool>,
+    go: Callback<Go>,
+}
+
+impl Desk {
+    /// The price as it is shown, and as the visitor agrees to it.
+    fn price(self) -> String {
+        self.terms.with(|terms| match terms {
+            Some(terms) => terms.price.to_string(),
+            None => self.card.headline_price().to_owned(),
+        })
+    }
+
+    fn busy(self) -> bool {
+        self.call.phase.with(Phase::busy)
+    }
+}
+
 /// `run` is the paid server function itself: in the browser it asks, pays and answers through `x402::fetch`.
 pub fn panel<I, R, F>(
-    _card: &'static Card,
-    _prefill: Option<String>,
-    _run: fn(I) -> F,
-    _form: FormView<I>,
-    _report: fn(R) -> AnyView,
+    card: &'static Card,
+    prefill: Option<String>,
+    run: fn(I) -> F,
+    form: FormView<I>,
+    report: fn(R) -> AnyView,
 ) -> AnyView
 where
     I: Clone + Default + Serialize + DeserializeOwned + Send + Sync + 'static,
     R: Clone + Serialize + DeserializeOwned + Send + Sync + 'static,
     F: Future<Output = Result<R, CallError>> + Send + 'static,
 {
-    ().into_any()
+    let call = fetch::slot(card.slug);
+    let read = |json: String| serde_json::from_str::<I>(&json).ok();
+    let input = RwSignal::new(prefill.or_else(|| last_body(call)).and_then(read).unwrap_or_default());
+    let sent = StoredValue::new(None::<I>);
+    let unstored = RwSignal::new(None::<R>);
+
+    let launch = move |input: I| {
+        sent.set_value(Some(input.clone()));
+        unstored.set(None);
+        // At once: a second click in the same instant finds it busy.
+        call.phase.set(Phase::Asking);
+        spawn_local(async move {
+            match run(input).await {
+                Ok(report) => drop(unstored.try_set(Some(report))),
+                Err(error) => ended(call, error),
+            }
+        });
+    };
+    let asked_last = move || sent.get_value().or_else(|| last_body(call).and_then(read)).unwrap_or_else(|| input.get_untracked());
+    let start = Callback::new(move |last: bool| launch(if last { asked_last() } else { input.get_untracked() }));
+
+    let errors = Signal::derive(move || field_errors(call));
+    let result = Callback::new(move |()| unstored.get().map(report));
+    frame(card, call, form(input, errors), errors, start, result)
+}
+
+/// The exact body of the call's last payment, if it had one.
+fn last_body(call: Call) -> Option<String> {
+    fetch::tracked().with_untracked(|all| all.iter().find(|known| known.call == call).map(|known| known.body.clone()))
+}
+
+/// `x402::fetch` has said by itself what happened, unless the answer was there and could not be read.
+fn ended(call: Call, error: CallError) {
+    if call.phase.with_untracked(|phase| phase.busy() || *phase == Phase::Done) {
+        call.phase.set(Phase::Failed(error));
+    }
+}
+
+fn field_errors(call: Call) -> Vec<FieldError> {
+    call.phase.with(|phase| match phase {
+        Phase::Failed(error) if error.code == Code::InvalidInput => error.fields.clone(),
+        _ => Vec::new(),
+    })
+}
+
+/// The part that is not compiled anew for each agent. `start(true)` sends what was sent last; `result` shows an answer that no run was named for.
+fn frame(
+    card: &'static Card,
+    call: Call,
+    form: AnyView,
+    errors: Signal<Vec<FieldError>>,
+    start: Callback<bool>,
+    result: Callback<(), Option<AnyView>>,
+) -> AnyView {
+    let wallet = Wallet::get();
+    let terms = use_context().unwrap_or_else(|| Signal::derive(|| None));
+    let by_credit = RwSignal::new(false);
+    let awake = RwSignal::new(false);
+    let section = NodeRef::<html::Section>::new();
+    let price = move || {
+        terms.with_untracked(|terms: &Option<PanelTerms>| match terms {
+            Some(terms) => terms.price.to_string(),
+            None => card.headline_price().to_owned(),
+        })
+    };
+    let go = Callback::new(move |go: Go| {
+        if call.phase.with_untracked(Phase::busy) {
+            return;
+        }
+        match go {
+            Go::Run(pay_with) => {
+                by_credit.set(pay_with == PayWith::Credit);
+                call.pay_with.set(pay_with);
+                call.shown_price.set(Some(price()));
+                start.run(false);
+            }
+            Go::Again => start.run(true),
+            Go::At(agreed) => {
+                call.shown_price.set(Some(agreed.to_string()));
+                start.run(true);
+            }
+            Go::Anew => {
+                if let Some(body) = last_body(call) {
+                    fetch::drop_payment(wallet, &card.endpoint(), &body);
+                }
+                call.pay_with.set(PayWith::Wallet);
+                start.run(true);
+            }
+        }
+    });
+    let desk = Desk { card, wallet, call, terms, awake, by_credit, go };
+
+    Effect::new(move |_| awake.set(true));
+    be_shown(card.slug);
+    Effect::new(move |_| {
+        if wallet.signed_in().is_some() {
+            fetch::resume(wallet);
+        }
+    });
+    focus_first_bad(section, errors);
+
+    view! {
+        <section class="panel" node_ref=section aria-busy=move || desk.busy().to_string()>
+            <form class="run" on:submit=move |event| {
+                event.prevent_default();
+                go.run(Go::Run(PayWith::Wallet));
+            }>
+                {form}
+                {offer::quote(desk)}
+                {offer::buttons(desk)}
+            </form>
+            {stages::status(desk)}
+            {trouble::new_price(desk)}
+            {trouble::failure(desk)}
+            {answer(desk, result)}
+        </section>
+    }
+    .into_any()
+}
+
+/// While this panel is on the screen, its own call needs no card elsewhere (C9).
+fn be_shown(slug: &'static str) {
+    let shown = fetch::shown();
+    Effect::new(move |_| shown.set(Some(slug.to_owned())));
+    on_cleanup(move || {
+        if shown.try_get_untracked().flatten().as_deref() == Some(slug) {
+            shown.set(None);
+        }
+    });
+}
+
+/// B1: the server's word about a field leads there.
+fn focus_first_bad(section: NodeRef<html::Section>, errors: Signal<Vec<FieldError>>) {
+    Effect::new(move |_| {
+        let first = errors.with(|errors| errors.first().map(|error| error.field.clone()));
+        if let (Some(field), Some(section)) = (first, section.get()) {
+            // The form shows its errors first.
+            request_animation_frame(move || {
+                let plain = !field.is_empty() && field.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"_-.".contains(&byte));
+                let named = if plain { format!(r#"[name="{field}"]"#) } else { "[aria-invalid=true]".to_owned() };
+                let found = section.query_selector(&named).ok().flatten();
+                let found = found.or_else(|| section.query_selector("[aria-invalid=true]").ok().flatten());
+                if let Some(element) =
+                    found.and_then(|element| wasm_bindgen::JsCast::dyn_into::<web_sys::HtmlElement>(element).ok())
+                {
+                    let _ = element.focus();
+                }
+            });
+        }
+    });
+}
+
+/// The run as the server stored it; or, if it cannot be read now, the answer as it came.
+fn answer(desk: Desk, result: Callback<(), Option<AnyView>>) -> AnyView {
+    let call = desk.call;
+    let run = RwSignal::new(None::<Result<RunView, ()>>);
+    let done = Memo::new(move |_| call.phase.with(|phase| *phase == Phase::Done));
+    Effect::new(move |_| {
+        run.set(None);
+        match call.run.get() {
+            _ if !done.get() => {}
+            None => run.set(Some(Err(()))),
+            Some(id) => spawn_local(async move {
+                let found = my_run(id, None).await.map_err(drop);
+                run.try_set(Some(found));
+            }),
+        }
+    });
+    view! {
+        <div class="answer">
+            {move || match run.get() {
+                Some(Ok(run)) => view! { <Answer run/> }.into_any(),
+                Some(Err(())) => result.run(()).into_any(),
+                None => ().into_any(),
+            }}
+        </div>
+    }
+    .into_any()
 }

@@ -3,10 +3,24 @@
 //! - `rpc`: several nodes as one; every answer that belongs together comes from one node in one batch.
 //! - `transfer`: what a transaction moved, and how certain that is.
 //! - `follow`: reads each block once while anyone waits, and hands on what became final.
+//!
+//! Beneath them, from the wire upwards:
+//!
+//! - `wire`: what a node's JSON says, as far as it is read.
+//! - `node`: one node; one batch is one HTTP request.
+//! - `nodes`: which node is asked, and which is left alone for a while.
+//! - `question`: what is asked of one node as a whole.
+//! - `ring`: the blocks that were read and may still vanish.
 
 pub mod follow;
+mod node;
+mod nodes;
+mod question;
+mod reader;
+mod ring;
 pub mod rpc;
 pub mod transfer;
+mod wire;
 
 pub use follow::{Cursor, FinalBlock, Follower, Interest};
 pub use rpc::{Chain, ChainSettings, Finality, Unavailable};

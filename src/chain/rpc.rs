@@ -2,9 +2,17 @@
 
 use std::{sync::Arc, time::Duration};
 
+use alloy::hex;
+use serde_json::{json, value::RawValue};
 use url::Url;
 
-use super::Sighting;
+use super::{
+    Sighting,
+    node::{Blame, Call, Fault, Node, RpcError, Said, parse},
+    nodes::{Failure, Nodes},
+    question::{ChainId, FinalHead, Lookup, One, Question, header_at},
+    wire::{Header, Quantity},
+};
 use crate::{
     evm::{Address, TxHash},
     money::Amount,
@@ -20,7 +28,7 @@ pub enum Finality {
     Confirmations(u64),
 }
 
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 pub struct ChainSettings {
     pub network: Network,
     /// In order of preference. They may hold keys: never logged whole, never sent anywhere.
@@ -30,6 +38,20 @@ pub struct ChainSettings {
     pub poll: Duration,
     /// For one batch to one node.
     pub timeout: Duration,
+}
+
+/// Tells how many nodes there are, not where: addresses hold keys.
+impl std::fmt::Debug for ChainSettings {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let Self { network, rpc_urls, finality, poll, timeout } = self;
+        f.debug_struct("ChainSettings")
+            .field("network", network)
+            .field("rpc_urls", &rpc_urls.len())
+            .field("finality", finality)
+            .field("poll", poll)
+            .field("timeout", timeout)
+            .finish()
+    }
 }
 
 /// No node gave an answer that can be trusted: the outcome is unknown, which is never "no".
@@ -47,11 +69,16 @@ pub struct Chain(Arc<Inner>);
 
 struct Inner {
     settings: ChainSettings,
+    nodes: Nodes,
 }
 
 impl Chain {
     pub fn new(settings: ChainSettings) -> Self {
-        Self(Arc::new(Inner { settings }))
+        let count = settings.rpc_urls.len();
+        let places = settings.rpc_urls.iter().zip(1..);
+        let nodes = places.map(|(url, i)| Node::new(format!("{i} of {count}"), url.clone(), settings.timeout)).collect();
+        let nodes = Nodes::new(settings.network.name.clone(), settings.network.chain_id, nodes);
+        Self(Arc::new(Inner { settings, nodes }))
     }
 
     pub fn network(&self) -> &Network {
@@ -63,47 +90,97 @@ impl Chain {
     }
 
     /// Receipt, transaction, canonical block at its height and final head, in one batch from one node.
-    pub async fn lookup(&self, _hash: TxHash) -> Result<Sighting, Unavailable> {
-        todo!()
+    pub async fn lookup(&self, hash: TxHash) -> Result<Sighting, Unavailable> {
+        self.answer(&Lookup { hash, finality: &self.settings().finality }).await
     }
 
     /// Height of the newest final block.
     pub async fn final_head(&self) -> Result<u64, Unavailable> {
-        todo!()
+        self.answer(&FinalHead(&self.settings().finality)).await.map(|head| head.final_height)
     }
 
     /// Hash of block 0: tells two chains with the same id apart.
     pub async fn genesis(&self) -> Result<[u8; 32], Unavailable> {
-        todo!()
+        let read = |said| ok(said).and_then(|raw| parse::<Header>(&raw)).map(|header| header.hash);
+        self.answer(&One { call: header_at(0), read }).await
     }
 
     /// What the node itself says its id is.
     pub async fn chain_id(&self) -> Result<u64, Unavailable> {
-        todo!()
+        self.answer(&ChainId).await
     }
 
     /// Runtime bytecode at the newest block; empty where there is none.
-    pub async fn code(&self, _address: Address) -> Result<Vec<u8>, Unavailable> {
-        todo!()
+    pub async fn code(&self, address: Address) -> Result<Vec<u8>, Unavailable> {
+        let call = Call::new("eth_getCode", json!([address, "latest"]));
+        self.answer(&One { call, read: |said| ok(said).and_then(|raw| bytes(&raw)) }).await
     }
 
     /// One storage word at the newest block.
-    pub async fn storage(&self, _address: Address, _slot: [u8; 32]) -> Result<[u8; 32], Unavailable> {
-        todo!()
+    pub async fn storage(&self, address: Address, slot: [u8; 32]) -> Result<[u8; 32], Unavailable> {
+        let call = Call::new("eth_getStorageAt", json!([address, hex::encode_prefixed(slot), "latest"]));
+        // Some nodes leave leading zeros out, so it is read as the number it is.
+        let read = |said| ok(said).and_then(|raw| parse::<Quantity>(&raw)).map(|word| word.0.to_be_bytes());
+        self.answer(&One { call, read }).await
     }
 
     /// `eth_call` at the newest block. `None`: it reverted.
-    pub async fn call(&self, _to: Address, _data: &[u8]) -> Result<Option<Vec<u8>>, Unavailable> {
-        todo!()
+    pub async fn call(&self, to: Address, data: &[u8]) -> Result<Option<Vec<u8>>, Unavailable> {
+        let transaction = json!({"to": to, "data": hex::encode_prefixed(data)});
+        let call = Call::new("eth_call", json!([transaction, "latest"]));
+        let read = |said: Said| match said {
+            Ok(raw) => bytes(&raw).map(Some),
+            Err(error) if is_execution_failure(&error) => Ok(None),
+            Err(error) => Err(error.into_fault(Blame::Question)),
+        };
+        self.answer(&One { call, read }).await
     }
 
     /// Wei for one unit of gas, as the node suggests.
     pub async fn gas_price(&self) -> Result<Amount, Unavailable> {
-        todo!()
+        let read = |said| ok(said).and_then(|raw| parse::<Quantity>(&raw)).map(|price| price.0);
+        self.answer(&One { call: Call::new("eth_gasPrice", json!([])), read }).await
     }
 
-    /// Did the last request that was made succeed? Cached, for `/readyz`; asks nobody.
+    /// Did the last request that was made succeed? Cached, for `/readyz`; asks nobody. `true` before the first.
     pub fn healthy(&self) -> bool {
-        todo!()
+        self.0.nodes.healthy()
     }
+
+    pub(super) async fn ask<Q: Question>(&self, question: &Q) -> Result<Q::Answer, Failure> {
+        self.0.nodes.ask(question).await
+    }
+
+    async fn answer<Q: Question>(&self, question: &Q) -> Result<Q::Answer, Unavailable> {
+        let unavailable = |failure: Failure| Unavailable { network: self.network().name.clone(), cause: failure.cause };
+        self.ask(question).await.map_err(unavailable)
+    }
+}
+
+/// What was asked for may come from a visitor: an error is about that, not about the node.
+fn ok(said: Said) -> Result<Box<RawValue>, Fault> {
+    said.map_err(|error| error.into_fault(Blame::Question))
+}
+
+fn bytes(raw: &RawValue) -> Result<Vec<u8>, Fault> {
+    let text: String = parse(raw)?;
+    let digits = text.strip_prefix("0x").ok_or_else(|| Fault::of_node("bytes without 0x"))?;
+    hex::decode(digits).map_err(|e| Fault::of_node(format!("bytes that are no hexadecimal: {e}")))
+}
+
+/// The code ran and failed, as opposed to: the node could not run it. EIP-1474 has code 3 for a revert, but not every node
+/// uses it, and for the other failures of the EVM there is no code at all.
+fn is_execution_failure(error: &RpcError) -> bool {
+    const WORDS: [&str; 8] = [
+        "revert",
+        "opcode",
+        "out of gas",
+        "invalid jump",
+        "stack ",
+        "write protection",
+        "return data out of bounds",
+        "evm error",
+    ];
+    let message = error.message.to_lowercase();
+    error.code == 3 || WORDS.iter().any(|word| message.contains(word))
 }

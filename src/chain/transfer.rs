@@ -1,5 +1,6 @@
 //! What a transaction moved, and how certain that is.
 
+use super::wire::{Hash, Transaction};
 use crate::{
     evm::{Address, TxHash},
     money::Amount,
@@ -22,6 +23,23 @@ pub struct Transfer {
     pub block_hash: [u8; 32],
     /// Unix milliseconds (the block's seconds × 1000).
     pub block_time_ms: i64,
+}
+
+impl Transfer {
+    /// `succeeded` as its receipt says; the block is the one that both came from.
+    pub(super) fn new(transaction: &Transaction, succeeded: bool, block: u64, block_hash: Hash, time_s: u64) -> Self {
+        Self {
+            hash: transaction.hash,
+            from: transaction.from,
+            to: transaction.to,
+            value: transaction.value,
+            succeeded,
+            has_data: transaction.has_data,
+            block,
+            block_hash,
+            block_time_ms: i64::try_from(time_s.saturating_mul(1000)).unwrap_or(i64::MAX),
+        }
+    }
 }
 
 /// What one node knows about a hash.

@@ -1,10 +1,22 @@
 //! What stands to a payer's credit, and how it came about.
 
-use super::store::{Books, Result};
+use sqlx::Row;
+
+use super::{
+    deposits::{PAGE_MAX, read},
+    entries::Account,
+    signed::Signed,
+    store::{Books, BooksError, Result},
+};
 use crate::{
     evm::Address,
     money::{Amount, Asset},
 };
+
+pub use super::entries::EventKind;
+
+/// Later than any id, for the first page. Hexadecimal, so that no collation sorts it elsewhere.
+pub(super) const AFTER_ALL: &str = "ffffffff-ffff-ffff-ffff-ffffffffffff";
 
 /// One line of a payer's statement.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -14,6 +26,7 @@ pub struct StatementLine {
     pub at_ms: i64,
     pub kind: EventKind,
     pub asset: Asset,
+    /// Always positive; the kind says where it went.
     pub amount: Amount,
     /// The run that it was held, captured or released for.
     pub run: Option<String>,
@@ -24,26 +37,69 @@ pub struct StatementLine {
     pub network: String,
 }
 
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum EventKind {
-    Deposit,
-    Hold,
-    Capture,
-    Release,
-}
-
 impl Books {
     /// Every asset that the payer has, or had, credit in. What is held for a run is not in it.
-    pub async fn balances(&self, _payer: Address) -> Result<Vec<(Asset, Amount)>> {
-        todo!()
+    pub async fn balances(&self, payer: Address) -> Result<Vec<(Asset, Amount)>> {
+        let rows = sqlx::query("select asset, amount from balances where account = $1 order by asset")
+            .bind(Account::Payer(payer).to_string())
+            .fetch_all(&self.pool)
+            .await?;
+        rows.iter().map(|row| Ok((read(row, "asset")?, read(row, "amount")?))).collect()
     }
 
-    pub async fn balance(&self, _payer: Address, _asset: &Asset) -> Result<Amount> {
-        todo!()
+    pub async fn balance(&self, payer: Address, asset: &Asset) -> Result<Amount> {
+        let amount: Option<String> = sqlx::query_scalar("select amount from balances where account = $1 and asset = $2")
+            .bind(Account::Payer(payer).to_string())
+            .bind(asset.to_string())
+            .fetch_optional(&self.pool)
+            .await?;
+        let Some(amount) = amount else { return Ok(Amount::ZERO) };
+        amount.parse().map_err(|_| BooksError::Corrupt(format!("a balance of {payer}: {amount}")))
     }
 
     /// Newest first; `before`: an event's id, exclusive.
-    pub async fn statement(&self, _payer: Address, _before: Option<&str>, _limit: u32) -> Result<Vec<StatementLine>> {
-        todo!()
+    pub async fn statement(&self, payer: Address, before: Option<&str>, limit: u32) -> Result<Vec<StatementLine>> {
+        // A capture does not touch the payer's own account: its line is the one that leaves what was held. Each half seeks in
+        // `entries_by_account` and stops after a page.
+        let rows = sqlx::query(
+            "select e.event_id, e.kind, e.at_ms, e.asset, e.amount, e.run_id, r.agent, d.proof
+             from (
+                 select * from (
+                     select event_id, kind, at_ms, asset, amount, run_id, deposit_id from entries
+                     where account = $1 and event_id < $3 order by event_id desc limit $4
+                 ) own
+                 union all
+                 select * from (
+                     select event_id, kind, at_ms, asset, amount, run_id, deposit_id from entries
+                     where account = $2 and event_id < $3 and kind = 'capture' order by event_id desc limit $4
+                 ) captured
+             ) e
+             left join runs r on r.run_id = e.run_id
+             left join deposits d on d.deposit_id = e.deposit_id
+             order by e.event_id desc limit $4",
+        )
+        .bind(Account::Payer(payer).to_string())
+        .bind(Account::Held(payer).to_string())
+        .bind(before.unwrap_or(AFTER_ALL))
+        .bind(i64::from(limit.min(PAGE_MAX)))
+        .fetch_all(&self.pool)
+        .await?;
+        rows.iter()
+            .map(|row| {
+                let asset: Asset = read(row, "asset")?;
+                let proof: Option<String> = row.try_get("proof")?;
+                Ok(StatementLine {
+                    event: row.try_get("event_id")?,
+                    at_ms: row.try_get("at_ms")?,
+                    kind: EventKind::parse(row.try_get("kind")?)?,
+                    amount: read::<Signed>(row, "amount")?.size(),
+                    run: row.try_get("run_id")?,
+                    agent: row.try_get("agent")?,
+                    transaction: proof.and_then(|proof| proof.strip_prefix("tx/").map(str::to_owned)),
+                    network: asset.network.clone(),
+                    asset,
+                })
+            })
+            .collect()
     }
 }

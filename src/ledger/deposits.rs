@@ -1,10 +1,24 @@
 //! Money that has arrived and is final.
+//!
+//! Promises: one payment is booked once, whoever tells of it and however often; a block and the cursor after it are stored together; the
+//! cursor never goes back.
 
-use super::store::{Books, Result};
+use std::str::FromStr;
+
+use sqlx::{Row, any::AnyRow};
+
+use super::{
+    entries::{Account, EventKind, Side, What, move_money, take},
+    store::{Books, BooksError, Result, Tx, again},
+    watches::note_arrival,
+};
 use crate::{
     evm::Address,
     money::{Amount, Asset},
 };
+
+/// Rows of one page of a listing, whatever its caller asks for.
+pub(super) const PAGE_MAX: u32 = 1000;
 
 /// How we came to know of it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -13,6 +27,15 @@ pub enum How {
     Hash,
     /// It was found in a block while its payer was watched for.
     Watch,
+}
+
+impl How {
+    fn word(self) -> &'static str {
+        match self {
+            Self::Hash => "hash",
+            Self::Watch => "watch",
+        }
+    }
 }
 
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -41,35 +64,190 @@ pub struct ReadTo {
 impl Books {
     /// Books it to its payer's balance; `false`: it was recorded before, by whom ever, and that row stands.
     /// If its payer has an open watch on this network and no run of his shows this proof, the watch notes the arrival.
-    pub async fn deposit(&self, _deposit: &Deposit, _now_ms: i64) -> Result<bool> {
-        todo!()
+    pub async fn deposit(&self, deposit: &Deposit, now_ms: i64) -> Result<bool> {
+        again(|| async {
+            let mut tx = self.begin().await?;
+            let new = self.book(&mut tx, deposit, now_ms).await?;
+            tx.commit().await?;
+            Ok(new)
+        })
+        .await
     }
 
     /// All deposits of one final block and the cursor after it: both or neither. The cursor never goes back.
-    pub async fn deposit_block(&self, _network: &str, _read_to: ReadTo, _deposits: &[Deposit], _now_ms: i64) -> Result<()> {
-        todo!()
+    ///
+    /// # Errors
+    /// [`BooksError::Refused`] if one of them is of another network.
+    pub async fn deposit_block(&self, network: &str, read_to: ReadTo, deposits: &[Deposit], now_ms: i64) -> Result<()> {
+        if deposits.iter().any(|deposit| deposit.network != network) {
+            return Err(BooksError::refused(format_args!("a deposit of another network in a block of {network}")));
+        }
+        // Balance rows in one order, so that two blocks, or two instances, never wait for each other.
+        let mut deposits: Vec<&Deposit> = deposits.iter().collect();
+        deposits.sort_by_key(|deposit| (deposit.payer, &deposit.asset));
+        again(|| async {
+            let mut tx = self.begin().await?;
+            for deposit in &deposits {
+                self.book(&mut tx, deposit, now_ms).await?;
+            }
+            advance(&mut tx, network, read_to).await?;
+            tx.commit().await?;
+            Ok(())
+        })
+        .await
     }
 
-    pub async fn find_deposit(&self, _network: &str, _proof: &str) -> Result<Option<Deposit>> {
-        todo!()
+    async fn book(&self, tx: &mut Tx, deposit: &Deposit, now_ms: i64) -> Result<bool> {
+        if deposit.asset.network != deposit.network {
+            return Err(BooksError::refused("money of one network never pays on another"));
+        }
+        let mut payer = take(tx, &Account::Payer(deposit.payer), &deposit.asset).await?;
+        let Some(id) = record(tx, self.id(now_ms)?, deposit, now_ms).await? else { return Ok(false) };
+        let event = self.event(EventKind::Deposit, What::Deposit(&id), now_ms)?;
+        let chain = Side::Sum(Account::Chain(&deposit.network));
+        move_money(tx, &event, &deposit.asset, deposit.amount, chain, Side::Row(&mut payer)).await?;
+        note_arrival(tx, deposit, now_ms).await?;
+        Ok(true)
     }
 
-    pub async fn read_to(&self, _network: &str) -> Result<Option<ReadTo>> {
-        todo!()
+    pub async fn find_deposit(&self, network: &str, proof: &str) -> Result<Option<Deposit>> {
+        let row = sqlx::query(
+            "select deposit_id, network, proof, payer, asset, amount, block, block_time_ms, how
+             from deposits where network = $1 and proof = $2",
+        )
+        .bind(network)
+        .bind(proof)
+        .fetch_optional(&self.pool)
+        .await?;
+        Ok(row.as_ref().map(deposit_of).transpose()?.map(|(_, deposit)| deposit))
+    }
+
+    pub async fn read_to(&self, network: &str) -> Result<Option<ReadTo>> {
+        let row: Option<(i64, String)> =
+            sqlx::query_as("select height, hash from cursors where network = $1 and height is not null")
+                .bind(network)
+                .fetch_optional(&self.pool)
+                .await?;
+        row.map(|(height, hash)| Ok(ReadTo { height: unsigned(height)?, hash: unhex(&hash)? })).transpose()
     }
 
     /// Stops the network's payments: a final block at this height has changed. Stays until an operator clears it.
-    pub async fn halt_network(&self, _network: &str, _height: u64) -> Result<()> {
-        todo!()
+    pub async fn halt_network(&self, network: &str, height: u64) -> Result<()> {
+        sqlx::query(
+            "insert into cursors (network, halted_height) values ($1, $2)
+             on conflict (network) do update set halted_height = excluded.halted_height
+             where cursors.halted_height is null or cursors.halted_height > excluded.halted_height",
+        )
+        .bind(network)
+        .bind(signed(height)?)
+        .execute(&self.pool)
+        .await?;
+        Ok(())
     }
 
-    /// The height at which the network was halted.
-    pub async fn halted(&self, _network: &str) -> Result<Option<u64>> {
-        todo!()
+    /// The height at which the network was halted; the lowest, if it was found more than once.
+    pub async fn halted(&self, network: &str) -> Result<Option<u64>> {
+        let height: Option<Option<i64>> = sqlx::query_scalar("select halted_height from cursors where network = $1")
+            .bind(network)
+            .fetch_optional(&self.pool)
+            .await?;
+        height.flatten().map(unsigned).transpose()
     }
 
     /// Deposits in the order they were written, after `after` (a deposit's id; empty: from the start): for `coinslot books --chain`.
-    pub async fn deposits_after(&self, _after: &str, _limit: u32) -> Result<Vec<(String, Deposit)>> {
-        todo!()
+    pub async fn deposits_after(&self, after: &str, limit: u32) -> Result<Vec<(String, Deposit)>> {
+        let rows = sqlx::query(
+            "select deposit_id, network, proof, payer, asset, amount, block, block_time_ms, how
+             from deposits where deposit_id > $1 order by deposit_id limit $2",
+        )
+        .bind(after)
+        .bind(i64::from(limit.min(PAGE_MAX)))
+        .fetch_all(&self.pool)
+        .await?;
+        rows.iter().map(deposit_of).collect()
     }
+}
+
+/// The row's id. `None`: it was recorded before, and that row stands.
+async fn record(tx: &mut Tx, id: String, deposit: &Deposit, now_ms: i64) -> Result<Option<String>> {
+    Ok(sqlx::query_scalar(
+        "insert into deposits (deposit_id, network, proof, payer, asset, amount, block, block_time_ms, how, booked_ms)
+         values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)
+         on conflict (network, proof) do nothing
+         returning deposit_id",
+    )
+    .bind(id)
+    .bind(&deposit.network)
+    .bind(&deposit.proof)
+    .bind(deposit.payer.to_string())
+    .bind(deposit.asset.to_string())
+    .bind(deposit.amount.to_string())
+    .bind(signed(deposit.block)?)
+    .bind(deposit.block_time_ms)
+    .bind(deposit.how.word())
+    .bind(now_ms)
+    .fetch_optional(&mut **tx)
+    .await?)
+}
+
+/// An older block is told again after a crash or by a slower instance: nothing to do.
+async fn advance(tx: &mut Tx, network: &str, read_to: ReadTo) -> Result<()> {
+    sqlx::query(
+        "insert into cursors (network, height, hash) values ($1, $2, $3)
+         on conflict (network) do update set height = excluded.height, hash = excluded.hash
+         where cursors.height is null or cursors.height < excluded.height",
+    )
+    .bind(network)
+    .bind(signed(read_to.height)?)
+    .bind(hex(read_to.hash))
+    .execute(&mut **tx)
+    .await?;
+    Ok(())
+}
+
+fn deposit_of(row: &AnyRow) -> Result<(String, Deposit)> {
+    let how: String = row.try_get("how")?;
+    let deposit = Deposit {
+        network: row.try_get("network")?,
+        proof: row.try_get("proof")?,
+        payer: read(row, "payer")?,
+        asset: read(row, "asset")?,
+        amount: read(row, "amount")?,
+        block: unsigned(row.try_get("block")?)?,
+        block_time_ms: row.try_get("block_time_ms")?,
+        how: if how == How::Watch.word() { How::Watch } else { How::Hash },
+    };
+    Ok((row.try_get("deposit_id")?, deposit))
+}
+
+/// A column whose text is one of our types.
+pub(super) fn read<T: FromStr>(row: &AnyRow, column: &str) -> Result<T> {
+    let text: String = row.try_get(column)?;
+    text.parse().map_err(|_| BooksError::Corrupt(format!("{column}: {text}")))
+}
+
+/// The same, where it may be null.
+pub(super) fn read_optional<T: FromStr>(row: &AnyRow, column: &str) -> Result<Option<T>> {
+    let text: Option<String> = row.try_get(column)?;
+    text.map(|text| text.parse().map_err(|_| BooksError::Corrupt(format!("{column}: {text}")))).transpose()
+}
+
+/// A block's height, as the databases' only integer has it.
+pub(super) fn signed(height: u64) -> Result<i64> {
+    i64::try_from(height).map_err(|_| BooksError::refused(format_args!("no block is at height {height}")))
+}
+
+pub(super) fn unsigned(height: i64) -> Result<u64> {
+    u64::try_from(height).map_err(|_| BooksError::Corrupt(format!("a negative count: {height}")))
+}
+
+/// Lower case, as everything in the books.
+pub(super) fn hex(bytes: impl AsRef<[u8]>) -> String {
+    bytes.as_ref().iter().map(|byte| format!("{byte:02x}")).collect()
+}
+
+fn unhex(text: &str) -> Result<[u8; 32]> {
+    let hash: crate::evm::TxHash =
+        format!("0x{text}").parse().map_err(|_| BooksError::Corrupt(format!("a block's hash: {text}")))?;
+    Ok(hash.0)
 }

@@ -1,16 +1,28 @@
 //! The books: deposits, balances, runs, and the promise that they balance. They know no chain.
 //!
 //! Every method is one transaction. Time comes in as Unix milliseconds (`now_ms`), never from a clock in here.
-//! SQL is written once, in the part that SQLite and PostgreSQL share.
+//! SQL is written once, in the part that SQLite and PostgreSQL share; `migrations/` is where to start reading.
+//!
+//! - `store`: the database: opening, migrating, beginning a transaction.
+//! - `entries`, `signed`: the journal, and the balances it adds up to. The only code that moves money.
+//! - `deposits`: money that has arrived. `credit`: what stands to a payer's credit.
+//! - `runs`: a run as a row. `hold`, `work`: its transitions, before the worker and by the worker.
+//! - `watches`: wallets that are about to pay.
+//! - `sessions`, `instances`: who is signed in; what several instances agree on.
+//! - `audit`: the proof that all of it balances.
 
 pub mod audit;
 pub mod credit;
 pub mod deposits;
 pub mod entries;
+mod hold;
+mod instances;
 pub mod runs;
 pub mod sessions;
+mod signed;
 pub mod store;
 pub mod watches;
+mod work;
 
 pub use deposits::{Deposit, How};
 pub use runs::{HeldOrNot, Leased, NewRun, Presented, Run, SealedTerms};

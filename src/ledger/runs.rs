@@ -1,8 +1,18 @@
-//! Runs: presented, held, worked on, captured or released. The transitions are here and nowhere else.
+//! Runs: presented and read. What becomes of them is in `hold` (before the worker) and `work` (by the worker), and nowhere else.
+//!
+//! Promises: one proof of one presenter is one run, however often and from where it is shown at once; a wallet has few payments
+//! that nobody has seen.
 
-use super::store::{Books, Result};
+use sqlx::{Row, any::AnyRow};
+
+use super::{
+    credit::AFTER_ALL,
+    deposits::{PAGE_MAX, read, read_optional, unsigned},
+    store::{Books, BooksError, Result, Tx, again},
+    watches::arrival_is_used,
+};
 use crate::{
-    error::CallError,
+    error::{CallError, Code, Retry},
     evm::Address,
     money::{Amount, Asset},
     run::RunState,
@@ -119,68 +129,268 @@ pub const UNSEEN_MAX: u32 = 3;
 /// A waiting run that was not shown again for so long is no longer followed.
 pub const FOLLOWED_MS: i64 = 15 * 60 * 1000;
 
+/// A `select` of whole rows: its `where` and what follows. A deposit of somebody else's is none of the presenter's business.
+macro_rules! select_runs {
+    ($rest:literal) => {
+        concat!(
+            "select r.run_id, r.agent, r.version, r.payer, r.state, r.input, r.input_sha256, r.network, r.proof,
+                    r.terms_price, r.terms_asset, r.terms_issued_ms, r.terms_expires_ms, r.terms_nonce_sha256,
+                    r.asset, r.price, r.included_block, d.block as deposit_block, r.output, r.output_sha256, r.engine, r.error,
+                    r.attempts, r.lease_token, r.lease_until_ms, r.key_sha256, r.created_ms, r.presented_ms, r.held_ms, r.finished_ms
+             from runs r
+             left join deposits d on d.network = r.network and d.proof = r.proof and d.payer = r.payer ",
+            $rest
+        )
+    };
+}
 impl Books {
-    pub async fn present(&self, _new: &NewRun, _now_ms: i64) -> Result<Presented> {
-        todo!()
+    /// # Errors
+    /// [`BooksError::Refused`] for a proof of no known kind, or terms in an asset of another network.
+    pub async fn present(&self, new: &NewRun, now_ms: i64) -> Result<Presented> {
+        if !new.proof.starts_with(PAYMENT) && !new.proof.starts_with(CREDIT) {
+            return Err(BooksError::refused("a proof is tx/… or credit/…"));
+        }
+        if new.terms.as_ref().is_some_and(|terms| terms.asset.network != new.network) {
+            return Err(BooksError::refused("an offer is of the network that its payment is on"));
+        }
+        again(|| self.try_present(new, now_ms)).await
     }
 
-    /// `waiting`, `failed` (again, for free) or `void` for too little credit → `held`, from the payer's whole balance in that asset.
-    /// Attempts start anew. A watch that asked for this very run is answered.
-    pub async fn hold(&self, _run: &str, _asset: &Asset, _price: Amount, _now_ms: i64) -> Result<HeldOrNot> {
-        todo!()
+    async fn try_present(&self, new: &NewRun, now_ms: i64) -> Result<Presented> {
+        let mut tx = self.begin().await?;
+        let presented = match shown_before(&mut tx, new).await? {
+            Some(run) => shown_again(&mut tx, new, run, now_ms).await?,
+            None if is_unseen(new) && too_many_unseen(&mut tx, new, now_ms).await? => return Ok(Presented::TooManyUnseen),
+            None if insert(&mut tx, new, now_ms).await? => Presented::New(whole(&mut tx, &new.id).await?),
+            // Somebody was faster by a moment.
+            None => match shown_before(&mut tx, new).await? {
+                Some(run) => shown_again(&mut tx, new, run, now_ms).await?,
+                None => return Err(BooksError::refused(format_args!("the id {} is taken", new.id))),
+            },
+        };
+        if let Presented::New(_) | Presented::Same(_) = presented {
+            arrival_is_used(&mut tx, &new.network, new.payer, &new.proof).await?;
+        }
+        tx.commit().await?;
+        Ok(presented)
     }
 
-    /// `waiting` → `void`: the proof was not what it should be. What arrived, if anything, is credit already.
-    pub async fn void(&self, _run: &str, _why: &CallError, _now_ms: i64) -> Result<()> {
-        todo!()
-    }
-
-    /// The oldest run that is held, or running with a lease that has ended. Counts the attempt.
-    pub async fn lease_run(&self, _token: &str, _now_ms: i64, _for_ms: i64) -> Result<Option<Leased>> {
-        todo!()
-    }
-
-    /// `false`: the lease was lost; stop.
-    pub async fn renew_lease(&self, _run: &str, _token: &str, _until_ms: i64) -> Result<bool> {
-        todo!()
-    }
-
-    /// `running` → `done`: stores the answer and takes its price. `false`: the lease was lost, nothing was written.
-    pub async fn capture(&self, _run: &str, _token: &str, _output: &str, _engine: &str, _now_ms: i64) -> Result<bool> {
-        todo!()
-    }
-
-    /// `running` → `failed`: the price goes back to the payer's balance. `false`: the lease was lost, nothing was written.
-    pub async fn release(&self, _run: &str, _token: &str, _why: &CallError, _now_ms: i64) -> Result<bool> {
-        todo!()
-    }
-
-    pub async fn run(&self, _id: &str) -> Result<Option<Run>> {
-        todo!()
+    pub async fn run(&self, id: &str) -> Result<Option<Run>> {
+        let row = sqlx::query(select_runs!("where r.run_id = $1")).bind(id).fetch_optional(&self.pool).await?;
+        row.as_ref().map(run_of).transpose()
     }
 
     /// Newest first; `before`: a run's id, exclusive.
-    pub async fn runs_of(&self, _payer: Address, _before: Option<&str>, _limit: u32) -> Result<Vec<Run>> {
-        todo!()
+    pub async fn runs_of(&self, payer: Address, before: Option<&str>, limit: u32) -> Result<Vec<Run>> {
+        let rows = sqlx::query(select_runs!("where r.payer = $1 and r.run_id < $2 order by r.run_id desc limit $3"))
+            .bind(payer.to_string())
+            .bind(before.unwrap_or(AFTER_ALL))
+            .bind(i64::from(limit.min(PAGE_MAX)))
+            .fetch_all(&self.pool)
+            .await?;
+        rows.iter().map(run_of).collect()
     }
 
     /// A payer's runs that have not ended and were shown in the last [`FOLLOWED_MS`], or are held or running. Newest first.
-    pub async fn under_way(&self, _payer: Address, _now_ms: i64) -> Result<Vec<Run>> {
-        todo!()
+    pub async fn under_way(&self, payer: Address, now_ms: i64) -> Result<Vec<Run>> {
+        let rows = sqlx::query(select_runs!(
+            "where r.payer = $1 and (r.state in ('held', 'running') or (r.state = 'waiting' and r.presented_ms > $2))
+             order by r.run_id desc"
+        ))
+        .bind(payer.to_string())
+        .bind(now_ms.saturating_sub(FOLLOWED_MS))
+        .fetch_all(&self.pool)
+        .await?;
+        rows.iter().map(run_of).collect()
     }
 
     /// All waiting runs of a network that were shown to us within [`FOLLOWED_MS`].
-    pub async fn waiting(&self, _network: &str, _now_ms: i64) -> Result<Vec<Run>> {
-        todo!()
-    }
-
-    /// Where a waiting run's transaction was seen, for the page's stages.
-    pub async fn set_included(&self, _network: &str, _proof: &str, _block: Option<u64>) -> Result<()> {
-        todo!()
+    pub async fn waiting(&self, network: &str, now_ms: i64) -> Result<Vec<Run>> {
+        let rows =
+            sqlx::query(select_runs!("where r.network = $1 and r.state = 'waiting' and r.presented_ms > $2 order by r.run_id"))
+                .bind(network)
+                .bind(now_ms.saturating_sub(FOLLOWED_MS))
+                .fetch_all(&self.pool)
+                .await?;
+        rows.iter().map(run_of).collect()
     }
 
     /// A failure with `retry: no` that this very input of this agent and version had: it will have it again.
-    pub async fn known_failure(&self, _agent: &str, _version: &str, _input_sha256: &str) -> Result<Option<CallError>> {
-        todo!()
+    pub async fn known_failure(&self, agent: &str, version: &str, input_sha256: &str) -> Result<Option<CallError>> {
+        let error: Option<String> = sqlx::query_scalar(
+            "select error from runs
+             where agent = $1 and version = $2 and input_sha256 = $3 and state = 'failed' and error_final = 1
+             order by finished_ms desc limit 1",
+        )
+        .bind(agent)
+        .bind(version)
+        .bind(input_sha256)
+        .fetch_optional(&self.pool)
+        .await?;
+        error.as_deref().map(read_error).transpose()
     }
+}
+
+const PAYMENT: &str = "tx/";
+const CREDIT: &str = "credit/";
+
+fn is_unseen(new: &NewRun) -> bool {
+    new.proof.starts_with(PAYMENT)
+}
+
+async fn shown_before(tx: &mut Tx, new: &NewRun) -> Result<Option<Run>> {
+    let row = sqlx::query(select_runs!("where r.network = $1 and r.proof = $2 and r.payer = $3"))
+        .bind(&new.network)
+        .bind(&new.proof)
+        .bind(new.payer.to_string())
+        .fetch_optional(&mut **tx)
+        .await?;
+    row.as_ref().map(run_of).transpose()
+}
+
+/// A run that was void for a reason that may be gone waits again, so that it is judged again.
+async fn shown_again(tx: &mut Tx, new: &NewRun, run: Run, now_ms: i64) -> Result<Presented> {
+    if run.agent != new.agent || run.input_sha256 != new.input_sha256 {
+        return Ok(Presented::OtherUse(run));
+    }
+    let waits = run.state == RunState::Waiting || run.may_be_judged_again();
+    let followed = run.state == RunState::Waiting && run.presented_ms > now_ms.saturating_sub(FOLLOWED_MS);
+    // Old ones, all shown again at once, would be as many as fresh ones.
+    if waits && !followed && run.deposit_block.is_none() && is_unseen(new) && too_many_unseen(tx, new, now_ms).await? {
+        return Ok(Presented::TooManyUnseen);
+    }
+    if run.state == RunState::Void && waits {
+        sqlx::query(
+            "update runs set state = 'waiting', error = null, error_final = 0, finished_ms = null, presented_ms = $2
+             where run_id = $1 and state = 'void'",
+        )
+    } else {
+        // An instance whose clock is behind takes nothing from it.
+        sqlx::query("update runs set presented_ms = $2 where run_id = $1 and presented_ms < $2")
+    }
+    .bind(&run.id)
+    .bind(now_ms)
+    .execute(&mut **tx)
+    .await?;
+    Ok(Presented::Same(whole(tx, &run.id).await?))
+}
+
+/// Other payments of this wallet, on any network, that somebody waits for and nobody has seen.
+async fn too_many_unseen(tx: &mut Tx, new: &NewRun, now_ms: i64) -> Result<bool> {
+    sqlx::query(
+        "insert into presenters (wallet, presented_ms) values ($1, $2)
+         on conflict (wallet) do update set presented_ms = excluded.presented_ms",
+    )
+    .bind(new.payer.to_string())
+    .bind(now_ms)
+    .execute(&mut **tx)
+    .await?;
+    let unseen: i64 = sqlx::query_scalar(
+        "select count(*) from runs r
+         where r.payer = $1 and r.state = 'waiting' and r.presented_ms > $2 and r.proof like 'tx/%'
+           and not (r.network = $3 and r.proof = $4)
+           and not exists (select 1 from deposits d where d.network = r.network and d.proof = r.proof)",
+    )
+    .bind(new.payer.to_string())
+    .bind(now_ms.saturating_sub(FOLLOWED_MS))
+    .bind(&new.network)
+    .bind(&new.proof)
+    .fetch_one(&mut **tx)
+    .await?;
+    Ok(unseen >= i64::from(UNSEEN_MAX))
+}
+
+/// `false`: this presenter showed this proof before.
+async fn insert(tx: &mut Tx, new: &NewRun, now_ms: i64) -> Result<bool> {
+    let terms = new.terms.as_ref();
+    let inserted = sqlx::query(
+        "insert into runs (run_id, agent, version, payer, state, input, input_sha256, network, proof, terms_price, terms_asset,
+                           terms_issued_ms, terms_expires_ms, terms_nonce_sha256, key_sha256, created_ms, presented_ms)
+         values ($1, $2, $3, $4, 'waiting', $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $15)
+         on conflict (network, proof, payer) do nothing",
+    )
+    .bind(&new.id)
+    .bind(&new.agent)
+    .bind(&new.version)
+    .bind(new.payer.to_string())
+    .bind(&new.input)
+    .bind(&new.input_sha256)
+    .bind(&new.network)
+    .bind(&new.proof)
+    .bind(terms.map(|terms| terms.price.to_string()))
+    .bind(terms.map(|terms| terms.asset.to_string()))
+    .bind(terms.map(|terms| terms.issued_ms))
+    .bind(terms.map(|terms| terms.expires_ms))
+    .bind(terms.map(|terms| &terms.nonce_sha256))
+    .bind(&new.key_sha256)
+    .bind(now_ms)
+    .execute(&mut **tx)
+    .await?;
+    Ok(inserted.rows_affected() == 1)
+}
+
+/// A run that is known to be there, as our transaction sees it.
+pub(super) async fn whole(tx: &mut Tx, id: &str) -> Result<Run> {
+    let row = sqlx::query(select_runs!("where r.run_id = $1")).bind(id).fetch_optional(&mut **tx).await?;
+    row.as_ref().map(run_of).transpose()?.ok_or_else(|| BooksError::refused(format_args!("there is no run {id}")))
+}
+
+impl Run {
+    /// Void for a reason that may be gone: the credit was too low, or the payment had not been seen.
+    pub(super) fn may_be_judged_again(&self) -> bool {
+        self.state == RunState::Void
+            && self.error.as_ref().is_some_and(|error| error.code == Code::AmountTooLow || error.retry == Retry::SamePayment)
+    }
+}
+
+pub(super) fn run_of(row: &AnyRow) -> Result<Run> {
+    let terms = match read_optional(row, "terms_price")? {
+        Some(price) => Some(SealedTerms {
+            price,
+            asset: read(row, "terms_asset")?,
+            issued_ms: row.try_get("terms_issued_ms")?,
+            expires_ms: row.try_get("terms_expires_ms")?,
+            nonce_sha256: row.try_get("terms_nonce_sha256")?,
+        }),
+        None => None,
+    };
+    let price = match read_optional(row, "price")? {
+        Some(price) => Some((read(row, "asset")?, price)),
+        None => None,
+    };
+    let error: Option<String> = row.try_get("error")?;
+    let attempts: i64 = row.try_get("attempts")?;
+    Ok(Run {
+        id: row.try_get("run_id")?,
+        agent: row.try_get("agent")?,
+        version: row.try_get("version")?,
+        payer: read(row, "payer")?,
+        state: read(row, "state")?,
+        input: row.try_get("input")?,
+        input_sha256: row.try_get("input_sha256")?,
+        network: row.try_get("network")?,
+        proof: row.try_get("proof")?,
+        terms,
+        price,
+        included_block: row.try_get::<Option<i64>, _>("included_block")?.map(unsigned).transpose()?,
+        deposit_block: row.try_get::<Option<i64>, _>("deposit_block")?.map(unsigned).transpose()?,
+        output: row.try_get("output")?,
+        output_sha256: row.try_get("output_sha256")?,
+        engine: row.try_get("engine")?,
+        error: error.as_deref().map(read_error).transpose()?,
+        attempts: u32::try_from(attempts).map_err(|_| BooksError::Corrupt(format!("attempts: {attempts}")))?,
+        key_sha256: row.try_get("key_sha256")?,
+        created_ms: row.try_get("created_ms")?,
+        presented_ms: row.try_get("presented_ms")?,
+        held_ms: row.try_get("held_ms")?,
+        finished_ms: row.try_get("finished_ms")?,
+    })
+}
+
+pub(super) fn store_error(error: &CallError) -> Result<String> {
+    serde_json::to_string(error).map_err(|cause| BooksError::refused(format_args!("an error that is no JSON: {cause}")))
+}
+
+fn read_error(text: &str) -> Result<CallError> {
+    serde_json::from_str(text).map_err(|cause| BooksError::Corrupt(format!("a run's error: {cause}")))
 }

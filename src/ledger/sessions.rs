@@ -1,29 +1,103 @@
 //! Sessions, by the hash of their token, and the sign-in nonces that were used.
 
-use super::store::{Books, Result};
-use crate::evm::Address;
+use super::{
+    runs::store_error,
+    store::{Books, BooksError, Result, again},
+};
+use crate::{
+    error::{CallError, Code},
+    evm::Address,
+};
+
+/// After this nobody asks any more what a watch was for.
+const WATCH_KEPT_MS: i64 = 24 * 60 * 60 * 1000;
+/// A hash that no network knew, and that nobody showed for so long, is not waited for any more.
+const UNSEEN_KEPT_MS: i64 = 24 * 60 * 60 * 1000;
 
 impl Books {
-    pub async fn start_session(&self, _token_sha256: &str, _wallet: Address, _now_ms: i64, _until_ms: i64) -> Result<()> {
-        todo!()
+    pub async fn start_session(&self, token_sha256: &str, wallet: Address, now_ms: i64, until_ms: i64) -> Result<()> {
+        sqlx::query("insert into sessions (token_sha256, wallet, started_ms, until_ms) values ($1, $2, $3, $4)")
+            .bind(token_sha256)
+            .bind(wallet.to_string())
+            .bind(now_ms)
+            .bind(until_ms)
+            .execute(&self.pool)
+            .await?;
+        Ok(())
     }
 
     /// The wallet of a session that has not ended, and when it will.
-    pub async fn session(&self, _token_sha256: &str, _now_ms: i64) -> Result<Option<(Address, i64)>> {
-        todo!()
+    pub async fn session(&self, token_sha256: &str, now_ms: i64) -> Result<Option<(Address, i64)>> {
+        let row: Option<(String, i64)> =
+            sqlx::query_as("select wallet, until_ms from sessions where token_sha256 = $1 and until_ms > $2")
+                .bind(token_sha256)
+                .bind(now_ms)
+                .fetch_optional(&self.pool)
+                .await?;
+        row.map(|(wallet, until_ms)| {
+            Ok((wallet.parse().map_err(|_| BooksError::Corrupt(format!("a session's wallet: {wallet}")))?, until_ms))
+        })
+        .transpose()
     }
 
-    pub async fn end_session(&self, _token_sha256: &str) -> Result<()> {
-        todo!()
+    pub async fn end_session(&self, token_sha256: &str) -> Result<()> {
+        sqlx::query("delete from sessions where token_sha256 = $1").bind(token_sha256).execute(&self.pool).await?;
+        Ok(())
     }
 
     /// `false`: it was used before. Kept until `until_ms`, when the nonce itself is too old.
-    pub async fn spend_nonce(&self, _nonce: &str, _now_ms: i64, _until_ms: i64) -> Result<bool> {
-        todo!()
+    pub async fn spend_nonce(&self, nonce: &str, now_ms: i64, until_ms: i64) -> Result<bool> {
+        if until_ms <= now_ms {
+            return Ok(false);
+        }
+        let spent = sqlx::query("insert into spent_nonces (nonce, until_ms) values ($1, $2) on conflict (nonce) do nothing")
+            .bind(nonce)
+            .bind(until_ms)
+            .execute(&self.pool)
+            .await?;
+        Ok(spent.rows_affected() == 1)
     }
 
-    /// Rows that time has made useless: ended sessions, old nonces, ended watches without an arrival.
-    pub async fn sweep(&self, _now_ms: i64) -> Result<()> {
-        todo!()
+    /// Rows that time has made useless: ended sessions, old nonces, watches that ended a day ago without an arrival. A waiting run
+    /// whose payment nobody saw or showed for a day becomes void; shown again, it is looked for again.
+    pub async fn sweep(&self, now_ms: i64) -> Result<()> {
+        // A credit run that still waits was left there by a crash; shown again, it goes on.
+        let not_followed = [
+            ("tx/%", store_error(&CallError::from(Code::PaymentNotFound))?),
+            ("credit/%", store_error(&CallError::from(Code::Internal))?),
+        ];
+        again(|| async {
+            let mut tx = self.begin().await?;
+            for delete in ["delete from sessions where until_ms <= $1", "delete from spent_nonces where until_ms <= $1"] {
+                sqlx::query(delete).bind(now_ms).execute(&mut *tx).await?;
+            }
+            for (proof, why) in &not_followed {
+                sqlx::query(
+                    "update runs set state = 'void', error = $1, error_final = 0, finished_ms = $2
+                     where state = 'waiting' and presented_ms <= $3 and proof like $4 and not exists (
+                         select 1 from deposits d
+                         where d.network = runs.network and d.proof = runs.proof and d.payer = runs.payer
+                     )",
+                )
+                .bind(why)
+                .bind(now_ms)
+                .bind(now_ms.saturating_sub(UNSEEN_KEPT_MS))
+                .bind(*proof)
+                .execute(&mut *tx)
+                .await?;
+            }
+            sqlx::query(
+                "delete from watches where until_ms <= $1 and (arrival_proof is null or exists (
+                     select 1 from runs r
+                     where r.network = watches.network and r.proof = watches.arrival_proof and r.payer = watches.wallet
+                 ))",
+            )
+            .bind(now_ms.saturating_sub(WATCH_KEPT_MS))
+            .execute(&mut *tx)
+            .await?;
+            tx.commit().await?;
+            Ok(())
+        })
+        .await
     }
 }

@@ -1,10 +1,38 @@
 //! The database: opening, migrating, and beginning a transaction the way each of the two wants it.
+//!
+//! Promises: a transaction that is dropped leaves nothing; two that write the same balance follow one another, on either database; and
+//! one that lost to another is run again a few times before its caller hears of it.
+
+use std::{
+    fmt,
+    future::Future,
+    sync::{Arc, Mutex},
+    time::Duration,
+};
+
+use backon::{ExponentialBuilder, Retryable};
+use sqlx::{
+    Executor,
+    any::{AnyPoolOptions, install_default_drivers},
+};
+use uuid::{Timestamp, Uuid, timestamp::context::ContextV7};
+
+/// Connections of one process. SQLite has one writer anyway; PostgreSQL's default is a hundred for all instances.
+const CONNECTIONS_MAX: u32 = 16;
+/// A request that waits longer for a connection is better told to come again.
+const CONNECTION_WAIT: Duration = Duration::from_secs(10);
+/// After a lost race: 8 rounds, from 4 ms, doubling to 250 ms, each with jitter, so that those who met do not meet again.
+const ROUNDS_MAX: usize = 8;
+const ROUND_PAUSE_MIN: Duration = Duration::from_millis(4);
+const ROUND_PAUSE_MAX: Duration = Duration::from_millis(250);
 
 /// The books. Cheap to clone.
 #[derive(Clone)]
 pub struct Books {
     pub(super) pool: sqlx::AnyPool,
     pub(super) kind: Kind,
+    /// Keeps ids of one millisecond in the order they were made.
+    ids: Arc<Mutex<ContextV7>>,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -29,12 +57,45 @@ pub enum BooksError {
     Refused(String),
 }
 
+impl BooksError {
+    pub(super) fn refused(why: impl fmt::Display) -> Self {
+        Self::Refused(why.to_string())
+    }
+
+    /// Another transaction was in the way, and this one left nothing: SQLite's busy and locked, PostgreSQL's serialization failure,
+    /// deadlock and lock time-out.
+    fn lost_a_race(&self) -> bool {
+        let Self::Database(sqlx::Error::Database(error)) = self else { return false };
+        matches!(error.code().as_deref(), Some("5" | "6" | "261" | "517" | "40001" | "40P01" | "55P03"))
+    }
+}
+
 pub type Result<T> = std::result::Result<T, BooksError>;
+
+/// One transaction. Dropping it undoes it.
+pub(super) type Tx = sqlx::Transaction<'static, sqlx::Any>;
 
 impl Books {
     /// `sqlite:///path/to/coinslot.db` (made if it is not there) or `postgres://…`. Migrates.
-    pub async fn open(_url: &str) -> Result<Self> {
-        todo!()
+    ///
+    /// # Errors
+    /// [`BooksError::Refused`] for any other URL, and for a SQLite database in memory: each connection would have its own.
+    pub async fn open(url: &str) -> Result<Self> {
+        install_default_drivers();
+        let (kind, url) = kind_of(url)?;
+        let pool = AnyPoolOptions::new()
+            .max_connections(CONNECTIONS_MAX)
+            .acquire_timeout(CONNECTION_WAIT)
+            .after_connect(move |connection, _| Box::pin(async move { connection.execute(on_connect(kind)).await.map(drop) }))
+            .connect(&url)
+            .await?;
+        let books = Self { pool, kind, ids: Arc::new(Mutex::new(ContextV7::new())) };
+        // SQLite has no lock for migrations: of two instances that make the same file at once, one fails and then finds all done.
+        (|| async { Ok(sqlx::migrate!().run(&books.pool).await?) })
+            .retry(rounds())
+            .when(|error: &BooksError| kind == Kind::Sqlite && matches!(error, BooksError::Migration(_)))
+            .await?;
+        Ok(books)
     }
 
     pub fn kind(&self) -> Kind {
@@ -43,21 +104,78 @@ impl Books {
 
     /// For `/readyz`.
     pub async fn ping(&self) -> Result<()> {
-        todo!()
+        sqlx::query("select 1").execute(&self.pool).await?;
+        Ok(())
     }
 
-    /// The network's genesis hash (lower-case hex) as it was when the books first met it. The first call stores it.
-    /// A different one later is a chain that is gone: the caller refuses to start.
-    pub async fn meet_network(&self, _network: &str, _genesis: &str) -> Result<bool> {
-        todo!()
+    /// Ends all connections, after what they are doing. Later calls are errors.
+    pub async fn close(&self) {
+        self.pool.close().await;
     }
 
-    /// Takes or renews a named lease. `true`: it is ours until `now_ms + for_ms`. Several instances, one holder.
-    pub async fn lease_name(&self, _name: &str, _holder: &str, _now_ms: i64, _for_ms: i64) -> Result<bool> {
-        todo!()
+    /// SQLite: `immediate`, or two that read first and write later could not both go on, and no time-out would help them.
+    pub(super) async fn begin(&self) -> Result<Tx> {
+        Ok(match self.kind {
+            Kind::Sqlite => self.pool.begin_with("begin immediate").await?,
+            Kind::Postgres => self.pool.begin().await?,
+        })
     }
 
-    pub async fn give_up_name(&self, _name: &str, _holder: &str) -> Result<()> {
-        todo!()
+    /// A UUIDv7 of that time, later than all before it of this process.
+    pub(super) fn id(&self, now_ms: i64) -> Result<String> {
+        let now_ms = u64::try_from(now_ms).map_err(|_| BooksError::refused("a time before 1970"))?;
+        let nanos = (now_ms % 1000) as u32 * 1_000_000;
+        Ok(Uuid::new_v7(Timestamp::from_unix(&*self.ids, now_ms / 1000, nanos)).to_string())
+    }
+}
+
+/// Runs a whole transaction again, a few times, when it lost to another one.
+pub(super) async fn again<T, F: Future<Output = Result<T>>>(transaction: impl FnMut() -> F) -> Result<T> {
+    transaction.retry(rounds()).when(BooksError::lost_a_race).await
+}
+
+fn rounds() -> ExponentialBuilder {
+    ExponentialBuilder::default()
+        .with_min_delay(ROUND_PAUSE_MIN)
+        .with_max_delay(ROUND_PAUSE_MAX)
+        .with_max_times(ROUNDS_MAX)
+        .with_jitter()
+}
+
+fn kind_of(url: &str) -> Result<(Kind, String)> {
+    if url.starts_with("postgres://") || url.starts_with("postgresql://") {
+        return Ok((Kind::Postgres, url.to_owned()));
+    }
+    if !url.starts_with("sqlite:") {
+        return Err(BooksError::refused("expected sqlite:///path/to/file or postgres://…"));
+    }
+    if url.contains(":memory:") || url.contains("mode=") {
+        return Err(BooksError::refused("expected sqlite:///path/to/file: the books are a file, and are written"));
+    }
+    Ok((Kind::Sqlite, format!("{url}{}mode=rwc", if url.contains('?') { '&' } else { '?' })))
+}
+
+/// `synchronous = full` costs an fsync per commit; with less, a power cut can undo the last ones, and this is money. PostgreSQL: an
+/// instance that hangs in the middle of a transaction must not keep a payer's row from the others for ever.
+fn on_connect(kind: Kind) -> &'static str {
+    match kind {
+        Kind::Sqlite => {
+            "pragma busy_timeout = 5000; pragma journal_mode = wal; pragma synchronous = full; pragma foreign_keys = on"
+        }
+        Kind::Postgres => "set lock_timeout = '10s'; set idle_in_transaction_session_timeout = '60s'",
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_the_two_databases_are_taken() {
+        assert!(matches!(kind_of("postgres://x@y/z"), Ok((Kind::Postgres, _))));
+        assert!(matches!(kind_of("sqlite:///tmp/a.db"), Ok((Kind::Sqlite, url)) if url == "sqlite:///tmp/a.db?mode=rwc"));
+        for url in ["mysql://x/y", "/tmp/a.db", "", "sqlite::memory:", "sqlite:///tmp/a.db?mode=ro"] {
+            assert!(kind_of(url).is_err(), "{url}");
+        }
     }
 }

@@ -20,6 +20,8 @@ pub struct Shop {
     /// In the order of preference; never empty.
     pub networks: Vec<Network>,
     pub pay_to: Address,
+    /// The shop's own address, without a trailing slash: what its snippets call.
+    pub public_url: String,
     /// Today's prices of each agent on sale, by slug, in the order of the offers.
     pub prices: Vec<(String, Vec<Money>)>,
     /// `None` in `serve`.
@@ -94,32 +96,32 @@ pub struct History {
 
 #[server(prefix = "/api/page", endpoint = "shop", input = GetUrl, output = Json)]
 pub async fn the_shop() -> Result<Shop, CallError> {
-    todo!()
+    server::shop()
 }
 
 /// The same as `GET /api/session`.
 #[server(prefix = "/api/page", endpoint = "session", input = GetUrl, output = Json)]
 pub async fn my_session() -> Result<SessionView, CallError> {
-    todo!()
+    server::told(server::session().await)
 }
 
 /// Of the signed-in wallet. `NotSignedIn` without one.
 #[server(prefix = "/api/page", endpoint = "history", input = GetUrl, output = Json)]
 pub async fn my_history(before: Option<String>) -> Result<History, CallError> {
-    let _ = before;
-    todo!()
+    server::told(server::history(before).await)
 }
 
 /// One's own run, or the run whose key is given. `NoSuchRun` for everybody else's (E1).
 #[server(prefix = "/api/page", endpoint = "run", input = GetUrl, output = Json)]
 pub async fn my_run(id: String, key: Option<String>) -> Result<RunView, CallError> {
-    let _ = (id, key);
-    todo!()
+    server::told(server::run(id, key).await)
 }
 
 /// Of the signed-in wallet. `NotSignedIn` without one.
 #[server(prefix = "/api/page", endpoint = "statement", input = GetUrl, output = Json)]
 pub async fn my_statement(before: Option<String>) -> Result<Statement, CallError> {
-    let _ = before;
-    todo!()
+    server::told(server::statement(before).await)
 }
+
+#[cfg(feature = "ssr")]
+mod server;

@@ -1,9 +1,198 @@
-//! Leases a held run, does the work, stores the answer.
+//! Leases a held run, does the work, stores the answer. It outlives the request, the tab and, by the lease, the process.
+//!
+//! The work happens at least once; its result and its charge happen exactly once: both are fenced by the lease's token.
 
-pub fn start(
-    _desk: crate::x402::desk::Desk,
-    _count: usize,
-    _stop: tokio_util::sync::CancellationToken,
-) -> Vec<tokio::task::JoinHandle<()>> {
-    Vec::new()
+use std::{sync::Arc, time::Duration};
+
+use leptos::{
+    prelude::{Owner, provide_context},
+    reactive::computed::ScopedFuture,
+};
+use tokio::{
+    sync::Semaphore,
+    task::{JoinError, JoinHandle},
+    time::{interval, timeout},
+};
+use tokio_util::sync::CancellationToken;
+use tracing::{Instrument, error, info, info_span, warn};
+
+use super::tools::Paid;
+use crate::{
+    error::{CallError, Code, Retry},
+    ledger::{BooksError, Leased, Run, runs::ATTEMPTS_MAX},
+    x402::{
+        desk::{Desk, now_ms},
+        native,
+    },
+};
+
+/// Another worker takes the run over when its lease was not renewed for so long: what a crash costs the payer in waiting.
+const LEASE_MS: i64 = 10_000;
+const RENEW_EVERY: Duration = Duration::from_secs(3);
+/// Runs that other instances left, and whose lease ended, are looked for so often.
+const LOOK_EVERY: Duration = Duration::from_secs(1);
+/// What is said of an answer that no model had a part in.
+const COMPUTED: &str = "computed";
+
+/// Works on `count` runs at once, until `stop`; then what is under way is waited for.
+pub fn start(desk: &Desk, count: usize, stop: &CancellationToken) -> JoinHandle<()> {
+    let (desk, stop) = (desk.clone(), stop.clone());
+    tokio::spawn(async move {
+        let free = Arc::new(Semaphore::new(count.max(1)));
+        while let Ok(place) = free.clone().acquire_owned().await {
+            if stop.is_cancelled() {
+                break;
+            }
+            match lease(&desk).await {
+                Ok(Some(leased)) => {
+                    let desk = desk.clone();
+                    tokio::spawn(async move {
+                        work(&desk, leased).await;
+                        drop(place);
+                    });
+                    continue;
+                }
+                Ok(None) => {}
+                Err(cause) => error!(%cause, "no run can be leased: the books do not answer"),
+            }
+            drop(place);
+            tokio::select! {
+                () = stop.cancelled() => break,
+                () = desk.held.notified() => {}
+                () = tokio::time::sleep(LOOK_EVERY) => {}
+            }
+        }
+        // Every place free again: nothing is under way.
+        let _ = free.acquire_many(u32::try_from(count.max(1)).unwrap_or(u32::MAX)).await;
+    })
+}
+
+async fn lease(desk: &Desk) -> Result<Option<Leased>, BooksError> {
+    desk.books.lease_run(&uuid::Uuid::new_v4().to_string(), now_ms(), LEASE_MS).await
+}
+
+/// What is done with a run that is ours until its lease ends.
+async fn work(desk: &Desk, leased: Leased) {
+    let (run, token, outcome) = match leased {
+        Leased::GaveOut { run, token } => {
+            let why = CallError::agent_failed(format!("it was begun {ATTEMPTS_MAX} times and never ended."));
+            (run, token, Outcome::Failed(CallError { retry: Retry::No, ..why }))
+        }
+        Leased::Work { run, token } => {
+            let span = info_span!("run", run.id = %run.id, agent = %run.agent, payer = %run.payer, network = %run.network, proof = %run.proof);
+            let outcome = attempt(desk, &run, &token).instrument(span).await;
+            (run, token, outcome)
+        }
+    };
+    let ended = match &outcome {
+        Outcome::Done(output) => store(|| desk.books.capture(&run.id, &token, output, COMPUTED, now_ms())).await,
+        Outcome::Failed(why) => store(|| desk.books.release(&run.id, &token, why, now_ms())).await,
+        // Its lease ends now: the next attempt follows at once.
+        Outcome::Broke => desk.books.renew_lease(&run.id, &token, now_ms()).await,
+        Outcome::Lost => return,
+    };
+    match (ended, &outcome) {
+        (Ok(true), Outcome::Done(_)) => info!(run.id = %run.id, agent = %run.agent, "run {} done", run.id),
+        (Ok(true), Outcome::Failed(why)) => {
+            info!(run.id = %run.id, agent = %run.agent, why = %why.error, "run {} failed, and was not charged", run.id)
+        }
+        (Ok(true), _) => warn!(run.id = %run.id, agent = %run.agent, "run {} broke; it is tried again", run.id),
+        (Ok(false), _) => warn!(run.id = %run.id, "run {} was taken over by another worker", run.id),
+        // The lease ends by itself, and the work is done again: the charge is still only one.
+        (Err(cause), _) => error!(run.id = %run.id, %cause, "what became of run {} could not be stored", run.id),
+    }
+    desk.ring(&run.id);
+    desk.held.notify_one();
+}
+
+/// The answer exists; a short trouble of the database must not throw it away.
+async fn store<F, Fut>(write: F) -> Result<bool, BooksError>
+where
+    F: FnMut() -> Fut,
+    Fut: Future<Output = Result<bool, BooksError>>,
+{
+    use backon::{ExponentialBuilder, Retryable};
+    write.retry(ExponentialBuilder::default().with_jitter().with_max_times(4)).await
+}
+
+enum Outcome {
+    /// The answer's exact bytes.
+    Done(String),
+    Failed(CallError),
+    /// It panicked, and may be tried again.
+    Broke,
+    /// The lease: another worker has the run.
+    Lost,
+}
+
+async fn attempt(desk: &Desk, run: &Run, token: &str) -> Outcome {
+    let (Some(agent), Some(chain)) = (desk.agent(&run.agent), desk.chain(&run.network)) else {
+        return Outcome::Failed(CallError::saying(
+            Code::AgentFailed,
+            "This agent is no longer on sale here. You were not charged.",
+        ));
+    };
+    let Some(input) = &run.input else {
+        return Outcome::Failed(CallError::saying(Code::AgentFailed, "The input of this run was deleted. You were not charged."));
+    };
+    info!("run {} started", run.id);
+    let paid = Paid { agent: agent.card.slug, run: run.id.clone(), chain: chain.clone() };
+    // A task of its own: a panic is its failure, not ours. Its owner is where the work's context lives.
+    let owner = Owner::new();
+    let work = owner.with(|| {
+        provide_context(paid);
+        // Free functions of the agents, called from the work, find the shop.
+        provide_context(desk.clone());
+        ScopedFuture::new((agent.call)(input))
+    });
+    let mut task = tokio::spawn(timeout(agent.card.time_limit, work).in_current_span());
+    let outcome = tokio::select! {
+        ended = &mut task => judge(run, agent.card.time_limit, ended),
+        () = lost(desk, &run.id, token) => {
+            task.abort();
+            Outcome::Lost
+        }
+    };
+    drop(owner);
+    outcome
+}
+
+type Ended = Result<Result<Result<String, CallError>, tokio::time::error::Elapsed>, JoinError>;
+
+fn judge(run: &Run, limit: Duration, ended: Ended) -> Outcome {
+    match ended {
+        Ok(Ok(Ok(output))) => Outcome::Done(output),
+        Ok(Ok(Err(why))) => Outcome::Failed(told(run, why)),
+        Ok(Err(_)) => Outcome::Failed(told(run, CallError::agent_failed(format!("it took longer than {} s.", limit.as_secs())))),
+        Err(_) if run.attempts < ATTEMPTS_MAX => Outcome::Broke,
+        // The third time on the same input: it would break again.
+        Err(_) => Outcome::Failed(told(
+            run,
+            CallError { retry: Retry::No, ..CallError::agent_failed("the agent broke on this input.") },
+        )),
+    }
+}
+
+/// Whatever the agent failed with, its payer hears `agent_failed`, and what became of the money.
+fn told(run: &Run, why: CallError) -> CallError {
+    let mut why = match why.code {
+        Code::AgentFailed => why,
+        _ => CallError { retry: why.retry, details: why.details.clone(), ..CallError::agent_failed(&why.error) },
+    };
+    why.transaction = native::transaction_of(&run.proof);
+    why
+}
+
+/// Renews the lease while the work goes on; ends when it was lost.
+async fn lost(desk: &Desk, run: &str, token: &str) {
+    let mut beat = interval(RENEW_EVERY);
+    loop {
+        beat.tick().await;
+        match desk.books.renew_lease(run, token, now_ms() + LEASE_MS).await {
+            Ok(true) => {}
+            Ok(false) => return,
+            // Unknown is not lost: what is stored at the end is fenced by the token.
+            Err(cause) => warn!(run.id = run, %cause, "the lease could not be renewed"),
+        }
+    }
 }

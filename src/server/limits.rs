@@ -20,15 +20,17 @@ use axum::{
     extract::{ConnectInfo, Request, State},
     http::{HeaderMap, Method},
     middleware::Next,
-    response::{IntoResponse, Response},
+    response::Response,
 };
 use governor::{
     DefaultKeyedRateLimiter, RateLimiter,
     clock::{Clock, DefaultClock},
 };
 
-use super::refusal::Refusal;
-use crate::error::{CallError, Code};
+use crate::{
+    error::{CallError, Code},
+    x402::answer,
+};
 
 /// Addresses that have a bucket of their own, per kind of request.
 pub const ADDRESSES_MAX: usize = 100_000;
@@ -114,7 +116,7 @@ pub async fn limit(State(doorkeeper): State<Doorkeeper>, request: Request, next:
         Ok(()) => next.run(request).await,
         Err(wait) => {
             let wait_ms = u64::try_from(wait.as_millis()).unwrap_or(u64::MAX).max(1);
-            Refusal(CallError::from(Code::RateLimited).after_ms(wait_ms)).into_response()
+            answer::error(&CallError::from(Code::RateLimited).after_ms(wait_ms))
         }
     }
 }

@@ -9,7 +9,7 @@ use std::{
 };
 
 use sha2::{Digest, Sha256};
-use tokio::{net::TcpListener, sync::Notify, task::JoinHandle};
+use tokio::{net::TcpListener, task::JoinHandle};
 use tokio_util::sync::CancellationToken;
 
 use super::{
@@ -25,11 +25,12 @@ use crate::{
     evm::Address,
     ledger::{Books, BooksError},
     money::BadAmount,
-    pages::data::{Demo, Shop},
-    runs::Agent,
+    pages::data::Demo,
+    runs::{Agent, worker},
     x402::{
-        desk::{Counter, Desk, now_ms},
+        desk::{Desk, Fittings, now_ms},
         offers::Seal,
+        till,
     },
 };
 
@@ -146,8 +147,7 @@ pub async fn run(opening: Opening, stop: CancellationToken) -> Result<(), Cannot
     };
     let books = open_books(&settings, kind).await?;
     let chains: Vec<Chain> = networks.into_iter().map(Chain::new).collect();
-    let (demo, demo_routes) = demo.unzip();
-    let shop = shop(&chains, pay_to, &agents, demo)?;
+    check_prices(&chains, &agents)?;
 
     let failure = Arc::new(OnceLock::new());
     let mut tasks = Vec::new();
@@ -161,7 +161,7 @@ pub async fn run(opening: Opening, stop: CancellationToken) -> Result<(), Cannot
         }
     }
 
-    let desk = Desk::new(Counter {
+    let desk = Desk::new(Fittings {
         books: books.clone(),
         seal: Seal::new(secret),
         chains,
@@ -169,21 +169,18 @@ pub async fn run(opening: Opening, stop: CancellationToken) -> Result<(), Cannot
         public_url: public_url.clone(),
         agents,
         offer_ttl_ms: i64::try_from(settings.offer_ttl.as_millis()).unwrap_or(i64::MAX),
-        held: Notify::new(),
-        waiting: Arc::new(Notify::new()),
-        changed: Notify::new(),
     });
-    tasks.extend(crate::x402::till::start(desk.clone(), stop.clone()));
-    tasks.extend(crate::runs::worker::start(desk.clone(), settings.workers, stop.clone()));
-    tasks.push(tokio::spawn(sweep(books, stop.clone())));
+    tasks.extend(till::start(&desk, &stop));
+    tasks.push(worker::start(&desk, settings.workers, &stop));
+    tasks.push(tokio::spawn(sweep(books.clone(), stop.clone())));
 
-    let doorkeeper = Doorkeeper::new(settings.limits, settings.trusted_proxies);
-    let router = router(desk, shop, site, demo_routes, doorkeeper);
+    let router = router(desk, site, demo, Doorkeeper::new(settings.limits, settings.trusted_proxies));
     println!("Coinslot is open at {public_url}");
     listen::listen(listener, router, stop.clone()).await;
 
     stop.cancel();
     end(tasks).await;
+    books.close().await;
     match Arc::into_inner(failure).and_then(OnceLock::into_inner) {
         Some(failure) => Err(failure),
         None => Ok(()),
@@ -269,26 +266,23 @@ async fn sweep(books: Books, stop: CancellationToken) {
     }
 }
 
-/// What every page is told: networks, recipient, today's prices.
-fn shop(chains: &[Chain], pay_to: Address, agents: &[Agent], demo: Option<Demo>) -> Result<Shop, CannotOpen> {
-    let mut prices = Vec::new();
+/// Every card has to have a price in a coin that is taken here, one that can be read.
+fn check_prices(chains: &[Chain], agents: &[Agent]) -> Result<(), CannotOpen> {
     for card in agents.iter().map(|agent| agent.card) {
-        let mut of_card = Vec::new();
+        let mut has_price = false;
         for network in chains.iter().map(Chain::network) {
             for &price in card.price {
                 match network.price(price) {
-                    Ok(Some(money)) => of_card.push(money),
-                    Ok(None) => {}
+                    Ok(money) => has_price |= money.is_some(),
                     Err(cause) => return Err(CannotOpen::BadPrice { agent: card.slug, price, cause }),
                 }
             }
         }
-        if of_card.is_empty() {
+        if !has_price {
             return Err(CannotOpen::NoPrice { agent: card.slug });
         }
-        prices.push((card.slug.to_owned(), of_card));
     }
-    Ok(Shop { networks: chains.iter().map(|chain| chain.network().clone()).collect(), pay_to, prices, demo })
+    Ok(())
 }
 
 /// Waits for what was started, within the same time that requests have.

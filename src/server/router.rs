@@ -24,19 +24,19 @@ use tower_http::{
 };
 
 use super::{
+    api,
     assets::{PACKAGE, Site},
     demo::DemoRoutes,
     headers::{Https, finish},
     health,
     limits::{Doorkeeper, limit},
-    refusal::Refusal,
     same_site::{OwnOrigin, refuse_cross_site},
 };
 use crate::{
     app::{App, shell},
-    error::{CallError, Code},
-    pages::data::Shop,
-    x402::desk::Desk,
+    error::Code,
+    pages::data::Demo,
+    x402::{answer, desk::Desk},
 };
 
 /// Bytes of any request's body. Agents have limits of their own below it.
@@ -49,15 +49,18 @@ const BODY_PAUSE_MAX: Duration = Duration::from_secs(15);
 const COMPRESSED_FROM: u16 = 1024;
 
 /// Everything, with the layers.
-pub fn router(desk: Desk, shop: Shop, site: Site, demo: Option<DemoRoutes>, doorkeeper: Doorkeeper) -> Router {
+pub fn router(desk: Desk, site: Site, demo: Option<(Demo, DemoRoutes)>, doorkeeper: Doorkeeper) -> Router {
     let public_url = desk.public_url.clone();
     let options = leptos_options();
+    let (demo, demo_routes) = demo.unzip();
     let assets = site.assets(demo.is_some());
     let context = {
-        let (desk, shop) = (desk.clone(), shop);
+        let desk = desk.clone();
         move || {
             provide_context(desk.clone());
-            provide_context(shop.clone());
+            if let Some(demo) = demo.clone() {
+                provide_context(demo);
+            }
         }
     };
     let shell = move || shell(assets.clone());
@@ -66,9 +69,9 @@ pub fn router(desk: Desk, shop: Shop, site: Site, demo: Option<DemoRoutes>, door
     let mut inside: Router = Router::new()
         .leptos_routes_with_context(&options, generate_route_list(App), context, shell)
         .with_state(options)
-        .merge(crate::x402::routes::routes(desk.clone()))
+        .merge(api::routes(&desk).with_state(desk.clone()))
         .merge(health::routes(desk));
-    if let Some(demo) = demo {
+    if let Some(demo) = demo_routes {
         inside = inside.merge(demo.routes());
     }
     let inside = inside.fallback(move |request: Request| {
@@ -101,8 +104,8 @@ where
     if let Some(file) = site.answer(request.method(), path, request.headers()) {
         return file;
     }
-    let is_page = matches!(*request.method(), Method::GET | Method::HEAD)
-        && !["api", "demo", PACKAGE].iter().any(|folder| path.strip_prefix('/').is_some_and(|path| path.starts_with(folder)));
+    let folder = path.trim_start_matches('/').split('/').next().unwrap_or_default();
+    let is_page = matches!(*request.method(), Method::GET | Method::HEAD) && !["api", "demo", PACKAGE].contains(&folder);
     if !is_page {
         let nothing = serde_json::json!({ "error": "There is nothing at this address.", "code": "not_found", "retry": "no" });
         return (StatusCode::NOT_FOUND, Json(nothing)).into_response();
@@ -123,7 +126,7 @@ fn leptos_options() -> LeptosOptions {
 async fn refuse_too_large(request: Request, next: Next) -> Response {
     let declared = request.headers().get(header::CONTENT_LENGTH).and_then(|length| length.to_str().ok()?.parse::<u64>().ok());
     if declared.is_some_and(|length| length > BODY_MAX as u64) {
-        return Refusal(Code::TooLarge.into()).into_response();
+        return answer::error(&Code::TooLarge.into());
     }
     next.run(request).await
 }
@@ -135,7 +138,7 @@ async fn log(request: Request, next: Next) -> Response {
     let begun = std::time::Instant::now();
     let response = next.run(request).await;
     let (status, ms) = (response.status().as_u16(), begun.elapsed().as_millis());
-    let is_file = path.strip_prefix('/').is_some_and(|path| path.starts_with(PACKAGE)) || path == "/healthz" || path == "/readyz";
+    let is_file = path.trim_start_matches('/').starts_with(PACKAGE) || path == "/healthz" || path == "/readyz";
     match status {
         500.. => tracing::warn!(%method, path, status, ms, "{method} {path} → {status}"),
         _ if is_file => tracing::debug!(%method, path, status, ms, "{method} {path} → {status}"),
@@ -147,7 +150,7 @@ async fn log(request: Request, next: Next) -> Response {
 fn panicked(cause: Box<dyn std::any::Any + Send + 'static>) -> Response {
     // The panic hook has logged where and what; the caller learns neither.
     drop(cause);
-    let mut response = Refusal(CallError::from(Code::Internal)).into_response();
+    let mut response = answer::error(&Code::Internal.into());
     response
         .headers_mut()
         .insert(HeaderName::from_static("x-content-type-options"), axum::http::HeaderValue::from_static("nosniff"));

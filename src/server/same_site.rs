@@ -9,11 +9,10 @@ use axum::{
     extract::{Request, State},
     http::{HeaderMap, Method, header},
     middleware::Next,
-    response::{IntoResponse, Response},
+    response::Response,
 };
 
-use super::refusal::Refusal;
-use crate::error::{CallError, Code};
+use crate::{error::Code, x402::answer};
 
 /// Where our own page comes from: scheme, host and port.
 #[derive(Clone)]
@@ -28,7 +27,7 @@ impl OwnOrigin {
 /// The layer: 403 `cross_site`, or on it goes.
 pub async fn refuse_cross_site(State(own): State<OwnOrigin>, request: Request, next: Next) -> Response {
     if is_foreign(&own.0, request.method(), request.uri().path(), request.headers()) {
-        return Refusal(CallError::from(Code::CrossSite)).into_response();
+        return answer::error(&Code::CrossSite.into());
     }
     next.run(request).await
 }

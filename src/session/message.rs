@@ -35,6 +35,8 @@ pub struct Nonce {
     /// RFC 3339, UTC: the server's clock, not the visitor's.
     pub issued_at: String,
     pub expiration_time: String,
+    /// The shop's first network: what the session is bound to, whatever network the wallet is on.
+    pub chain_id: u64,
     /// The address that was sent along (`{"address": "0x…"}`, optional), with its EIP-55 checksum.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub address: Option<String>,

@@ -36,6 +36,12 @@ pub struct Arrived {
     pub input: String,
 }
 
+#[cfg(feature = "ssr")]
+pub use made::of;
+
+#[cfg(feature = "ssr")]
+mod made;
+
 impl SessionView {
     /// The credit in the asset of `price`, if there is any.
     pub fn credit_in(&self, price: &Money) -> Option<&Money> {

@@ -1,20 +1,34 @@
 //! `#[middleware(payment_required::<Input>(&CARD))]`: reads and validates the input *before* it names a price.
+//!
+//! It never calls the function it decorates. It records the run and waits for it; a worker, which outlives the request, the tab and
+//! the process, does the work (`runs::worker`). A dropped request takes nothing with it.
 
 use std::{
     future::Future,
     marker::PhantomData,
     pin::Pin,
     task::{Context, Poll},
+    time::Duration,
 };
 
 use axum::{
-    body::Body,
-    http::{Request, Response},
+    body::{Body, Bytes, to_bytes},
+    http::{HeaderMap, Request, Response, header, request::Parts},
 };
+use leptos::prelude::use_context;
 use serde::de::DeserializeOwned;
 use tower::{Layer, Service};
+use tracing::error;
 
-use crate::card::Card;
+use super::{
+    answer, call,
+    desk::Desk,
+    presented::{self, Presented},
+};
+use crate::{
+    card::Card,
+    error::{CallError, Code, FieldError},
+};
 
 pub const fn payment_required<I>(card: &'static Card) -> PaymentRequired<I> {
     PaymentRequired { card, input: PhantomData }
@@ -34,7 +48,6 @@ impl<S, I> Layer<S> for PaymentRequired<I> {
 }
 
 pub struct Decorated<S, I> {
-    #[allow(dead_code)]
     card: &'static Card,
     input: PhantomData<fn() -> I>,
     inner: PhantomData<fn() -> S>,
@@ -55,7 +68,129 @@ where
         Poll::Ready(Ok(()))
     }
 
-    fn call(&mut self, _req: Request<Body>) -> Self::Future {
-        todo!()
+    fn call(&mut self, req: Request<Body>) -> Self::Future {
+        let card = self.card;
+        // Read now, on the request's own reactive owner.
+        let desk = use_context::<Desk>();
+        Box::pin(async move {
+            let Some(desk) = desk else {
+                error!(agent = card.slug, "a paid function is mounted without a desk");
+                return Ok(answer::error(&Code::Internal.into()));
+            };
+            let (parts, body) = req.into_parts();
+            Ok(match read::<I>(card, &parts, body).await {
+                Ok(Asked::Price) => answer::payment_required(&desk, card, &Code::PaymentRequired.into()),
+                Ok(Asked::Run(body)) => asked(&desk, card, &parts.headers, body).await,
+                Err(why) => answer::refusal(&desk, card, &why),
+            })
+        })
+    }
+}
+
+enum Asked {
+    /// An empty body: a look at the offers, for discovery.
+    Price,
+    /// Valid input, as its exact text.
+    Run(String),
+}
+
+/// Everything about the input that can be known without a payment, before a price is named: nobody pays for a typo (O8).
+async fn read<I>(card: &Card, parts: &Parts, body: Body) -> Result<Asked, CallError>
+where
+    I: DeserializeOwned + garde::Validate<Context = ()>,
+{
+    let bytes = to_bytes(body, card.input_max).await.map_err(|_| {
+        CallError::saying(Code::TooLarge, format!("The input is larger than {} KiB. Nothing was charged.", card.input_max / 1024))
+    })?;
+    if bytes.is_empty() {
+        return Ok(Asked::Price);
+    }
+    if !is_json(&parts.headers) {
+        return Err(Code::UnsupportedMediaType.into());
+    }
+    let input: I = serde_json::from_slice(&bytes).map_err(|cause| unreadable(&cause))?;
+    input.validate().map_err(|report| {
+        CallError::invalid_input(
+            report
+                .iter()
+                .map(|(path, error)| FieldError { field: path.to_string(), error: error.message().to_string() })
+                .collect(),
+        )
+    })?;
+    text(bytes).map(Asked::Run)
+}
+
+fn text(bytes: Bytes) -> Result<String, CallError> {
+    String::from_utf8(bytes.into()).map_err(|cause| CallError::from(Code::BadJson).with_details(cause))
+}
+
+fn is_json(headers: &HeaderMap) -> bool {
+    let mime = headers.get(header::CONTENT_TYPE).and_then(|value| value.to_str().ok()).unwrap_or_default();
+    mime.split(';').next().is_some_and(|mime| mime.trim().eq_ignore_ascii_case("application/json"))
+}
+
+/// Broken JSON is `bad_json`; JSON of another shape is a field that is missing, unknown or of another type.
+fn unreadable(cause: &serde_json::Error) -> CallError {
+    if !cause.is_data() {
+        return CallError::from(Code::BadJson).with_details(cause);
+    }
+    let words = cause.to_string();
+    let field = words.split('`').nth(1).filter(|_| words.contains("field")).unwrap_or_default().to_owned();
+    let sentence = words.split(" at line ").next().unwrap_or_default().to_owned();
+    CallError::invalid_input(vec![FieldError { field, error: sentence }])
+}
+
+async fn asked(desk: &Desk, card: &'static Card, headers: &HeaderMap, body: String) -> Response<Body> {
+    let outcome = match presented::read(headers) {
+        Ok(Presented::Nothing) => call::unpaid(desk, card, &body).await,
+        Ok(shown) => call::paid(desk, card, headers, shown, body, patience(headers)).await,
+        Err(why) => Err(why),
+    };
+    match outcome {
+        Ok((run, replay)) => answer::of_run(desk, card, &run, replay),
+        Err(why) => answer::refusal(desk, card, &why),
+    }
+}
+
+/// How long a request waits for its run, at most.
+const WAIT_MAX: Duration = Duration::from_secs(20);
+
+/// `Prefer: wait=<seconds>` (RFC 7240) shortens the wait: the page wants to show the stages.
+fn patience(headers: &HeaderMap) -> Duration {
+    let preferred = headers
+        .get_all("prefer")
+        .iter()
+        .filter_map(|value| value.to_str().ok())
+        .flat_map(|value| value.split(','))
+        .find_map(|part| part.trim().strip_prefix("wait=")?.parse().ok())
+        .map(Duration::from_secs);
+    preferred.map_or(WAIT_MAX, |preferred| preferred.min(WAIT_MAX))
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use super::*;
+
+    #[test]
+    fn a_wait_is_bounded_whatever_is_preferred() {
+        let wait = |value: &str| patience(&HeaderMap::from_iter([("prefer".parse().unwrap(), value.parse().unwrap())]));
+        assert_eq!(wait("wait=1"), Duration::from_secs(1));
+        assert_eq!(wait("respond-async, wait=3"), Duration::from_secs(3));
+        assert_eq!(wait("wait=99999999999"), WAIT_MAX);
+        assert_eq!(wait("wait=-1"), WAIT_MAX);
+        assert_eq!(patience(&HeaderMap::new()), WAIT_MAX);
+    }
+
+    #[test]
+    fn a_missing_param_is_named() {
+        #[derive(serde::Deserialize, Debug)]
+        struct Input {
+            #[allow(dead_code)]
+            param: String,
+        }
+        let why = unreadable(&serde_json::from_str::<Input>("{}").unwrap_err());
+        assert_eq!((why.code, why.fields[0].field.as_str()), (Code::InvalidInput, "param"));
+        assert_eq!(unreadable(&serde_json::from_str::<Input>("{").unwrap_err()).code, Code::BadJson);
     }
 }

@@ -1,16 +1,29 @@
 //! What the server's side of the protocol works with. One per process, cheap to clone, in the context of every server function.
 
-use std::{ops::Deref, sync::Arc};
+use std::{
+    collections::HashSet,
+    ops::Deref,
+    sync::{Arc, RwLock},
+};
 
-use tokio::sync::Notify;
+use tokio::sync::{Notify, broadcast};
 
-use super::offers::Seal;
-use crate::{chain::Chain, evm::Address, ledger::Books, runs::Agent};
+use super::{native, offers::Seal, wire::Offer};
+use crate::{
+    card::Card,
+    chain::{Chain, Finality},
+    evm::Address,
+    ledger::{Books, Run},
+    money::{Amount, Asset, Money},
+    run::RunView,
+    runs::Agent,
+};
 
 #[derive(Clone)]
 pub struct Desk(Arc<Counter>);
 
-pub struct Counter {
+/// What a shop is made of.
+pub struct Fittings {
     pub books: Books,
     pub seal: Seal,
     /// In the order of preference; never empty.
@@ -23,17 +36,32 @@ pub struct Counter {
     pub agents: Vec<Agent>,
     /// An offer's life, in milliseconds.
     pub offer_ttl_ms: i64,
+}
+
+pub struct Counter {
+    fittings: Fittings,
     /// Rung when a run was held: a worker looks.
     pub held: Notify,
     /// Rung when somebody began to wait for a payment: the followers look.
     pub waiting: Arc<Notify>,
-    /// Rung when any run changed: requests that wait look again.
-    pub changed: Notify,
+    /// Ids of runs that changed: requests that wait for them look again.
+    changed: broadcast::Sender<String>,
+    /// The networks that were halted, as this process knows; the books have the truth.
+    halted: RwLock<HashSet<String>>,
 }
 
+/// Runs that change at once before a waiting request looks; one that missed some looks anyway.
+const CHANGES: usize = 1024;
+
 impl Desk {
-    pub fn new(counter: Counter) -> Self {
-        Self(Arc::new(counter))
+    pub fn new(fittings: Fittings) -> Self {
+        Self(Arc::new(Counter {
+            fittings,
+            held: Notify::new(),
+            waiting: Arc::default(),
+            changed: broadcast::channel(CHANGES).0,
+            halted: RwLock::default(),
+        }))
     }
 }
 
@@ -45,6 +73,14 @@ impl Deref for Desk {
     }
 }
 
+impl Deref for Counter {
+    type Target = Fittings;
+
+    fn deref(&self) -> &Fittings {
+        &self.fittings
+    }
+}
+
 impl Counter {
     pub fn chain(&self, network: &str) -> Option<&Chain> {
         self.chains.iter().find(|chain| chain.network().id == network)
@@ -52,6 +88,103 @@ impl Counter {
 
     pub fn agent(&self, slug: &str) -> Option<&Agent> {
         self.agents.iter().find(|agent| agent.card.slug == slug)
+    }
+
+    /// Today's price of an agent in the coin of a network. `None`: it is not sold there.
+    pub fn price(&self, card: &Card, network: &str) -> Option<Money> {
+        let network = self.chain(network)?.network();
+        // A price that does not parse stops the start (`server::open`), so what is left is a price in another asset.
+        card.price.iter().find_map(|text| network.price(text).ok().flatten())
+    }
+
+    /// Today's prices, in the order of the offers.
+    pub fn prices(&self, card: &Card) -> Vec<Money> {
+        self.chains.iter().filter_map(|chain| self.price(card, &chain.network().id)).collect()
+    }
+
+    /// Fresh offers, one per network that is open for payments. `credit` is subtracted from what is asked to be sent, never from the price.
+    pub fn offers(&self, card: &Card, now_ms: i64, credit: Option<&Money>) -> Vec<Offer> {
+        self.chains
+            .iter()
+            .filter(|chain| !self.is_halted(&chain.network().id))
+            .filter_map(|chain| {
+                let price = self.price(card, &chain.network().id)?;
+                let have = credit.filter(|credit| credit.asset == price.asset).map_or(Amount::ZERO, |credit| credit.amount);
+                let amount = price.amount.minus(have).filter(|rest| !rest.is_zero()).unwrap_or(price.amount);
+                let finality = match &chain.settings().finality {
+                    Finality::Tag(tag) => tag.clone(),
+                    Finality::Confirmations(blocks) => format!("{blocks} confirmations"),
+                };
+                Some(self.seal.native_offer(card.slug, &price, amount, self.pay_to, finality, now_ms, self.offer_ttl_ms))
+            })
+            .collect()
+    }
+
+    /// How an amount in the books is shown. `None`: an asset of a network that this shop does not know any more.
+    pub fn money(&self, asset: &Asset, amount: Amount) -> Option<Money> {
+        let network = self.chain(&asset.network)?.network();
+        asset.token.is_none().then(|| network.coin(amount))
+    }
+
+    /// A row as its payer sees it.
+    pub fn view(&self, run: &Run) -> RunView {
+        let network = self.chain(&run.network).map(|chain| chain.network());
+        let transaction = native::transaction_of(&run.proof);
+        let json = |text: &Option<String>| text.as_deref().and_then(|text| serde_json::from_str(text).ok());
+        RunView {
+            id: run.id.clone(),
+            agent: run.agent.clone(),
+            agent_name: self.agent(&run.agent).map_or_else(|| run.agent.clone(), |agent| agent.card.name.to_owned()),
+            version: run.version.clone(),
+            state: run.state,
+            payer: run.payer,
+            price: run.price.as_ref().and_then(|(asset, amount)| self.money(asset, *amount)),
+            network: run.network.clone(),
+            transaction,
+            transaction_url: transaction.and_then(|hash| network?.transaction_url(hash)),
+            block: run.deposit_block,
+            created_at_ms: run.created_ms,
+            held_at_ms: run.held_ms,
+            finished_at_ms: run.finished_ms,
+            attempts: run.attempts,
+            input: json(&run.input),
+            input_sha256: run.input_sha256.clone(),
+            output: json(&run.output),
+            output_sha256: run.output_sha256.clone(),
+            engine: run.engine.clone(),
+            error: run.error.clone(),
+        }
+    }
+
+    /// Says that a run changed.
+    pub fn ring(&self, run: &str) {
+        // Nobody waits: that is fine.
+        let _ = self.changed.send(run.to_owned());
+    }
+
+    pub fn changes(&self) -> broadcast::Receiver<String> {
+        self.changed.subscribe()
+    }
+
+    pub fn set_halted(&self, network: &str) {
+        if let Ok(mut halted) = self.halted.write() {
+            halted.insert(network.to_owned());
+        }
+    }
+
+    /// Payments on this network wait for an operator (design.md, "When is a payment final?").
+    pub fn is_halted(&self, network: &str) -> bool {
+        self.halted.read().is_ok_and(|halted| halted.contains(network))
+    }
+
+    /// `host` or `host:port` of the public address: what a sign-in is made for.
+    pub fn domain(&self) -> &str {
+        self.public_url.split_once("://").map_or(self.public_url.as_str(), |(_, host)| host)
+    }
+
+    /// Only over TLS does a cookie say `Secure`: a browser would drop it elsewhere.
+    pub fn is_secure(&self) -> bool {
+        self.public_url.starts_with("https://")
     }
 }
 

@@ -6,12 +6,17 @@
 //! - `desk`: what the server's side works with: books, networks, seal.
 //! - `offers`: the sealed price of a 402. `presented`: the three kinds of payment header.
 //! - `decorator`: `#[middleware(payment_required::<Input>(&CARD))]`.
-//! - `native`: the transaction-proof method. `till`: joins the chain's watcher with the books.
+//! - `call`: one call, from its payment to its run. `answer`: what goes back over HTTP.
+//! - `native`: the transaction-proof method. `till`: joins the chain's follower with the books.
 
 pub mod fetch;
 pub mod phase;
 pub mod wire;
 
+#[cfg(feature = "ssr")]
+pub mod answer;
+#[cfg(feature = "ssr")]
+pub mod call;
 #[cfg(feature = "ssr")]
 pub mod decorator;
 #[cfg(feature = "ssr")]
@@ -22,8 +27,6 @@ pub mod native;
 pub mod offers;
 #[cfg(feature = "ssr")]
 pub mod presented;
-#[cfg(feature = "ssr")]
-pub mod routes;
 #[cfg(feature = "ssr")]
 pub mod till;
 

@@ -99,7 +99,7 @@ pub enum PayWith {
 }
 
 /// One paid call as the page holds it: provided as context beside the action that runs it.
-#[derive(Clone, Copy)]
+#[derive(Clone, Copy, PartialEq)]
 pub struct Call {
     pub phase: RwSignal<Phase>,
     pub pay_with: RwSignal<PayWith>,
@@ -107,6 +107,12 @@ pub struct Call {
     pub shown_price: RwSignal<Option<String>>,
     /// The id of the run, as soon as the server named it.
     pub run: RwSignal<Option<String>>,
+    /// What the visitor agreed to: of the offer that is being paid or was paid last.
+    pub quote: RwSignal<Option<Quote>>,
+    /// Said beside the phase: that it takes long, that the server is away, that another tab asks.
+    pub note: RwSignal<Option<String>>,
+    /// Where the network's explorer shows the transaction.
+    pub transaction_url: RwSignal<Option<String>>,
 }
 
 impl Call {
@@ -116,6 +122,9 @@ impl Call {
             pay_with: RwSignal::default(),
             shown_price: RwSignal::default(),
             run: RwSignal::default(),
+            quote: RwSignal::default(),
+            note: RwSignal::default(),
+            transaction_url: RwSignal::default(),
         }
     }
 }

@@ -1,1 +1,183 @@
-//! (under construction)
+//! The three kinds of payment header, told apart (docs/protocol.md, "The retry").
+//!
+//! | seen | it is |
+//! |---|---|
+//! | `PAYMENT-SIGNATURE` and `X-PAYMENT` that differ, or either of them twice | an error |
+//! | `PAYMENT-SIGNATURE` | x402 v2 |
+//! | `X-PAYMENT`, `0x` and 64 hexadecimal digits | the workflow's bare transaction hash |
+//! | `X-PAYMENT`, otherwise | base64 JSON of either version |
+
+use http::{HeaderMap, HeaderName};
+use serde::Deserialize;
+
+use super::wire::{self, PAYMENT_SIGNATURE, PaymentPayload, X_PAYMENT};
+use crate::{
+    error::{CallError, Code},
+    evm::TxHash,
+};
+
+/// More than any payment of ours needs; hyper's own limit for all headers is higher.
+const HEADER_MAX: usize = 16 * 1024;
+
+/// What the caller shows.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Presented {
+    Nothing,
+    /// Nothing but a hash: today's price, and the payer must be signed in.
+    BareHash(TxHash),
+    V2(Box<PaymentPayload>),
+    /// A well-formed v1 payment. Nothing on sale here can be paid that way yet.
+    V1,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct AnyVersion {
+    x402_version: u64,
+}
+
+/// # Errors
+/// [`Code::BadPaymentHeader`] with the parser's words under `details`.
+pub fn read(headers: &HeaderMap) -> Result<Presented, CallError> {
+    let signature = only_one(headers, PAYMENT_SIGNATURE)?;
+    let x_payment = only_one(headers, X_PAYMENT)?;
+    match (signature, x_payment) {
+        (None, None) => Ok(Presented::Nothing),
+        (Some(one), Some(other)) if one != other => Err(bad("PAYMENT-SIGNATURE and X-PAYMENT differ")),
+        (Some(text), _) => match version(text)? {
+            2 => v2(text),
+            _ => Err(bad("PAYMENT-SIGNATURE carries x402Version 2")),
+        },
+        (None, Some(text)) if text.starts_with("0x") || text.starts_with("0X") => {
+            text.to_ascii_lowercase().parse().map(Presented::BareHash).map_err(bad)
+        }
+        (None, Some(text)) => match version(text)? {
+            1 => Ok(Presented::V1),
+            2 => v2(text),
+            _ => Err(bad("x402Version is 1 or 2")),
+        },
+    }
+}
+
+fn only_one<'h>(headers: &'h HeaderMap, name: &'static str) -> Result<Option<&'h str>, CallError> {
+    let mut all = headers.get_all(HeaderName::from_static(name)).iter();
+    let Some(first) = all.next() else { return Ok(None) };
+    if all.next().is_some() {
+        return Err(bad(format!("{name} is there twice")));
+    }
+    let text = first.to_str().map_err(|_| bad(format!("{name} is not ASCII")))?;
+    match text.len() {
+        0 => Err(bad(format!("{name} is empty"))),
+        1..=HEADER_MAX => Ok(Some(text)),
+        _ => Err(bad(format!("{name} is longer than {HEADER_MAX} bytes"))),
+    }
+}
+
+fn version(text: &str) -> Result<u64, CallError> {
+    wire::decode::<AnyVersion>(text).map(|any| any.x402_version).map_err(bad)
+}
+
+fn v2(text: &str) -> Result<Presented, CallError> {
+    wire::decode(text).map(|payload| Presented::V2(Box::new(payload))).map_err(bad)
+}
+
+fn bad(why: impl std::fmt::Display) -> CallError {
+    CallError::from(Code::BadPaymentHeader).with_details(why)
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use base64::{Engine, prelude::*};
+    use serde_json::json;
+
+    use super::*;
+
+    const HASH: &str = "0xabababababababababababababababababababababababababababababababab";
+
+    fn headers(pairs: &[(&'static str, &str)]) -> HeaderMap {
+        let mut map = HeaderMap::new();
+        for (name, value) in pairs {
+            map.append(HeaderName::from_static(name), value.parse().unwrap());
+        }
+        map
+    }
+
+    fn payload(version: u64, proof: serde_json::Value) -> String {
+        let offer = json!({"scheme":"exact","network":"eip155:143","amount":"1","asset":"native",
+            "payTo":"0x209693Bc6afc0C5328bA36FaF03C514EF312287C","maxTimeoutSeconds":300,"extra":{"offer":"v1.a.b","unknown":7}});
+        BASE64_STANDARD.encode(json!({"x402Version": version, "accepted": offer, "payload": proof}).to_string())
+    }
+
+    fn is_bad(pairs: &[(&'static str, &str)]) {
+        assert_eq!(read(&headers(pairs)).map_err(|e| e.code), Err(Code::BadPaymentHeader), "{pairs:?}");
+    }
+
+    #[test]
+    fn o1_a_header_that_is_no_payment_is_refused() {
+        for text in [
+            "foo",
+            "%%%",
+            "0x",
+            "0x12",
+            &format!("{HASH}00"),
+            &HASH.replace('a', "g"),
+            "e30",
+            "W10=",
+            &BASE64_STANDARD.encode("[]"),
+        ] {
+            is_bad(&[(X_PAYMENT, text)]);
+        }
+        is_bad(&[(PAYMENT_SIGNATURE, HASH)]);
+        let url_safe = BASE64_URL_SAFE.encode([0xff, 0xfe, 0xff, 0xfe]);
+        is_bad(&[(X_PAYMENT, &url_safe)]);
+    }
+
+    #[test]
+    fn the_same_payment_under_both_names_is_one_payment() {
+        let text = payload(2, json!({"transaction": HASH}));
+        assert!(matches!(read(&headers(&[(X_PAYMENT, &text), (PAYMENT_SIGNATURE, &text)])), Ok(Presented::V2(_))));
+        assert!(matches!(read(&headers(&[(X_PAYMENT, &text)])), Ok(Presented::V2(_))));
+    }
+
+    #[test]
+    fn two_different_payments_are_refused() {
+        let (one, other) = (payload(2, json!({"transaction": HASH})), payload(2, json!({"credit": "x"})));
+        is_bad(&[(X_PAYMENT, &one), (PAYMENT_SIGNATURE, &other)]);
+        is_bad(&[(X_PAYMENT, HASH), (X_PAYMENT, HASH)]);
+    }
+
+    #[test]
+    fn a_bare_hash_is_the_same_in_upper_case() {
+        let upper = HASH.to_ascii_uppercase();
+        assert_eq!(read(&headers(&[(X_PAYMENT, &upper)])).unwrap(), Presented::BareHash(HASH.parse().unwrap()));
+    }
+
+    #[test]
+    fn only_versions_that_exist_are_read() {
+        is_bad(&[(PAYMENT_SIGNATURE, &payload(1, json!({"transaction": HASH})))]);
+        is_bad(&[(PAYMENT_SIGNATURE, &payload(3, json!({"transaction": HASH})))]);
+        is_bad(&[(X_PAYMENT, &payload(3, json!({"transaction": HASH})))]);
+        assert_eq!(read(&headers(&[(X_PAYMENT, &payload(1, json!({})))])).unwrap(), Presented::V1);
+    }
+
+    #[test]
+    fn a_token_authorization_does_not_pay_a_native_offer() {
+        is_bad(&[(PAYMENT_SIGNATURE, &payload(2, json!({"signature": "0x00", "authorization": {}})))]);
+    }
+
+    #[test]
+    fn what_we_do_not_know_in_extra_is_kept() {
+        let text = payload(2, json!({"transaction": HASH}));
+        let Presented::V2(read) = read(&headers(&[(PAYMENT_SIGNATURE, &text)])).unwrap() else { panic!("v2") };
+        assert_eq!(read.accepted.extra.others.get("unknown"), Some(&json!(7)));
+    }
+
+    proptest::proptest! {
+        #[test]
+        fn no_header_panics(text in "[ -~]{0,300}", json in "\\{[ -~]{0,200}\\}") {
+            let _ = read(&headers(&[(X_PAYMENT, &text)]));
+            let _ = read(&headers(&[(PAYMENT_SIGNATURE, &BASE64_STANDARD.encode(json))]));
+        }
+    }
+}

@@ -1,5 +1,315 @@
-//! (under construction)
+//! The till: joins the chain's follower with the books.
+//!
+//! A request only writes a `waiting` run and rings. Everything that needs the chain happens here, by whichever instance holds the network's
+//! lease: a new hash is looked up once; from then on final blocks bring what became of it. A deposit is written before anything is judged,
+//! so a crash between the two is picked up by the next look at the waiting runs.
 
-pub fn start(_desk: super::desk::Desk, _stop: tokio_util::sync::CancellationToken) -> Vec<tokio::task::JoinHandle<()>> {
-    Vec::new()
+use std::{
+    collections::{HashMap, HashSet},
+    time::Duration,
+};
+
+use futures::{StreamExt, stream};
+use tokio::{sync::Mutex, task::JoinHandle};
+use tokio_util::sync::CancellationToken;
+use tracing::{error, info, warn};
+
+use super::{
+    desk::{Desk, now_ms},
+    native,
+};
+use crate::{
+    chain::{Chain, Cursor, FinalBlock, Follower, Interest, Sighting, Transfer, Unavailable, follow},
+    error::{CallError, Code},
+    evm::TxHash,
+    ledger::{BooksError, Deposit, HeldOrNot, How, Run, deposits::ReadTo},
+    money::Amount,
+    run::RunState,
+};
+
+/// How long an instance follows a network without renewing; another one takes over after that.
+const LEASE_MS: i64 = 10_000;
+/// Look-ups of new hashes that are under way at once.
+const LOOKUPS: usize = 8;
+/// A run that was held off (its payer's runs fail too often) is not tried again sooner.
+const HELD_OFF: Duration = Duration::from_secs(60);
+
+/// Starts one follower per network.
+pub fn start(desk: &Desk, stop: &CancellationToken) -> Vec<JoinHandle<()>> {
+    desk.chains
+        .iter()
+        .map(|chain| {
+            let till = Till::new(desk.clone(), chain.clone());
+            tokio::spawn(follow::follow(chain.clone(), till, desk.waiting.clone(), stop.clone()))
+        })
+        .collect()
+}
+
+struct Till {
+    desk: Desk,
+    chain: Chain,
+    /// This process, for the lease.
+    holder: String,
+    /// For each hash that was looked up and not found: the lowest block that can hold it.
+    since: Mutex<HashMap<TxHash, u64>>,
+    held_off: moka::future::Cache<String, ()>,
+}
+
+impl Till {
+    fn new(desk: Desk, chain: Chain) -> Self {
+        Self {
+            desk,
+            chain,
+            holder: uuid::Uuid::new_v4().to_string(),
+            since: Mutex::default(),
+            held_off: moka::future::Cache::builder().max_capacity(10_000).time_to_live(HELD_OFF).build(),
+        }
+    }
+
+    fn network(&self) -> &str {
+        &self.chain.network().id
+    }
+
+    async fn look(&self) -> Result<Option<Interest>, BooksError> {
+        let (books, network, now) = (&self.desk.books, self.network(), now_ms());
+        if books.halted(network).await?.is_some() {
+            self.desk.set_halted(network);
+            return Ok(None);
+        }
+        if !books.lease_name(&format!("follow/{network}"), &self.holder, now, LEASE_MS).await? {
+            return Ok(None);
+        }
+        let mut unseen = Vec::new();
+        for run in books.waiting(network, now).await? {
+            match (run.deposit_block, native::transaction_of(&run.proof)) {
+                (None, Some(hash)) => unseen.push(hash),
+                // Its money is here, or it is paid from credit: only a crash, or a pause, left it waiting.
+                _ if !self.held_off.contains_key(&run.id) => self.judge(&run).await?,
+                _ => {}
+            }
+        }
+        let watches = books.open_watches(network, now).await?;
+        let hashes = self.look_up(unseen).await?;
+        if hashes.is_empty() && watches.is_empty() {
+            return Ok(None);
+        }
+        let from_block = hashes.values().copied().chain(watches.iter().map(|watch| watch.from_block + 1)).min().unwrap_or(0);
+        Ok(Some(Interest {
+            pay_to: self.desk.pay_to,
+            hashes: hashes.into_keys().collect(),
+            from_block,
+            cursor: books.read_to(network).await?.map(|at| Cursor { height: at.height, hash: at.hash }),
+        }))
+    }
+
+    /// Looks new hashes up, once each. Returns those that only a later block can tell about.
+    async fn look_up(&self, unseen: Vec<TxHash>) -> Result<HashMap<TxHash, u64>, BooksError> {
+        let mut since = self.since.lock().await;
+        let wanted: HashSet<_> = unseen.iter().copied().collect();
+        since.retain(|hash, _| wanted.contains(hash));
+        let new: Vec<_> = wanted.into_iter().filter(|hash| !since.contains_key(hash)).collect();
+        if new.is_empty() {
+            return Ok(since.clone());
+        }
+        // Asked for before the look-ups: what they do not find is in a later block than this one.
+        let Ok(head) = self.chain.final_head().await else { return Ok(since.clone()) };
+        let seen: Vec<_> = stream::iter(new)
+            .map(|hash| async move { (hash, self.chain.lookup(hash).await) })
+            .buffer_unordered(LOOKUPS)
+            .collect::<Vec<(TxHash, Result<Sighting, Unavailable>)>>()
+            .await;
+        for (hash, sighting) in seen {
+            match sighting {
+                // Unknown is not no: it is looked up again with the next look.
+                Err(_) => {}
+                Ok(Sighting::NotSeen) => {
+                    since.insert(hash, head + 1);
+                }
+                Ok(Sighting::Included(transfer)) => {
+                    since.insert(hash, head + 1);
+                    self.desk.books.set_included(self.network(), &native::proof_of(hash), Some(transfer.block)).await?;
+                    self.changed_proof(hash).await?;
+                }
+                Ok(Sighting::Final(transfer)) => self.settle(&transfer, How::Hash).await?,
+            }
+        }
+        Ok(since.clone())
+    }
+
+    /// Books one final transaction, whatever it did, and judges who waits for it.
+    async fn settle(&self, transfer: &Transfer, how: How) -> Result<(), BooksError> {
+        let booked = native::deposit_of(transfer, self.network(), self.desk.pay_to, how);
+        if let Ok(deposit) = &booked
+            && self.desk.books.deposit(deposit, now_ms()).await?
+        {
+            log_deposit(deposit, transfer.hash);
+        }
+        self.tell(transfer.hash, booked.err()).await
+    }
+
+    /// Tells every waiting run with this transaction what became of it.
+    async fn tell(&self, hash: TxHash, refused: Option<CallError>) -> Result<(), BooksError> {
+        let proof = native::proof_of(hash);
+        for run in self.desk.books.waiting(self.network(), now_ms()).await?.iter().filter(|run| run.proof == proof) {
+            match &refused {
+                Some(why) => {
+                    self.desk.books.void(&run.id, why, now_ms()).await?;
+                    self.desk.ring(&run.id);
+                }
+                None => self.judge(run).await?,
+            }
+        }
+        Ok(())
+    }
+
+    async fn changed_proof(&self, hash: TxHash) -> Result<(), BooksError> {
+        let proof = native::proof_of(hash);
+        for run in self.desk.books.waiting(self.network(), now_ms()).await?.iter().filter(|run| run.proof == proof) {
+            self.desk.ring(&run.id);
+        }
+        Ok(())
+    }
+
+    async fn judge(&self, run: &Run) -> Result<(), BooksError> {
+        if let Judged::HeldOff = judge(&self.desk, run).await? {
+            self.held_off.insert(run.id.clone(), ()).await;
+        }
+        Ok(())
+    }
+}
+
+/// What became of a waiting run whose money, if it brought any, is in the books.
+#[derive(Debug, PartialEq, Eq)]
+pub enum Judged {
+    /// Held, void, or somebody else was faster: the row says it.
+    Told,
+    /// Nothing changed: its payer's runs fail too often. Milliseconds are in the error.
+    HeldOff,
+}
+
+/// Holds the price for a waiting run, or says why not. Safe to call twice.
+pub async fn judge(desk: &Desk, run: &Run) -> Result<Judged, BooksError> {
+    let now = now_ms();
+    let price = match price_of(desk, run, now).await? {
+        Ok(price) => price,
+        Err(why) => {
+            desk.books.void(&run.id, &why, now).await?;
+            desk.ring(&run.id);
+            return Ok(Judged::Told);
+        }
+    };
+    match desk.books.hold(&run.id, &price.asset, price.amount, now).await? {
+        HeldOrNot::Held(run) => {
+            info!(run.id = %run.id, agent = %run.agent, payer = %run.payer, network = %run.network, proof = %run.proof, "run {} paid", run.id);
+            desk.held.notify_one();
+        }
+        HeldOrNot::TooLow(balance) => {
+            let missing = CallError::saying(
+                Code::AmountTooLow,
+                format!("That is not enough yet: the price is {price}, and your credit is {}.", price.with(balance)),
+            );
+            desk.books.void(&run.id, &missing.with_credit(price.with(balance)), now).await?;
+        }
+        HeldOrNot::NotWaiting(_) => {}
+        HeldOrNot::FailingTooOften(_) => return Ok(Judged::HeldOff),
+    }
+    desk.ring(&run.id);
+    Ok(Judged::Told)
+}
+
+/// The price of a waiting run: sealed, or today's.
+async fn price_of(desk: &Desk, run: &Run, now: i64) -> Result<Result<crate::money::Money, CallError>, BooksError> {
+    let Some(today) = desk.agent(&run.agent).and_then(|agent| desk.price(agent.card, &run.network)) else {
+        return Ok(Err(Code::AgentUnavailable.into()));
+    };
+    let amount: Result<Amount, CallError> = if native::transaction_of(&run.proof).is_some() {
+        match desk.books.find_deposit(&run.network, &run.proof).await? {
+            Some(deposit) => native::price_for(run, &deposit, today.amount, now),
+            None => Err(Code::PaymentNotFound.into()),
+        }
+    } else {
+        // Paid from credit: the decorator took the offer only while it held.
+        Ok(run.terms.as_ref().map_or(today.amount, |terms| terms.price))
+    };
+    Ok(amount.map(|amount| today.with(amount)))
+}
+
+fn log_deposit(deposit: &Deposit, hash: TxHash) {
+    info!(network = %deposit.network, transaction = %hash, payer = %deposit.payer, block = deposit.block, "payment {hash} arrived");
+}
+
+impl Follower for Till {
+    async fn interest(&self) -> Option<Interest> {
+        self.look().await.unwrap_or_else(|cause| {
+            error!(network = self.network(), %cause, source = ?std::error::Error::source(&cause), "the waiting payments cannot be read");
+            None
+        })
+    }
+
+    async fn included(&self, seen: Vec<(TxHash, Option<u64>)>) {
+        for (hash, block) in seen {
+            let noted = async {
+                self.desk.books.set_included(self.network(), &native::proof_of(hash), block).await?;
+                self.changed_proof(hash).await
+            };
+            // Only a stage on the page: the next block brings the truth.
+            if let Err(cause) = noted.await {
+                warn!(network = self.network(), %cause, "a stage could not be noted");
+            }
+        }
+    }
+
+    async fn became_final(&self, block: FinalBlock) -> Result<(), follow::NotTaken> {
+        let not_taken = |cause: BooksError| follow::NotTaken(cause.to_string());
+        let waiting: HashSet<_> = self
+            .desk
+            .books
+            .waiting(self.network(), now_ms())
+            .await
+            .map_err(not_taken)?
+            .into_iter()
+            .map(|run| run.proof)
+            .collect();
+        let (mut deposits, mut refused) = (Vec::new(), Vec::new());
+        for transfer in &block.transfers {
+            let how = if waiting.contains(&native::proof_of(transfer.hash)) { How::Hash } else { How::Watch };
+            match native::deposit_of(transfer, self.network(), self.desk.pay_to, how) {
+                Ok(deposit) => deposits.push((transfer.hash, deposit)),
+                Err(why) => refused.push((transfer.hash, why)),
+            }
+        }
+        let rows: Vec<_> = deposits.iter().map(|(_, deposit)| deposit.clone()).collect();
+        let read_to = ReadTo { height: block.cursor.height, hash: block.cursor.hash };
+        self.desk.books.deposit_block(self.network(), read_to, &rows, now_ms()).await.map_err(not_taken)?;
+        for (hash, deposit) in &deposits {
+            log_deposit(deposit, *hash);
+            self.tell(*hash, None).await.map_err(not_taken)?;
+        }
+        for (hash, why) in refused {
+            self.tell(hash, Some(why)).await.map_err(not_taken)?;
+        }
+        Ok(())
+    }
+
+    async fn changed_below(&self, height: u64) {
+        error!(
+            network = self.network(),
+            height, "a final block has changed: payments on this network stop until an operator looks"
+        );
+        if let Err(cause) = self.desk.books.halt_network(self.network(), height).await {
+            error!(network = self.network(), %cause, "the halt could not be stored");
+        }
+        self.desk.set_halted(self.network());
+    }
+}
+
+/// Where a waiting run's payment is, for the page (ux.md, C1).
+pub fn stage_of(run: &Run) -> crate::error::Stage {
+    use crate::error::Stage;
+    match run.state {
+        RunState::Held | RunState::Running => Stage::Running,
+        _ if run.deposit_block.is_some() => Stage::Final,
+        _ if run.included_block.is_some() => Stage::Included,
+        _ => Stage::Sent,
+    }
 }

@@ -75,14 +75,24 @@ impl LocalChain {
     /// SIGTERM, so that it writes its state, and after a while SIGKILL.
     pub async fn stop(mut self) {
         if let Some(id) = self.child.id() {
-            // The one way to another signal than SIGKILL without unsafe code or a dependency: every shell has `kill` built in.
-            let _ = Command::new("sh").args(["-c", &format!("kill -TERM {id}")]).status().await;
+            terminate(id);
         }
         if tokio::time::timeout(STOP_TIME_MAX, self.child.wait()).await.is_err() {
             let _ = self.child.kill().await;
         }
     }
 }
+
+#[cfg(unix)]
+fn terminate(id: u32) {
+    if let Some(pid) = i32::try_from(id).ok().and_then(rustix::process::Pid::from_raw) {
+        // It may have ended by itself; then there is nobody to tell.
+        let _ = rustix::process::kill_process(pid, rustix::process::Signal::TERM);
+    }
+}
+
+#[cfg(not(unix))]
+fn terminate(_id: u32) {}
 
 /// From the line `Listening on 127.0.0.1:40123`.
 async fn port(lines: &mut Lines<BufReader<ChildStdout>>) -> Option<u16> {

@@ -23,7 +23,7 @@ use crate::{
     error::{CallError, Code},
     evm::{Address, TxHash},
     money::Amount,
-    server::refusal::Refusal,
+    x402::answer,
 };
 
 /// Bytes of a request: a contract's creation is the largest thing somebody sends.
@@ -100,7 +100,7 @@ async fn file(kind: &'static str, content: &'static str) -> impl IntoResponse {
 /// Another name for this machine, another site's page, or a form: 403. A wallet extension is not a page.
 async fn refuse_strangers(State(DemoRoutes(inner)): State<DemoRoutes>, request: Request, next: Next) -> Response {
     match inner.refusal(request.headers()) {
-        Some(refusal) => Refusal(refusal).into_response(),
+        Some(refusal) => answer::error(&refusal),
         None => next.run(request).await,
     }
 }
@@ -178,10 +178,10 @@ struct Gift {
 
 async fn faucet(State(DemoRoutes(inner)): State<DemoRoutes>, body: Bytes) -> Response {
     let Ok(Wish { address }) = serde_json::from_slice(&body) else {
-        return Refusal(CallError::saying(Code::BadJson, "Send {\"address\": \"0x…\"}.")).into_response();
+        return answer::error(&CallError::saying(Code::BadJson, "Send {\"address\": \"0x…\"}."));
     };
     if inner.gifts.check().is_err() {
-        return Refusal(CallError::from(Code::RateLimited).after_ms(1000)).into_response();
+        return answer::error(&CallError::from(Code::RateLimited).after_ms(1000));
     }
     let amount = Amount::from_atomic(GIFT);
     let gift = json!({ "from": GIVER, "to": address, "value": amount.to_hex_quantity() });
@@ -189,7 +189,7 @@ async fn faucet(State(DemoRoutes(inner)): State<DemoRoutes>, body: Bytes) -> Res
         Ok((hash, _)) => (StatusCode::OK, Json(Gift { transaction: hash.parse().ok(), amount })).into_response(),
         Err(cause) => {
             tracing::warn!(error = %cause, "the faucet is dry");
-            Refusal(CallError::saying(Code::VerifierUnavailable, "The local chain does not answer.")).into_response()
+            answer::error(&CallError::saying(Code::VerifierUnavailable, "The local chain does not answer."))
         }
     }
 }

@@ -56,7 +56,7 @@
   const show = (title, body) =>
     new Promise((confirm, refuse) => {
       const sheet = element("dialog", "demo-wallet");
-      sheet.setAttribute("aria-labelledby", "demo-wallet-title");
+      sheet.setAttribute("aria-labelledby", "demo-wallet-name demo-wallet-title");
       const heading = element("h2", "", title);
       heading.id = "demo-wallet-title";
       heading.tabIndex = -1;
@@ -65,7 +65,9 @@
       const yes = element("button", "demo-wallet-confirm", "Confirm");
       no.type = yes.type = "button";
       buttons.append(no, yes);
-      sheet.append(element("p", "demo-wallet-name", "Demo wallet, play money"), heading, ...body, buttons);
+      const name = element("p", "demo-wallet-name", "Demo wallet, play money");
+      name.id = "demo-wallet-name";
+      sheet.append(name, heading, ...body, buttons);
       let confirmed = false;
       yes.addEventListener("click", () => {
         confirmed = true;

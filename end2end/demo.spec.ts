@@ -1,0 +1,102 @@
+// `coinslot demo`, which is what `make run` ends in: no extension, no faucet, no internet. And nothing of it in `serve`.
+
+import { readFileSync } from 'node:fs';
+import type { Page } from '@playwright/test';
+import { freshAccount } from './support/buyer.mjs';
+import { expect, open, test as guarded } from './support/guard.ts';
+import { freePort, Shop } from './support/shop.mjs';
+import { test as market } from './support/test.ts';
+import { XrayPage } from './support/xray.ts';
+
+const test = guarded.extend<{}, { demo: Shop }>({
+  demo: [
+    async ({}, use) => {
+      const demo = new Shop('demo', await freePort());
+      await demo.start();
+      await use(demo);
+      await demo.stop();
+      demo.forget();
+    },
+    { scope: 'worker', timeout: 60_000 },
+  ],
+  baseURL: async ({ demo }, use) => use(demo.url),
+});
+
+/** The demo wallet asks in the page, as an extension does beside it. */
+const sheet = (page: Page) => page.getByRole('dialog', { name: /demo wallet/i });
+const confirm = (page: Page) => sheet(page).getByRole('button', { name: /^(Connect|Sign|Confirm|Approve|Pay)/ }).click();
+const decline = (page: Page) => sheet(page).getByRole('button', { name: /^(Cancel|Reject|Decline)/ }).click();
+
+test('a first visitor runs the example with the demo wallet, from the printed address to the receipt', async ({ page, demo }) => {
+  expect((await demo.said()).trim().split('\n')).toEqual([`Coinslot is open at ${demo.url}`]);
+  const xray = new XrayPage(page);
+  await open(page, '/');
+  await page.getByRole('link', { name: /Contract X-ray/ }).first().click();
+  await xray.main.getByRole('button', { name: /example/i }).click();
+  await xray.run.click();
+
+  await test.step('connect, sign in, pay: three questions, each in words', async () => {
+    await confirm(page);
+    await expect(sheet(page)).toContainText('wants you to sign in');
+    await confirm(page);
+    await expect(sheet(page)).toContainText('0.0001 MON');
+    await confirm(page);
+  });
+  await xray.done();
+  await expect(xray.main.getByText('setBlacklisted').first()).toBeVisible();
+  await xray.main.getByRole('link', { name: /receipt/i }).click();
+  await expect(page.getByRole('heading', { name: 'Receipt' })).toBeVisible();
+  expect(await demo.books()).toBeTruthy();
+});
+
+test('declining in the demo wallet charges nothing', async ({ page }) => {
+  const xray = new XrayPage(page);
+  await xray.open();
+  await xray.main.getByRole('button', { name: /example/i }).click();
+  await xray.run.click();
+  await decline(page);
+  await expect(xray.main.getByText('Connection cancelled.').first()).toBeVisible();
+});
+
+test('the faucet gives play money to any address, and the local chain answers for it', async ({ request }) => {
+  const { address } = freshAccount();
+  const gift = await request.post('/demo/faucet', { data: { address } });
+  expect(gift.ok()).toBe(true);
+  const balance = await request.post('/demo/rpc', { data: { jsonrpc: '2.0', id: 1, method: 'eth_getBalance', params: [address, 'latest'] } });
+  expect(BigInt((await balance.json()).result)).toBe(10n ** 18n);
+});
+
+test('the local chain does what is listed, and is nobody else\'s', async ({ request }) => {
+  const cheat = await request.post('/demo/rpc', { data: { jsonrpc: '2.0', id: 1, method: 'anvil_mine', params: ['0x5'] } });
+  expect(await cheat.json()).toMatchObject({ error: { code: -32601 } });
+  const stranger = await request.post('/demo/rpc', {
+    data: { jsonrpc: '2.0', id: 1, method: 'eth_chainId', params: [] },
+    headers: { host: 'evil.example' },
+  });
+  expect(stranger.status()).toBe(403);
+});
+
+test('Ctrl-C stops everything that it started', async () => {
+  test.skip(process.platform !== 'linux', 'reads /proc');
+  const own = new Shop('demo', await freePort());
+  await own.start();
+  const children = readFileSync(`/proc/${own.pid}/task/${own.pid}/children`, 'utf8').split(' ').filter(Boolean);
+  expect(children.length).toBeGreaterThan(0);
+  await own.stop();
+  const alive = children.filter((pid) => {
+    try {
+      return process.kill(Number(pid), 0);
+    } catch {
+      return false;
+    }
+  });
+  expect(alive).toEqual([]);
+  own.forget();
+});
+
+market('serve knows nothing of the demo', async ({ request }) => {
+  for (const path of ['/demo', '/demo/', '/demo/rpc', '/demo/faucet', '/demo/wallet.js', '/demo/wallet.css']) {
+    expect((await request.get(path)).status(), `GET ${path}`).toBe(404);
+    expect((await request.post(path, { data: {} })).status(), `POST ${path}`).toBe(404);
+  }
+});

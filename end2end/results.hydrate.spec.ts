@@ -1,0 +1,128 @@
+// The answer, and what happens when there is none: ux.md, section D.
+
+import { readFile } from 'node:fs/promises';
+import { TOKEN } from './support/contracts.ts';
+import { freshAccount } from './support/buyer.mjs';
+import { expect, open, test } from './support/test.ts';
+import { AGENT, payment } from './support/xray.ts';
+
+/** A contract of this test alone: the shop caches what it read. */
+async function deployed(chain: { setCode(address: string, code: string): Promise<void> }) {
+  const { address } = freshAccount();
+  await chain.setCode(address, TOKEN);
+  return address.toLowerCase();
+}
+
+test('D2 the agent fails: not charged, and trying again costs nothing and opens no wallet', async ({ chain, guard, rpc, wallet, xray, buyer }) => {
+  guard.allow(/status of 50[03]/);
+  const address = await deployed(chain);
+  await xray.open();
+  await xray.lookAt({ address });
+  // The free check has seen the code; from the payment on, the node keeps it to itself.
+  wallet.next('eth_sendTransaction', 'hold');
+  await xray.run.click();
+  const question = await wallet.question('eth_sendTransaction');
+  const broken = { error: { code: -32000, message: 'state is not available' } };
+  rpc.fault(({ method, params }, side) =>
+    side === 'shop' && method === 'eth_getCode' && String(params?.[0]).toLowerCase() === address ? broken : undefined,
+  );
+  question.approve();
+
+  await expect(xray.failure).toContainText('You were not charged');
+  await expect(xray.failure).toContainText('0.0001 MON');
+  expect(await buyer.session()).toMatchObject([{ amount: '100000000000000' }]);
+
+  rpc.clear();
+  const windows = wallet.windows.length;
+  await xray.tryAgain.click();
+  await xray.done();
+  expect(wallet.windows).toHaveLength(windows);
+  expect(await buyer.session()).toEqual([]);
+});
+
+test('D4 the answer has its engine, cost, transaction, permalink, copy and download', async ({ page, context, wallet, xray }) => {
+  await context.grantPermissions(['clipboard-read', 'clipboard-write']);
+  await xray.buy({ bytecode: TOKEN });
+  await xray.done();
+  await expect(xray.main.getByText(/computed/i).first()).toBeVisible();
+  await expect(xray.main.getByText(wallet.sent[0]!.slice(0, 8)).first()).toBeVisible();
+  const answer = await (await page.request.get(xray.answers.at(-1)!.headers()['location'] ?? '')).json();
+
+  await xray.main.getByRole('button', { name: /Copy.*JSON/ }).click();
+  const copied = JSON.parse(await page.evaluate(() => navigator.clipboard.readText()));
+  expect(copied).toEqual(answer.output);
+
+  const [download] = await Promise.all([
+    page.waitForEvent('download'),
+    xray.main.getByRole('button', { name: /Download.*JSON/ }).or(xray.main.getByRole('link', { name: /Download.*JSON/ })).click(),
+  ]);
+  expect(JSON.parse(await readFile(await download.path(), 'utf8'))).toEqual(answer.output);
+
+  const permalink = await xray.main.locator('a[href^="/runs/"]').first().getAttribute('href');
+  await open(page, permalink!);
+  await expect(xray.main.getByText('setBlacklisted').first()).toBeVisible();
+  await page.getByRole('link', { name: /receipt/i }).first().click();
+  await expect(page.getByRole('main').getByText(wallet.sent[0]!)).toBeVisible();
+});
+
+test('D4 hostile text in an answer stays text', async ({ page, xray }) => {
+  const hostile = '<img src=x onerror="window.owned=1"><script>window.owned=1</script>';
+  // As if an agent had answered it: names of functions are what a contract can choose.
+  await page.route(`**/api/x402/${AGENT}`, async (route) => {
+    const answer = await route.fetch();
+    const body = await answer.text();
+    await route.fulfill({ response: answer, body: body.replaceAll('setBlacklisted', JSON.stringify(hostile).slice(1, -1)) });
+  });
+  await xray.buy({ bytecode: TOKEN });
+  await xray.done();
+  await expect(xray.main.getByText('window.owned=1').first()).toBeAttached();
+  expect(await page.evaluate(() => (window as unknown as { owned?: number }).owned)).toBeUndefined();
+  await expect(xray.main.locator('img[src=x], script')).toHaveCount(0);
+});
+
+test('D7 no code at the address: told before paying', async ({ wallet, xray }) => {
+  await xray.buy({ address: freshAccount().address.toLowerCase() });
+  await expect(xray.main.getByText(/no (contract )?code/i).first()).toBeVisible();
+  expect(wallet.asked('eth_sendTransaction')).toEqual([]);
+});
+
+test('D7 an input that is too long is refused before its price', async ({ page }) => {
+  const answer = await page.request.post(`/api/x402/${AGENT}`, { data: { bytecode: `0x${'00'.repeat(300_000)}` } });
+  expect([400, 413]).toContain(answer.status());
+  expect(answer.headers()).not.toHaveProperty('payment-required');
+});
+
+test('D8 the same paid call again: the same bytes, and said so', async ({ page, shop, xray, wallet }) => {
+  await xray.buy({ bytecode: TOKEN });
+  await xray.done();
+  const paid = xray.paid().at(-1)!;
+  const first = await xray.answers.findLast((answer) => answer.status() === 200)!.body();
+
+  const again = await page.request.post(paid.url(), {
+    data: paid.postDataBuffer()!,
+    headers: { 'content-type': 'application/json', origin: shop.url, 'x-payment': paid.headers()['x-payment']! },
+  });
+  expect(again.status()).toBe(200);
+  expect(again.headers()['x-idempotent-replay']).toBe('true');
+  expect(await again.body()).toEqual(first);
+
+  // A bare hash is the workflow's own header; the session says whose it is.
+  const bare = await page.request.post(paid.url(), {
+    data: paid.postDataBuffer()!,
+    headers: { 'content-type': 'application/json', origin: shop.url, 'x-payment': payment(paid).payload.transaction! },
+  });
+  expect(await bare.body()).toEqual(first);
+  expect(wallet.sent).toHaveLength(1);
+});
+
+test('D8 the same payment for another input is refused', async ({ page, shop, xray }) => {
+  await xray.buy({ bytecode: TOKEN });
+  await xray.done();
+  const paid = xray.paid().at(-1)!;
+  const other = await page.request.post(paid.url(), {
+    data: { bytecode: '0x6001600155' },
+    headers: { origin: shop.url, 'x-payment': paid.headers()['x-payment']! },
+  });
+  expect(other.status()).toBe(409);
+  expect(await other.json()).toMatchObject({ code: 'payment_already_used' });
+});

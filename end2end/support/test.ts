@@ -1,0 +1,73 @@
+// What the specs stand on: a chain, a node that can fail, the real binary, a wallet with coins.
+
+import { test as guarded } from './guard.ts';
+import { Chain } from './chain.mjs';
+import { Buyer, freshAccount } from './buyer.mjs';
+import { Rpc } from './rpc.ts';
+import { freePort, settings, Shop } from './shop.mjs';
+import { type Announcement, Wallet } from './wallet.ts';
+import { XrayPage } from './xray.ts';
+
+/** What one Playwright worker opens once and all its tests share. */
+type Market = { chain: Chain; rpc: Rpc; shop: Shop; payTo: string };
+
+type Worker = { market: Market };
+type Each = {
+  announcement: Announcement;
+  shop: Shop;
+  chain: Chain;
+  rpc: Rpc;
+  /** Installed in the test's context, with 100 MON, connected to nothing yet. */
+  wallet: Wallet;
+  /** A payer with the wallet's own account who needs no page. */
+  buyer: Buyer;
+  xray: XrayPage;
+};
+
+export const test = guarded.extend<Each, Worker>({
+  market: [
+    async ({}, use) => {
+      const chain = await Chain.start();
+      const rpc = await Rpc.start(chain.url);
+      const payTo = freshAccount().address;
+      const shop = new Shop('serve', await freePort(), {
+        settings: settings({ payTo, rpcUrl: rpc.url('shop'), walletRpcUrl: rpc.url('wallet') }),
+      });
+      await shop.start();
+      await use({ chain, rpc, shop, payTo });
+      await shop.stop();
+      const books = await shop.books().catch((error: unknown) => error);
+      rpc.stop();
+      chain.stop();
+      if (books instanceof Error) throw books;
+      shop.forget();
+    },
+    { scope: 'worker', timeout: 60_000 },
+  ],
+  // Each test finds the market as it was opened, whatever the one before did to it.
+  shop: async ({ market: { shop, chain, rpc } }, use, info) => {
+    const before = (await shop.said()).length;
+    await use(shop);
+    rpc.clear();
+    chain.resume();
+    if (!shop.running) await shop.start();
+    if (info.status !== info.expectedStatus) await info.attach('shop.log', { body: (await shop.said()).slice(before) });
+  },
+  chain: async ({ market, shop: _ }, use) => use(market.chain),
+  rpc: async ({ market, shop: _ }, use) => use(market.rpc),
+  baseURL: async ({ shop }, use) => use(shop.url),
+  announcement: [{}, { option: true }],
+  wallet: async ({ context, shop, chain, rpc, announcement }, use) => {
+    const wallet = await Wallet.install(context, rpc.url('wallet'), announcement);
+    await chain.fund(wallet.address);
+    await use(wallet);
+    if (wallet.alerts.length) throw new Error(`the wallet warned: ${wallet.alerts.join('; ')}`);
+    const log = await shop.said();
+    const leaked = wallet.signatures.filter((signature) => log.includes(signature));
+    if (leaked.length) throw new Error(`the shop logged ${leaked.length} signature(s)`);
+  },
+  buyer: async ({ shop, chain, wallet }, use) => use(await new Buyer(shop.url, chain.url, wallet.account).signIn()),
+  xray: async ({ page, shop: _ }, use) => use(new XrayPage(page)),
+});
+
+export { expect, hydrated, open } from './guard.ts';

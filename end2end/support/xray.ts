@@ -1,0 +1,90 @@
+// The page of Contract X-ray, as a visitor handles it.
+
+import { expect, type Locator, type Page, type Request, type Response } from '@playwright/test';
+import { open } from './guard.ts';
+
+export const AGENT = 'contract-xray';
+export const PRICE = '0.0001 MON';
+/** Wei. */
+export const PRICE_WEI = 100_000_000_000_000n;
+
+export class XrayPage {
+  readonly main: Locator;
+  readonly run: Locator;
+  readonly payFromCredit: Locator;
+  readonly tryAgain: Locator;
+  /** Where the call is, in words. */
+  readonly status: Locator;
+  readonly failure: Locator;
+  readonly quote: Locator;
+  readonly address: Locator;
+  readonly bytecode: Locator;
+  /** Payments and runs that have not ended, and payments that arrived without their run. */
+  readonly arrived: Locator;
+  /** Every call of the agent that this page made, in order. */
+  readonly calls: Request[] = [];
+  readonly answers: Response[] = [];
+
+  constructor(readonly page: Page) {
+    this.main = page.getByRole('main');
+    this.run = this.main.getByRole('button', { name: `Run for ${PRICE}`, exact: true });
+    this.payFromCredit = this.main.getByRole('button', { name: /^Pay .*from( your)? credit/ });
+    this.tryAgain = this.main.getByRole('button', { name: 'Try again', exact: true });
+    this.status = this.main.getByRole('status').first();
+    this.failure = this.main.getByRole('alert').first();
+    this.quote = this.main.locator('dl.quote');
+    this.address = this.main.getByRole('textbox', { name: 'Address' });
+    this.bytecode = this.main.getByRole('textbox', { name: 'Bytecode' });
+    this.arrived = page.getByRole('region', { name: 'Your payment arrived' });
+    page.on('request', (request) => request.url().includes(`/api/x402/${AGENT}`) && this.calls.push(request));
+    page.on('response', (response) => response.url().includes(`/api/x402/${AGENT}`) && this.answers.push(response));
+  }
+
+  async open() {
+    await open(this.page, `/agents/${AGENT}`);
+  }
+
+  async lookAt(input: { address: string } | { bytecode: string }) {
+    const [mode, text] = Object.entries(input)[0] as ['address' | 'bytecode', string];
+    await this.main.getByText(mode === 'address' ? 'Address' : 'Bytecode', { exact: true }).first().click();
+    await this[mode].fill(text);
+  }
+
+  /** Opens the page, fills it in and clicks the price. */
+  async buy(input: { address: string } | { bytecode: string }) {
+    await this.open();
+    await this.lookAt(input);
+    await this.run.click();
+  }
+
+  async done() {
+    await expect(this.status).toHaveText('Done.');
+  }
+
+  /** What the status line says from now on, word by word, each sentence once in a row. */
+  async follow(): Promise<() => Promise<string[]>> {
+    await this.main.evaluate((main) => {
+      const said: string[] = [];
+      Object.assign(window, { said });
+      new MutationObserver(() => {
+        const text = main.querySelector('[role=status]')?.textContent?.trim();
+        if (text && text !== said.at(-1)) said.push(text);
+      }).observe(main, { subtree: true, childList: true, characterData: true });
+    });
+    return () => this.page.evaluate(() => (window as unknown as { said: string[] }).said);
+  }
+
+  statuses(): number[] {
+    return this.answers.map((answer) => answer.status());
+  }
+
+  /** The requests that carried a payment. */
+  paid(): Request[] {
+    return this.calls.filter((request) => 'x-payment' in request.headers());
+  }
+}
+
+/** What an `x-payment` header of this page says. */
+export function payment(request: Request): { payload: { transaction?: string; credit?: string }; accepted: { amount: string } } {
+  return JSON.parse(Buffer.from(request.headers()['x-payment'] ?? '', 'base64').toString());
+}

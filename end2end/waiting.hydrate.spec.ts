@@ -1,0 +1,202 @@
+// Between the wallet and the answer, where anything may go away: ux.md, section C.
+
+import { BLOCKS_TO_FINALITY } from './support/chain.mjs';
+import { TOKEN } from './support/contracts.ts';
+import { expect, hydrated, open, test } from './support/test.ts';
+import { AGENT, XrayPage } from './support/xray.ts';
+
+const SENT = 'Sent. Waiting for the network to include it.';
+
+test('C1 each stage is said when it happens, in order, on one status line', async ({ chain, wallet, xray }) => {
+  chain.pause();
+  wallet.next('eth_sendTransaction', 'hold');
+  await xray.open();
+  const said = await xray.follow();
+  await xray.lookAt({ bytecode: TOKEN });
+  await xray.run.click();
+  const question = await wallet.question('eth_sendTransaction');
+  await expect(xray.status).toHaveText('Confirm 0.0001 MON in your wallet.');
+
+  question.approve();
+  await expect(xray.status).toHaveText(SENT);
+  await expect(xray.main.getByText(wallet.sent[0]!.slice(0, 8)).first()).toBeVisible();
+
+  await chain.mine();
+  await expect(xray.status).toHaveText('Included in a block. Waiting until it is final.');
+
+  await chain.mine(BLOCKS_TO_FINALITY);
+  await xray.done();
+  const stages = await said();
+  const order = ['Confirm 0.0001 MON in your wallet.', SENT, 'Included in a block. Waiting until it is final.', 'Done.'];
+  expect(stages.filter((stage) => order.includes(stage))).toEqual(order);
+});
+
+test('C2 a payment that the network does not show yet is sent, and never failed', async ({ chain, rpc, xray }) => {
+  rpc.fault(({ method }) => (/^eth_getTransaction(ByHash|Receipt)$/.test(method) ? { result: null } : undefined));
+  await xray.buy({ bytecode: TOKEN });
+  await expect(xray.status).toHaveText(SENT);
+  const seen = rpc.calls.filter(({ side }) => side === 'shop').length;
+  await expect.poll(() => rpc.calls.filter(({ side }) => side === 'shop').length).toBeGreaterThan(seen + 3);
+  await expect(xray.status).toHaveText(SENT);
+  await expect(xray.failure).toBeHidden();
+
+  rpc.clear();
+  await chain.mine();
+  await xray.done();
+});
+
+test('C3 after ten seconds: it takes longer than usual, and the tab may be closed', async ({ page, context, chain, xray }) => {
+  chain.pause();
+  await xray.buy({ bytecode: TOKEN });
+  await expect(xray.status).toHaveText(SENT);
+  await expect(xray.main.getByText(/longer than usual/)).toBeVisible({ timeout: 15_000 });
+  await expect(xray.main.getByText(/close this tab/).first()).toBeVisible();
+
+  // And that is true.
+  await page.close();
+  chain.resume();
+  const tab = await context.newPage();
+  await open(tab, '/history');
+  await expect(async () => {
+    await tab.reload();
+    await expect(tab.getByRole('row', { name: /Contract X-ray/ }).first()).toContainText('done', { timeout: 500 });
+  }).toPass();
+});
+
+test('C8 the RPC is down: the payment is safe, and nobody is asked for money again', async ({ chain, guard, rpc, wallet, xray }) => {
+  guard.allow(/status of 503/);
+  chain.pause();
+  await xray.buy({ bytecode: TOKEN });
+  await expect(xray.status).toHaveText(SENT);
+  const before = xray.answers.length;
+  rpc.down('shop');
+  await expect(xray.main.getByText('Your payment is safe. We are checking.').first()).toBeVisible({ timeout: 30_000 });
+  expect(xray.statuses().slice(before)).not.toContain(402);
+
+  rpc.up('shop');
+  chain.resume();
+  await expect(xray.status).toHaveText('Done.', { timeout: 30_000 });
+  expect(wallet.sent).toHaveLength(1);
+});
+
+test('C9 a tab reloaded while the payment is pending finds its answer', async ({ page, chain, wallet, xray }) => {
+  chain.pause();
+  await xray.buy({ bytecode: TOKEN });
+  await expect(xray.status).toHaveText(SENT);
+
+  await page.reload();
+  await hydrated(page);
+  const run = page.getByRole('link', { name: /^(Open|See|Follow|Contract X-ray)/ }).and(page.locator('[href^="/runs/"]')).first();
+  await expect(run).toBeVisible();
+  chain.resume();
+  await run.click();
+  await expect(page).toHaveURL(/\/runs\//);
+  await expect(xray.main.getByText('setBlacklisted').first()).toBeVisible();
+  expect(wallet.sent).toHaveLength(1);
+});
+
+test('C9 the server is killed while the payment is pending: the page waits, and the run ends once', async ({ chain, guard, shop, wallet, xray, buyer }) => {
+  guard.allow(/net::ERR_/);
+  chain.pause();
+  await xray.buy({ bytecode: TOKEN });
+  await expect(xray.status).toHaveText(SENT);
+
+  await shop.kill9();
+  await chain.mine(1 + BLOCKS_TO_FINALITY);
+  await shop.start();
+  chain.resume();
+
+  await expect(xray.status).toHaveText('Done.', { timeout: 30_000 });
+  expect(wallet.sent).toHaveLength(1);
+  expect(await buyer.session(), 'nothing left over, nothing taken twice').toEqual([]);
+});
+
+test('C9 the server is killed and nobody waits: it finishes by itself after its start', async ({ page, chain, shop, guard, xray, buyer }) => {
+  guard.allow(/net::ERR_/);
+  chain.pause();
+  await xray.buy({ bytecode: TOKEN });
+  await expect(xray.status).toHaveText(SENT);
+  await page.goto('about:blank');
+  await shop.kill9();
+  await chain.mine(1 + BLOCKS_TO_FINALITY);
+  await shop.start();
+  await expect.poll(async () => (await buyer.session('underWay')).length).toBe(0);
+  await open(page, '/history');
+  await expect(page.getByRole('row', { name: /Contract X-ray/ }).first()).toContainText('done');
+});
+
+test('C9 confirmed in the wallet after the page was reloaded: the payment is found, and the run is one click away', async ({ page, wallet, xray, buyer }) => {
+  wallet.next('eth_sendTransaction', 'hold');
+  await xray.buy({ bytecode: TOKEN });
+  const question = await wallet.question('eth_sendTransaction');
+  await page.reload();
+  await hydrated(page);
+
+  question.approve();
+  await expect(xray.arrived).toBeVisible({ timeout: 20_000 });
+  const windows = wallet.windows.length;
+  await xray.arrived.getByRole('button', { name: 'Run it now' }).click();
+  await expect(page.getByRole('main').getByText('setBlacklisted').first()).toBeVisible({ timeout: 20_000 });
+
+  expect(wallet.windows).toHaveLength(windows);
+  expect(wallet.sent).toHaveLength(1);
+  expect(await buyer.session()).toEqual([]);
+  await expect(xray.arrived).toBeHidden();
+});
+
+test('C9 "Not now" keeps the money as credit', async ({ page, wallet, xray, buyer }) => {
+  wallet.next('eth_sendTransaction', 'hold');
+  await xray.buy({ bytecode: TOKEN });
+  const question = await wallet.question('eth_sendTransaction');
+  await page.reload();
+  await hydrated(page);
+  question.approve();
+  await xray.arrived.getByRole('button', { name: 'Not now' }).click({ timeout: 20_000 });
+  await expect(xray.arrived).toBeHidden();
+
+  await open(page, '/credit');
+  await expect(page.getByRole('region', { name: 'Your credit' })).toContainText('0.0001 MON');
+  expect(await buyer.session('arrived')).toEqual([]);
+});
+
+test('C10 two payments at once are listed apart', async ({ page, context, chain, xray, buyer }) => {
+  chain.pause();
+  await xray.buy({ bytecode: TOKEN });
+  await expect(xray.status).toHaveText(SENT);
+  const other = new XrayPage(await context.newPage());
+  await other.buy({ bytecode: '0x6001600155' });
+  await expect(other.status).toHaveText(SENT);
+
+  expect(await buyer.session('underWay')).toHaveLength(2);
+  await page.reload();
+  await hydrated(page);
+  await expect(page.locator('main [href^="/runs/"]')).toHaveCount(2);
+  chain.resume();
+  await other.done();
+});
+
+test('C11 a session that ends while the payment is pending: signing in again finds the run', async ({ page, context, chain, wallet, xray }) => {
+  chain.pause();
+  await xray.buy({ bytecode: TOKEN });
+  await expect(xray.status).toHaveText(SENT);
+  await context.clearCookies();
+  await page.goto('about:blank');
+  chain.resume();
+
+  await open(page, '/history');
+  await page.getByRole('main').getByRole('button', { name: /^Connect/ }).click();
+  await expect(page.getByRole('row', { name: /Contract X-ray/ }).first()).toBeVisible();
+  await page.getByRole('link', { name: 'Contract X-ray' }).first().click();
+  await expect(page.getByRole('main').getByText('setBlacklisted').first()).toBeVisible({ timeout: 20_000 });
+  expect(wallet.sent).toHaveLength(1);
+});
+
+test('C nobody waits: the chain is not asked anything', async ({ page, rpc, shop, xray }) => {
+  await xray.open();
+  rpc.calls.length = 0;
+  for (let n = 0; n < 5; n++) {
+    expect((await page.request.post(`/api/x402/${AGENT}`, { data: { bytecode: TOKEN } })).status()).toBe(402);
+  }
+  expect(await shop.alive()).toBe(true);
+  expect(rpc.calls.filter(({ side }) => side === 'shop')).toEqual([]);
+});

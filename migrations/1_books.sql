@@ -1,0 +1,211 @@
+-- The books: SQL that SQLite and PostgreSQL share, so `text` and `bigint` only.
+--
+-- Amounts are atomic units as decimal text: a 64-bit integer of wei ends at 9.22 MON. Times are Unix milliseconds. Ids are UUIDv7 as
+-- text, so they sort by time. Addresses and hashes are lower case, so equal ones are equal texts. No value comes from the database's
+-- clock or random numbers: whoever writes a row brings them.
+
+-- Money that has arrived and is final, once, whichever instance saw it first. Never updated, never deleted; what became of it is in
+-- `entries`.
+create table deposits
+(
+    deposit_id text not null primary key,
+    -- CAIP-2: `eip155:10143`.
+    network text not null,
+    -- What makes it the same payment on chain: `tx/<hash>`.
+    proof text not null,
+    -- Who paid, as the chain says, not as the presenter says.
+    payer text not null,
+    -- With its network (`eip155:10143/native`): play money of one chain is never money on another.
+    asset text not null,
+    amount text not null check (amount not like '-%'),
+    block bigint not null,
+    block_time_ms bigint not null,
+    -- Told by its hash, or found while its payer was watched for.
+    how text not null check (how in ('hash', 'watch')),
+    booked_ms bigint not null,
+    -- One payment, one deposit: every race ends here.
+    unique (network, proof)
+);
+
+-- A call that somebody showed a payment for. The presenter is its payer until the chain says otherwise; a thief who shows a fresh hash
+-- first gets a row of his own, and blocks nobody.
+create table runs
+(
+    run_id text not null primary key,
+    agent text not null,
+    version text not null,
+    payer text not null,
+    state text not null check (state in ('waiting', 'held', 'running', 'done', 'failed', 'void')),
+    -- The exact body. Null where it was deleted; the accounting row stays.
+    input text,
+    -- "The same input" is this, everywhere.
+    input_sha256 text not null,
+    network text not null,
+    -- `tx/<hash>` or `credit/<uuid>`.
+    proof text not null,
+    -- The sealed offer that the payment echoed: all of it or nothing.
+    terms_price text,
+    terms_asset text,
+    terms_issued_ms bigint,
+    terms_expires_ms bigint,
+    terms_nonce_sha256 text,
+    -- What was held for it. A later hold of a failed run may have another price; its entries tell each.
+    asset text,
+    price text,
+    -- The block that shows its transaction, not final yet.
+    included_block bigint,
+    -- The stored bytes that every replay gets. Null where they were deleted.
+    output text,
+    output_sha256 text,
+    -- What made the answer: `computed`, or a model's name.
+    engine text,
+    -- A `CallError` as JSON: why it failed or was void.
+    error text,
+    -- 1: that error is final for this input (`retry: no`), so the next visitor is told before paying. No boolean: `sqlx::Any` has none.
+    error_final bigint not null default 0,
+    -- Counted before the work, since it was last held.
+    attempts bigint not null default 0,
+    -- The fence: who does not know the token of the last lease writes nothing.
+    lease_token text,
+    lease_until_ms bigint,
+    -- SHA-256 of the key that lets a program read the answer.
+    key_sha256 text not null,
+    created_ms bigint not null,
+    -- When it was last shown to us.
+    presented_ms bigint not null,
+    held_ms bigint,
+    finished_ms bigint,
+    -- One payment of one presenter, one run.
+    unique (network, proof, payer),
+    check ((price is null) = (state in ('waiting', 'void'))),
+    check ((price is null) = (asset is null)),
+    check ((lease_token is null) = (state <> 'running')),
+    check ((lease_until_ms is null) = (lease_token is null)),
+    check (state <> 'done' or output_sha256 is not null)
+);
+
+-- History pages seek from a run's id.
+create index runs_by_payer on runs (payer, run_id);
+-- What the follower of a network waits for; few rows, whatever the table's size.
+create index runs_waiting_by_network on runs (network, presented_ms) where state = 'waiting';
+-- How many unseen payments a wallet has.
+create index runs_waiting_by_payer on runs (payer, presented_ms) where state = 'waiting';
+-- The worker takes the oldest.
+create index runs_to_do on runs (held_ms, run_id) where state in ('held', 'running');
+-- Is this input known to fail?
+create index runs_known_failures on runs (agent, version, input_sha256, finished_ms) where state = 'failed' and error_final = 1;
+
+-- The journal: append-only lines whose sum is zero per event and asset. An event is the lines with its id.
+create table entries
+(
+    event_id text not null,
+    -- `payer:<address>`, `held:<address>`, `chain:<network>`, `revenue:<agent>`.
+    account text not null,
+    asset text not null,
+    -- Signed, `-100000000000000` leaves the account. Summed in Rust, in 256 bits; no database sums text.
+    amount text not null,
+    kind text not null check (kind in ('deposit', 'hold', 'capture', 'release')),
+    at_ms bigint not null,
+    -- What it was for: a deposit's own event, or a run's.
+    deposit_id text references deposits,
+    run_id text references runs,
+    primary key (event_id, account, asset),
+    check ((deposit_id is null) = (kind <> 'deposit')),
+    check ((run_id is null) = (kind = 'deposit'))
+);
+
+-- A payer's statement, and the audit's sum of each account.
+create index entries_by_account on entries (account, event_id);
+-- How many runs of a payer failed within the hour.
+create index entries_of_releases on entries (account, at_ms) where kind = 'release';
+-- Revenue by time range, and the audit's look from a run or a deposit to its events.
+create index entries_by_run on entries (run_id, event_id);
+create index entries_by_deposit on entries (deposit_id);
+
+-- What the entries of a payer's accounts add up to. `chain:…` and `revenue:…` have no row: one that everybody writes would serialise
+-- the whole shop.
+create table balances
+(
+    account text not null check (account like 'payer:%' or account like 'held:%'),
+    asset text not null,
+    amount text not null check (amount not like '-%'),
+    -- Counts the transactions that took the row. Taking it is the first statement of each, so they follow one another.
+    version bigint not null,
+    primary key (account, asset)
+);
+
+-- Wallets that showed us a payment. The row is only ever taken (updated), so that two requests of one wallet are counted one after the
+-- other: counting is no constraint that a database could keep by itself.
+create table presenters
+(
+    wallet text not null primary key,
+    presented_ms bigint not null
+);
+
+-- "This wallet is about to pay." While one is open, every final transfer of the wallet is booked, hash or no hash.
+create table watches
+(
+    network text not null,
+    wallet text not null,
+    -- Final head when it was opened: what is above it can be the payment.
+    from_block bigint not null,
+    until_ms bigint not null,
+    -- The run that was asked for.
+    agent text not null,
+    input text not null,
+    -- The deposit that came while nobody had shown its hash; null again once a run used it.
+    arrival_proof text,
+    -- When that very run was held: what comes after it is credit, and no longer that run's payment.
+    answered_ms bigint,
+    primary key (network, wallet)
+);
+
+-- `arrivals` asks for a wallet on all networks.
+create index watches_by_wallet on watches (wallet);
+
+-- Where each network was read to. It never goes back.
+create table cursors
+(
+    network text not null primary key,
+    height bigint,
+    -- Of the block at `height`, lower-case hex.
+    hash text,
+    -- A final block at this height changed: payments on this network stop until an operator looks.
+    halted_height bigint,
+    check ((height is null) = (hash is null))
+);
+
+-- Sessions, by the hash of their token: a copy of the database signs nobody in.
+create table sessions
+(
+    token_sha256 text not null primary key,
+    wallet text not null,
+    started_ms bigint not null,
+    until_ms bigint not null
+);
+
+create index sessions_by_end on sessions (until_ms);
+
+-- Sign-in nonces that were used, until they are too old to be accepted anyway.
+create table spent_nonces
+(
+    nonce text not null primary key,
+    until_ms bigint not null
+);
+
+create index spent_nonces_by_end on spent_nonces (until_ms);
+
+-- What must not change between two starts: `genesis/<network>`.
+create table facts
+(
+    fact text not null primary key,
+    value text not null
+);
+
+-- Roles that one instance has at a time: `follower/<network>`.
+create table leases
+(
+    lease text not null primary key,
+    holder text not null,
+    until_ms bigint not null
+);

@@ -1,0 +1,197 @@
+//! A finished run's answer: the report, what it cost, where it can be found again, and the ways to take it along.
+//!
+//! Everything an agent wrote is data here: text in elements, never HTML. The answer of an agent that is no longer on sale, or in a shape
+//! that an older version wrote, is shown as the JSON it is (E10).
+
+mod download;
+mod markdown;
+
+use leptos::prelude::*;
+use serde_json::Value;
+
+use self::{download::save, markdown::markdown};
+use crate::{
+    agents,
+    pages::data::Shop,
+    run::RunView,
+    ui::{CopyButton, Details, HashView, MoneyView, TimeView, hydrated, toast, utc_date_time},
+};
+
+/// What opens a run without its payer's session, where the page's address had it. In the context of the run's pages.
+#[derive(Clone)]
+pub struct RunKey(pub String);
+
+/// A path of this run, with the key that the visitor came with.
+pub fn with_key(path: String) -> String {
+    match use_context::<RunKey>() {
+        // The server's keys are plain hexadecimal: anything else is no key, and does not get into a link.
+        Some(RunKey(key)) if key.bytes().all(|byte| byte.is_ascii_alphanumeric()) => {
+            let sign = if path.contains('?') { '&' } else { '?' };
+            format!("{path}{sign}key={key}")
+        }
+        _ => path,
+    }
+}
+
+#[component]
+pub fn Answer(run: RunView) -> impl IntoView {
+    let Some(output) = run.output.clone() else {
+        return view! { <p class="empty">"The answer was deleted. Its receipt stays."</p> }.into_any();
+    };
+    let compact = output.to_string();
+    let pretty = pretty(&output);
+    let report = agents::find(&run.agent).and_then(|agent| (agent.report)(&compact)).unwrap_or_else(|| json(pretty.clone()));
+    view! {
+        <section class="answer" aria-label="Answer">
+            <div class="sheet">{report}</div>
+            {facts(&run)}
+            {take_along(&run, &output, pretty.clone())}
+            <Details summary="Raw JSON">{json(pretty)}</Details>
+        </section>
+    }
+    .into_any()
+}
+
+fn pretty(value: &Value) -> String {
+    serde_json::to_string_pretty(value).unwrap_or_else(|_| value.to_string())
+}
+
+fn json(text: String) -> AnyView {
+    // Focusable, so that a keyboard can scroll it.
+    view! { <pre class="json" tabindex="0"><code translate="no">{text}</code></pre> }.into_any()
+}
+
+fn facts(run: &RunView) -> AnyView {
+    let fee = run.transaction.and(use_context::<Shop>()).and_then(|shop| {
+        let network = shop.network(&run.network)?;
+        network.transfer_fee(network.gas_price_hint)
+    });
+    view! {
+        <dl class="facts">
+            {run.price.clone().map(|money| row("Cost", view! {
+                <MoneyView money/>
+                {fee.map(|money| view! { " and about " <MoneyView money/> " network fee" })}
+            }.into_any()))}
+            {row("Made by", engine(run))}
+            {row("Payment", match run.transaction {
+                Some(hash) => view! { <HashView hash url=run.transaction_url.clone()/> }.into_any(),
+                None => "From your credit, with no network fee".into_any(),
+            })}
+            {run.finished_at_ms.map(|ms| row("Finished", view! { <TimeView ms/> }.into_any()))}
+            {row("Kept at", view! {
+                <a href=with_key(format!("/runs/{}", run.id))>"This answer"</a>
+                " · "
+                <a href=with_key(format!("/receipts/{}", run.id))>"Receipt"</a>
+            }.into_any())}
+        </dl>
+    }
+    .into_any()
+}
+
+fn engine(run: &RunView) -> AnyView {
+    let version = format!("{}, version {}", run.agent_name, run.version);
+    match run.engine.as_deref() {
+        None => version,
+        Some("computed") => format!("{version}, computed"),
+        Some(model) => format!("{version}, with {model}"),
+    }
+    .into_any()
+}
+
+fn row(name: &'static str, value: AnyView) -> AnyView {
+    view! { <div><dt>{name}</dt><dd>{value}</dd></div> }.into_any()
+}
+
+fn take_along(run: &RunView, output: &Value, pretty: String) -> AnyView {
+    let live = hydrated();
+    let name = format!("{}-{}", run.agent, run.id);
+    let as_json = StoredValue::new((format!("{name}.json"), pretty.clone()));
+    let as_markdown = StoredValue::new((format!("{name}.md"), document(run, output)));
+    let download = move |file: StoredValue<(String, String)>, kind: &'static str| {
+        move |_| {
+            let (name, text) = file.get_value();
+            if save(&name, kind, &text).is_err() {
+                toast("This browser did not save the file. Copy the answer instead.");
+            }
+        }
+    };
+    view! {
+        <p class="actions with-js">
+            <CopyButton text=pretty label="Copy JSON" worded=true/>
+            <button type="button" disabled=move || !live.get() on:click=download(as_json, "application/json")>"Download JSON"</button>
+            <button type="button" disabled=move || !live.get() on:click=download(as_markdown, "text/markdown")>"Download Markdown"</button>
+        </p>
+    }
+    .into_any()
+}
+
+/// The answer as a document that stands alone: what it is, what it cost, what it says.
+fn document(run: &RunView, output: &Value) -> String {
+    let mut facts = vec![("Run", run.id.clone()), ("Agent version", run.version.clone())];
+    facts.extend(run.price.as_ref().map(|price| ("Cost", price.to_string())));
+    facts.extend(run.transaction.map(|hash| ("Transaction", hash.to_string())));
+    facts.extend(run.finished_at_ms.map(|ms| ("Finished", utc_date_time(ms))));
+    facts.push(("Input SHA-256", run.input_sha256.clone()));
+    facts.extend(run.output_sha256.clone().map(|hash| ("Answer SHA-256", hash)));
+    markdown(&run.agent_name, &facts, output)
+}
+
+#[cfg(all(test, feature = "ssr"))]
+#[allow(clippy::unwrap_used, clippy::expect_used)]
+mod tests {
+    use super::*;
+    use crate::{evm::Address, run::RunState};
+    use serde_json::json;
+
+    fn html_of(output: Value) -> String {
+        let run = RunView {
+            id: "019ab0c1-0000-7000-8000-000000000000".into(),
+            agent: "gone".into(),
+            agent_name: "gone".into(),
+            version: "1".into(),
+            state: RunState::Done,
+            payer: Address([1; 20]),
+            price: None,
+            network: "eip155:31337".into(),
+            transaction: None,
+            transaction_url: None,
+            block: None,
+            created_at_ms: 0,
+            held_at_ms: None,
+            finished_at_ms: Some(0),
+            attempts: 1,
+            input: None,
+            input_sha256: "00".repeat(32),
+            output: Some(output),
+            output_sha256: None,
+            engine: Some("computed".into()),
+            error: None,
+        };
+        Owner::new().with(|| view! { <Answer run/> }.to_html())
+    }
+
+    #[test]
+    fn d4_what_an_agent_wrote_stays_text() {
+        let html = html_of(json!({"a": "<script>alert(1)</script>", "b": "<img src=x onerror=alert(1)>"}));
+        assert!(!html.contains("<script") && !html.contains("<img"), "{html}");
+        assert!(html.contains("&lt;script&gt;"), "{html}");
+    }
+
+    #[test]
+    fn e10_the_answer_of_an_agent_that_is_gone_is_still_shown() {
+        let html = html_of(json!({"verdict": "still here"}));
+        assert!(html.contains("still here") && html.contains("/receipts/019ab0c1"), "{html}");
+    }
+
+    #[test]
+    fn a_key_goes_along_only_if_it_can_be_one() {
+        Owner::new().with(|| {
+            assert_eq!(with_key("/runs/1".into()), "/runs/1");
+            provide_context(RunKey("00ff".into()));
+            assert_eq!(with_key("/runs/1".into()), "/runs/1?key=00ff");
+            assert_eq!(with_key("/agents/a?run=1".into()), "/agents/a?run=1&key=00ff");
+            provide_context(RunKey("\"><b>&x=".into()));
+            assert_eq!(with_key("/runs/1".into()), "/runs/1");
+        });
+    }
+}

@@ -1,0 +1,142 @@
+//! Strangers' code is examined in a process of its own, with limits of its own: what was written to take all memory or never
+//! to end takes that process with it, not the shop.
+//!
+//! `main` calls [`begin`] before anything else. Where it did not (a test, another program around this library), the work is
+//! done on a thread, without those limits.
+
+use std::{
+    io::{Read, Write},
+    path::PathBuf,
+    process::Stdio,
+    sync::OnceLock,
+    time::Duration,
+};
+
+use tokio::{
+    io::{AsyncReadExt, AsyncWriteExt},
+    sync::Semaphore,
+};
+
+use super::examine::{Examined, Refusal, examine};
+
+/// The word that makes this program examine what it reads and print what it found.
+const WORD: &str = "examine-contract";
+/// Seconds of processor time. Ordinary contracts take a hundredth of one.
+const CPU_SECONDS: u64 = 3;
+/// Address space, bytes. Ordinary contracts take a few megabytes.
+const MEMORY_BYTES: u64 = 768 * 1024 * 1024;
+/// Within the card's time limit, so that the answer is ours. Reached before the processor time only on a crowded machine.
+const WALL: Duration = Duration::from_secs(8);
+/// Of the answer; a thousand functions make a tenth of it.
+const ANSWER_BYTES_MAX: u64 = 16 * 1024 * 1024;
+/// At once, whatever the number of workers.
+static PLACES: Semaphore = Semaphore::const_new(2);
+/// This program, once `main` has said that it answers to [`WORD`].
+static PROGRAM: OnceLock<PathBuf> = OnceLock::new();
+
+/// Why there is no answer.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum Failure {
+    /// The same code will always end so.
+    #[error(transparent)]
+    Refused(#[from] Refusal),
+    /// The machine has no place for it right now.
+    #[error("The analyser is busy right now.")]
+    Busy,
+}
+
+/// The first line of `main`: where this process was started to examine code, does that and ends it; else remembers how.
+pub fn begin() {
+    let mut words = std::env::args_os().skip(1);
+    if words.next().is_some_and(|word| word == WORD) {
+        std::process::exit(match answer() {
+            Ok(()) => 0,
+            Err(_) => 1,
+        });
+    }
+    // Linux's own name for the running program also holds after its file was replaced.
+    let program = if cfg!(target_os = "linux") { Ok(PathBuf::from("/proc/self/exe")) } else { std::env::current_exe() };
+    if let Ok(program) = program {
+        examine_with(program);
+    }
+}
+
+/// Examines with this program from now on: one whose `main` begins with [`begin`].
+pub fn examine_with(program: PathBuf) {
+    let _ = PROGRAM.set(program);
+}
+
+/// The child's whole life.
+fn answer() -> std::io::Result<()> {
+    limit_this_process()?;
+    let mut code = Vec::new();
+    std::io::stdin().lock().read_to_end(&mut code)?;
+    let answer = serde_json::to_vec(&examine(&code))?;
+    std::io::stdout().lock().write_all(&answer)
+}
+
+#[cfg(unix)]
+fn limit_this_process() -> std::io::Result<()> {
+    use rustix::process::{Resource, Rlimit, setrlimit};
+
+    let limit = |resource, most| setrlimit(resource, Rlimit { current: Some(most), maximum: Some(most) });
+    limit(Resource::Core, 0)?;
+    limit(Resource::Cpu, CPU_SECONDS)?;
+    limit(Resource::As, MEMORY_BYTES)?;
+    Ok(())
+}
+
+#[cfg(not(unix))]
+fn limit_this_process() -> std::io::Result<()> {
+    Ok(())
+}
+
+/// # Errors
+/// [`Failure::Refused`] for code that is too much for anybody, [`Failure::Busy`] where the time went by before its turn.
+pub async fn examined(code: Vec<u8>) -> Result<Examined, Failure> {
+    match tokio::time::timeout(WALL, in_turn(code)).await {
+        Ok(answer) => answer,
+        Err(_) => Err(Failure::Busy),
+    }
+}
+
+async fn in_turn(code: Vec<u8>) -> Result<Examined, Failure> {
+    let place = PLACES.acquire().await.map_err(|_| Failure::Busy)?;
+    match PROGRAM.get() {
+        Some(program) => in_a_process(program.clone(), code).await,
+        None => tokio::task::spawn_blocking(move || {
+            let _place = place;
+            examine(&code)
+        })
+        .await
+        .map_err(|_| Refusal::TooExpensive)?
+        .map_err(Failure::Refused),
+    }
+}
+
+async fn in_a_process(program: PathBuf, code: Vec<u8>) -> Result<Examined, Failure> {
+    let mut child = tokio::process::Command::new(program)
+        .arg(WORD)
+        .env_clear() // it needs none of our secrets
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::null())
+        .kill_on_drop(true)
+        .spawn()
+        .map_err(|_| Failure::Busy)?;
+    let (Some(mut to), Some(from)) = (child.stdin.take(), child.stdout.take()) else { return Err(Failure::Busy) };
+    // It reads all before it writes anything, so one after the other cannot lock up. A child that is gone is seen below.
+    let _ = to.write_all(&code).await;
+    drop(to);
+    let mut answer = Vec::new();
+    let read = from.take(ANSWER_BYTES_MAX).read_to_end(&mut answer).await;
+    let ended = child.wait().await;
+    match (read, ended) {
+        (Ok(_), Ok(status)) if status.success() => {
+            serde_json::from_slice::<Result<Examined, Refusal>>(&answer).map_err(|_| Refusal::TooExpensive)?.map_err(Failure::Refused)
+        }
+        // It met one of its limits, or evmole a case that its author did not think of.
+        (_, Ok(_)) => Err(Failure::Refused(Refusal::TooExpensive)),
+        (_, Err(_)) => Err(Failure::Busy),
+    }
+}

@@ -1,0 +1,411 @@
+//! Follows each function through the code, symbolically, and notes who is let in and what happens then.
+//!
+//! Everything is bounded: steps, branches, stack and memory. Code that branches more than that is followed as far as the
+//! bounds go, the same way each time, and says so (`complete`).
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use alloy::primitives::U256;
+
+use super::{
+    op,
+    value::{Change, Part, Place, Source, Test, Value},
+};
+
+/// Instructions in one function, over all its branches. Ordinary functions take a few thousand.
+const FUNCTION_STEPS: u32 = 40_000;
+/// Instructions on one way through a function: what loops is cut here.
+const WAY_STEPS: u32 = 10_000;
+/// Instructions in the whole contract: a second of work at most.
+const CONTRACT_STEPS: u32 = 6_000_000;
+/// How often one side of one branch is taken in a function.
+const BRANCH_VISITS: u8 = 16;
+/// The EVM's own limit.
+const STACK_WORDS: usize = 1024;
+/// Words of memory that are remembered on one way.
+const MEMORY_WORDS: usize = 96;
+/// What a caller seems to send: room for 64 words of arguments after the selector.
+const CALL_DATA_BYTES: u64 = 4 + 64 * 32;
+
+/// A check of the caller, passed.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Check {
+    CallerIs(Part),
+    CallerIsFixed(U256),
+    CallerIsIn(Place),
+}
+
+/// Bytes of storage that were written.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Write {
+    pub part: Part,
+    pub change: Change,
+}
+
+/// A call, creation or end, wherever in the code it is.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Deed {
+    pub opcode: u8,
+    pub offset: u32,
+    /// Whose code is called, or who gets the coins.
+    pub target: Source,
+    /// It may carry coins.
+    pub value: bool,
+}
+
+/// What one function does, over all the ways through it that end well.
+#[derive(Clone, Debug, Default)]
+pub struct Walk {
+    /// Checks of the caller that every way to a good end passes.
+    pub guards: BTreeSet<Check>,
+    pub writes: BTreeSet<Write>,
+    /// What is read to compute with.
+    pub reads: BTreeSet<Part>,
+    /// What decides a branch by being zero or not.
+    pub decides: BTreeSet<Part>,
+    /// Each with the caller checks that every way to it passes.
+    pub deeds: BTreeMap<Deed, BTreeSet<Check>>,
+    /// Some way ends well.
+    pub ends: bool,
+    /// Every way was followed to its end.
+    pub complete: bool,
+}
+
+/// Code, prepared once for all its functions.
+pub struct Code<'a> {
+    bytes: &'a [u8],
+    jump_destinations: Vec<bool>,
+    steps_left: u32,
+}
+
+/// Who calls, as far as the dispatcher asks.
+#[derive(Clone, Copy, Debug)]
+pub enum Entry {
+    Function([u8; 4]),
+    /// No call data.
+    Receive,
+}
+
+#[derive(Clone)]
+struct State {
+    pc: usize,
+    steps: u32,
+    stack: Vec<Value>,
+    memory: Vec<(u32, Value)>,
+    passed: BTreeSet<Check>,
+    /// On this way only: it counts when the way ends well.
+    writes: BTreeSet<Write>,
+}
+
+/// How an instruction went on.
+enum Next {
+    Step,
+    Jump(usize),
+    Branch(usize, Value),
+    End { well: bool },
+}
+
+impl<'a> Code<'a> {
+    pub fn new(bytes: &'a [u8]) -> Self {
+        let mut jump_destinations = vec![false; bytes.len()];
+        let mut pc = 0;
+        while pc < bytes.len() {
+            jump_destinations[pc] = bytes[pc] == op::JUMPDEST;
+            pc += 1 + op::push_bytes(bytes[pc]);
+        }
+        Self { bytes, jump_destinations, steps_left: CONTRACT_STEPS }
+    }
+
+    /// Follows one entry. The order of the calls matters only when the contract's bound is reached.
+    pub fn walk(&mut self, entry: Entry) -> Walk {
+        let mut walk = Walk { complete: true, ..Walk::default() };
+        let mut visits: BTreeMap<(usize, bool), u8> = BTreeMap::new();
+        let mut first_end = true;
+        let mut steps = 0;
+        let mut ways = vec![State {
+            pc: 0,
+            steps: 0,
+            stack: Vec::new(),
+            memory: Vec::new(),
+            passed: BTreeSet::new(),
+            writes: BTreeSet::new(),
+        }];
+        while let Some(mut state) = ways.pop() {
+            loop {
+                if steps >= FUNCTION_STEPS || self.steps_left == 0 {
+                    walk.complete = false;
+                    return walk;
+                }
+                if state.steps >= WAY_STEPS {
+                    walk.complete = false;
+                    break;
+                }
+                steps += 1;
+                self.steps_left -= 1;
+                state.steps += 1;
+                match self.step(&mut state, entry, &mut walk) {
+                    Some(Next::Step) => {}
+                    Some(Next::Jump(to)) => {
+                        if !self.is_destination(to) {
+                            break;
+                        }
+                        state.pc = to;
+                    }
+                    Some(Next::Branch(to, condition)) => {
+                        let here = state.pc;
+                        let mut take = |jump: bool| {
+                            let visits = visits.entry((here, jump)).or_default();
+                            *visits = visits.saturating_add(1);
+                            *visits <= BRANCH_VISITS
+                        };
+                        if self.is_destination(to) {
+                            if take(true) {
+                                // Copying a way is work too, and is paid for like it.
+                                steps += state.stack.len() as u32 / 8;
+                                let mut other = state.clone();
+                                other.pc = to;
+                                other.pass(&condition, true);
+                                ways.push(other);
+                            } else {
+                                walk.complete = false;
+                            }
+                        }
+                        if !take(false) {
+                            walk.complete = false;
+                            break;
+                        }
+                        state.pass(&condition, false);
+                        state.pc += 1;
+                    }
+                    Some(Next::End { well: true }) => {
+                        walk.ends = true;
+                        walk.writes.append(&mut state.writes);
+                        if first_end {
+                            walk.guards = std::mem::take(&mut state.passed);
+                            first_end = false;
+                        } else {
+                            walk.guards.retain(|check| state.passed.contains(check));
+                        }
+                        break;
+                    }
+                    // It reverts, or does what no compiler writes: nothing of it stays.
+                    Some(Next::End { well: false }) | None => break,
+                }
+            }
+        }
+        walk
+    }
+
+    fn is_destination(&self, pc: usize) -> bool {
+        self.jump_destinations.get(pc).copied().unwrap_or(false)
+    }
+
+    /// One instruction. `None`: the stack is not as it should be.
+    fn step(&self, state: &mut State, entry: Entry, walk: &mut Walk) -> Option<Next> {
+        let Some(&opcode) = self.bytes.get(state.pc) else { return Some(Next::End { well: true }) };
+        let push_bytes = op::push_bytes(opcode);
+        if state.stack.len() >= STACK_WORDS {
+            return None;
+        }
+        match opcode {
+            op::PUSH0..=op::PUSH32 => {
+                let from = state.pc + 1;
+                let to = (from + push_bytes).min(self.bytes.len());
+                state.push(Value::Known(U256::from_be_slice(&self.bytes[from.min(to)..to])));
+                state.pc = to;
+                return Some(Next::Step);
+            }
+            op::DUP1..=op::DUP16 => {
+                let at = state.stack.len().checked_sub(usize::from(opcode - op::DUP1) + 1)?;
+                state.push(state.stack[at].clone());
+            }
+            op::SWAP1..=op::SWAP16 => {
+                let top = state.stack.len().checked_sub(1)?;
+                let other = top.checked_sub(usize::from(opcode - op::SWAP1) + 1)?;
+                state.stack.swap(top, other);
+            }
+            op::POP => drop(state.pop()?),
+            op::JUMPDEST => {}
+            op::STOP | op::RETURN => return Some(Next::End { well: true }),
+            op::REVERT | op::INVALID => return Some(Next::End { well: false }),
+            op::JUMP => {
+                return match state.pop()?.known() {
+                    Some(to) => Some(Next::Jump(usize::try_from(to).ok()?)),
+                    None => {
+                        walk.complete = false;
+                        Some(Next::End { well: false })
+                    }
+                };
+            }
+            op::JUMPI => {
+                let to = state.pop()?;
+                let condition = state.pop()?;
+                let Some(to) = to.known() else {
+                    walk.complete = false;
+                    return Some(Next::End { well: false });
+                };
+                let to = usize::try_from(to).ok()?;
+                if let Some(condition) = condition.known() {
+                    if !condition.is_zero() {
+                        return Some(Next::Jump(to));
+                    }
+                } else {
+                    condition.note_decision(walk);
+                    return Some(Next::Branch(to, condition));
+                }
+            }
+            op::CALLER => state.push(Value::Caller),
+            op::CALLDATASIZE => state.push(Value::Known(match entry {
+                Entry::Function(_) => U256::from(CALL_DATA_BYTES),
+                Entry::Receive => U256::ZERO,
+            })),
+            op::CALLDATALOAD => {
+                let at = state.pop()?;
+                let word = match (entry, at.known()) {
+                    (Entry::Function(selector), Some(at)) if at.is_zero() => {
+                        Value::Known(U256::from(u32::from_be_bytes(selector)) << 224)
+                    }
+                    _ => Value::Input,
+                };
+                state.push(word);
+            }
+            op::SLOAD => {
+                let place = state.pop()?.place();
+                state.push(Value::stored(place));
+            }
+            op::SSTORE => {
+                let place = state.pop()?.place();
+                let (part, change) = state.pop()?.into_write(place, walk);
+                state.writes.insert(Write { part, change });
+            }
+            op::MLOAD => {
+                let at = state.pop()?;
+                state.push(state.word(&at));
+            }
+            op::MSTORE => {
+                let at = state.pop()?;
+                let word = state.pop()?;
+                word.note_use(walk);
+                state.store(&at, word);
+            }
+            op::KECCAK256 => {
+                let at = state.pop()?;
+                let size = state.pop()?;
+                state.push(state.hash(&at, &size));
+            }
+            op::CODESIZE => state.push(Value::Known(U256::from(self.bytes.len()))),
+            op::PC => state.push(Value::Known(U256::from(state.pc))),
+            op::CALLDATACOPY | op::CODECOPY | op::RETURNDATACOPY | op::MCOPY => {
+                let at = state.pop()?;
+                state.pop()?;
+                let size = state.pop()?;
+                state.forget(&at, &size);
+            }
+            op::CALL | op::CALLCODE | op::DELEGATECALL | op::STATICCALL => {
+                state.pop()?; // gas
+                let target = state.pop()?;
+                let value = match opcode {
+                    op::CALL | op::CALLCODE => state.pop()?.known().is_none_or(|coins| !coins.is_zero()),
+                    _ => false,
+                };
+                for _ in 0..4 {
+                    state.pop()?;
+                }
+                state.note_deed(walk, Deed { opcode, offset: state.pc as u32, target: target.source(), value });
+                state.push(Value::Other);
+            }
+            op::CREATE | op::CREATE2 => {
+                for _ in 0..3 + usize::from(opcode == op::CREATE2) {
+                    state.pop()?;
+                }
+                state.note_deed(walk, Deed { opcode, offset: state.pc as u32, target: Source::Other, value: false });
+                state.push(Value::Other);
+            }
+            op::SELFDESTRUCT => {
+                let target = state.pop()?.source();
+                state.note_deed(walk, Deed { opcode, offset: state.pc as u32, target, value: true });
+                return Some(Next::End { well: true });
+            }
+            _ => {
+                let (takes, gives) = op::arity(opcode)?;
+                let arguments = (0..takes).map(|_| state.pop()).collect::<Option<Vec<_>>>()?;
+                if gives {
+                    state.push(Value::of(opcode, &arguments, walk));
+                } else {
+                    arguments.iter().for_each(|argument| argument.note_use(walk));
+                }
+            }
+        }
+        state.pc += 1;
+        Some(Next::Step)
+    }
+}
+
+impl State {
+    fn push(&mut self, value: Value) {
+        self.stack.push(value);
+    }
+
+    fn pop(&mut self) -> Option<Value> {
+        self.stack.pop()
+    }
+
+    /// This way goes on where `condition` is true, or false: what that says about the caller is remembered.
+    fn pass(&mut self, condition: &Value, truth: bool) {
+        let Value::Test { test, negated } = condition else { return };
+        if truth == *negated {
+            return;
+        }
+        match test {
+            Test::CallerIs(part) => self.passed.insert(Check::CallerIs(part.clone())),
+            Test::CallerIsFixed(address) => self.passed.insert(Check::CallerIsFixed(*address)),
+            Test::Truth(Part { place: place @ Place::Member { by_caller: true, .. }, .. }) => {
+                self.passed.insert(Check::CallerIsIn(place.clone()))
+            }
+            Test::Truth(_) => false,
+        };
+    }
+
+    fn note_deed(&self, walk: &mut Walk, deed: Deed) {
+        match walk.deeds.entry(deed) {
+            std::collections::btree_map::Entry::Vacant(first) => {
+                first.insert(self.passed.clone());
+            }
+            std::collections::btree_map::Entry::Occupied(mut again) => {
+                again.get_mut().retain(|check| self.passed.contains(check));
+            }
+        }
+    }
+
+    fn word(&self, at: &Value) -> Value {
+        let Some(at) = at.small() else { return Value::Other };
+        self.memory.iter().rev().find(|(offset, _)| *offset == at).map_or(Value::Other, |(_, word)| word.clone())
+    }
+
+    fn store(&mut self, at: &Value, word: Value) {
+        let Some(at) = at.small() else { return };
+        self.memory.retain(|(offset, _)| offset.abs_diff(at) >= 32);
+        if self.memory.len() < MEMORY_WORDS {
+            self.memory.push((at, word));
+        }
+    }
+
+    /// Something that we do not follow was copied there.
+    fn forget(&mut self, at: &Value, size: &Value) {
+        let (Some(from), Some(size)) = (at.small(), size.small()) else { return };
+        let to = from.saturating_add(size);
+        self.memory.retain(|(offset, _)| *offset >= to || offset.saturating_add(32) <= from);
+    }
+
+    /// A hash of one word is where an array begins, of two words a mapping's entry.
+    fn hash(&self, at: &Value, size: &Value) -> Value {
+        let (Some(at), Some(size)) = (at.small(), size.small()) else { return Value::Other };
+        let base = match size {
+            0x20 => self.word(&Value::Known(U256::from(at))),
+            0x40 => self.word(&Value::Known(U256::from(at.saturating_add(0x20)))),
+            _ => return Value::Other,
+        };
+        let by_caller = size == 0x40 && matches!(self.word(&Value::Known(U256::from(at))), Value::Caller);
+        base.member(by_caller)
+    }
+}

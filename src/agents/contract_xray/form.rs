@@ -1,0 +1,155 @@
+//! How the visitor says what to look at: an address, or bytecode. What the server finds wrong is told at the field.
+
+use std::time::Duration;
+
+use leptos::{prelude::*, task::spawn_local};
+
+use super::{Input, Precheck, look_first};
+use crate::{error::FieldError, evm::Address};
+
+/// A contract that is worth a look, where the shop has one: the app puts it into the context
+/// (`RwSignal<Option<ExampleAddress>>`) when it knows.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ExampleAddress(pub String);
+
+/// A clone (EIP-1167) of the demo's first contract: the smallest code that says something.
+const EXAMPLE_BYTECODE: &str = "0x363d3d373d3d3d363d735fbdb2315678afecb367f032d93f642f64180aa35af43d82803e903d91602b57fd5bf3";
+
+/// Between the last key and the first look.
+const PAUSE: Duration = Duration::from_millis(350);
+
+#[derive(Clone, Copy, PartialEq)]
+enum Mode {
+    Address,
+    Bytecode,
+}
+
+#[component]
+pub fn Form(input: RwSignal<Input>, errors: Signal<Vec<FieldError>>) -> impl IntoView {
+    // The mode is what the input says: a field that is there, be it empty.
+    let mode = Memo::new(move |_| input.with(|input| if input.bytecode.is_some() { Mode::Bytecode } else { Mode::Address }));
+    // What was typed in the other mode comes back with it.
+    let aside = StoredValue::new(Input::default());
+    let switch = move |to: Mode| {
+        if mode.get_untracked() == to {
+            return;
+        }
+        let now = input.get_untracked();
+        let then = aside.get_value();
+        aside.set_value(now);
+        input.set(match to {
+            Mode::Address => Input { address: then.address, bytecode: None },
+            Mode::Bytecode => Input { address: None, bytecode: Some(then.bytecode.unwrap_or_default()) },
+        });
+    };
+    let set_address = move |text: String| {
+        let text = text.trim();
+        input.set(Input { address: (!text.is_empty()).then(|| text.to_owned()), bytecode: None });
+    };
+    // Copied code comes in lines.
+    let set_bytecode = move |text: String| {
+        input.set(Input { address: None, bytecode: Some(text.split_whitespace().collect()) });
+    };
+    let error = move |field: &'static str| {
+        errors.with(|errors| {
+            errors.iter().find(|error| error.field == field || (error.field.is_empty() && field == "address")).map(|error| error.error.clone())
+        })
+    };
+    let choice = move |this: Mode, value: &'static str, label: &'static str| {
+        view! {
+            <label class="xray-choice">
+                <input type="radio" name="xray-mode" value=value prop:checked=move || mode.get() == this checked=mode.get_untracked() == this
+                    on:change=move |_| switch(this)/>
+                <span>{label}</span>
+            </label>
+        }
+    };
+    let example = use_context::<RwSignal<Option<ExampleAddress>>>();
+
+    view! {
+        <fieldset class="xray-form">
+            <legend>"What shall we look at?"</legend>
+            <div class="xray-modes">
+                {choice(Mode::Address, "address", "A contract’s address")}
+                {choice(Mode::Bytecode, "bytecode", "Its bytecode")}
+            </div>
+            <div class="xray-field" hidden=move || mode.get() != Mode::Address>
+                <label for="xray-address">"Address"</label>
+                <input id="xray-address" class="xray-mono" type="text" name="address" inputmode="text" autocomplete="off" spellcheck="false"
+                    autocapitalize="off" maxlength="64" placeholder="0x…"
+                    aria-describedby="xray-address-hint xray-address-error"
+                    aria-invalid=move || error("address").map(|_| "true")
+                    prop:value=move || input.with(|input| input.address.clone().unwrap_or_default())
+                    on:input=move |event| set_address(event_target_value(&event))/>
+                <FirstLook input/>
+                <p id="xray-address-error" class="xray-error" role="alert">{move || error("address")}</p>
+            </div>
+            <div class="xray-field" hidden=move || mode.get() != Mode::Bytecode>
+                <label for="xray-bytecode">"Runtime bytecode"</label>
+                <textarea id="xray-bytecode" class="xray-mono" name="bytecode" rows="5" autocomplete="off" spellcheck="false"
+                    autocapitalize="off" maxlength="262200" placeholder="0x6080…"
+                    aria-describedby="xray-bytecode-hint xray-bytecode-error"
+                    aria-invalid=move || error("bytecode").map(|_| "true")
+                    prop:value=move || input.with(|input| input.bytecode.clone().unwrap_or_default())
+                    on:input=move |event| set_bytecode(event_target_value(&event))></textarea>
+                <p id="xray-bytecode-hint" class="xray-hint">"What eth_getCode answers: the code that runs, 128 KB at most."</p>
+                <p id="xray-bytecode-error" class="xray-error" role="alert">{move || error("bytecode")}</p>
+            </div>
+            <div class="xray-examples">
+                <span>"Try an example:"</span>
+                {move || example.and_then(|example| example.get()).map(|ExampleAddress(address)| view! {
+                    <button type="button" class="xray-chip" on:click=move |_| set_address(address.clone())>"the demo’s token"</button>
+                }.into_any())}
+                <button type="button" class="xray-chip" on:click=move |_| set_bytecode(EXAMPLE_BYTECODE.to_owned())>"a clone’s bytecode"</button>
+            </div>
+        </fieldset>
+    }
+    .into_any()
+}
+
+/// Says under the address, before paying, whether there is anything to look at (B1). Nothing of it runs on the server.
+#[component]
+fn FirstLook(input: RwSignal<Input>) -> impl IntoView {
+    let told = RwSignal::new(None::<(String, Precheck)>);
+    Effect::new(move |waiting: Option<Option<TimeoutHandle>>| {
+        if let Some(Some(waiting)) = waiting {
+            waiting.clear();
+        }
+        let address = input.with(|input| input.address.clone())?;
+        if address.parse::<Address>().is_err() {
+            told.set(None);
+            return None;
+        }
+        set_timeout_with_handle(
+            move || {
+                spawn_local(async move {
+                    let Ok(found) = look_first(address.clone()).await else { return };
+                    // Meanwhile the field may say something else, or be gone.
+                    let current = input.try_with_untracked(|input| input.address.as_ref() == Some(&address));
+                    if current == Some(true) {
+                        told.try_set(Some((address, found)));
+                    }
+                });
+            },
+            PAUSE,
+        )
+        .ok()
+    });
+    let hint = move || {
+        let told = told.get();
+        let current = input.with(|input| input.address.clone());
+        match told.filter(|(address, _)| Some(address) == current.as_ref()) {
+            Some((_, Precheck::Contract { bytes, network })) => (format!("There is a contract on {network}: {bytes} bytes of code."), false),
+            Some((_, Precheck::Delegated { to, network })) => (format!("This is a wallet on {network} that runs the code of {to}."), false),
+            Some((_, Precheck::NoCode { network })) => {
+                (format!("There is no code at this address on {network}: a run would find nothing."), true)
+            }
+            _ => ("A contract on the network that you pay on.".to_owned(), false),
+        }
+    };
+    view! {
+        <p id="xray-address-hint" role="status" class=move || if hint().1 { "xray-hint xray-hint-warn" } else { "xray-hint" }>
+            {move || hint().0}
+        </p>
+    }
+}

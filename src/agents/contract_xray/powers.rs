@@ -1,0 +1,459 @@
+//! What somebody can do to those who use the contract: each finding stands on functions, slots and instructions that it names.
+//!
+//! What a function does to a token is told by its writes to the very variables that `transfer` and `balanceOf` depend on,
+//! so it is found whatever the function is called. Names only help where the code alone is silent.
+
+use std::collections::BTreeSet;
+
+use super::{
+    examine::{Traced, slot_text},
+    flow::{Check, Deed, Walk},
+    op, proxy,
+    report::{Finding, Guard, Power, Severity},
+    value::{Change, Part, Place, Source},
+};
+
+const MOVES: &[&str] =
+    &["transfer", "transferFrom", "safeTransferFrom", "safeBatchTransferFrom", "transferWithAuthorization", "receiveWithAuthorization"];
+
+/// The worst first; deterministic.
+pub(super) fn findings(functions: &[Traced], fallback: &Walk, is_proxy: bool) -> Vec<Finding> {
+    let contract = Contract::of(functions);
+    let mut all = Vec::new();
+    contract.supply(&mut all);
+    contract.switches(&mut all);
+    contract.ownership(&mut all);
+    contract.upgrades(&mut all);
+    contract.foreign_code(&mut all);
+    contract.coins(&mut all);
+    if !is_proxy && fallback.deeds.keys().any(|deed| deed.opcode == op::DELEGATECALL) {
+        all.push(Draft::new(Severity::Medium, Power::RunAnyCode, "Unknown calls are handed to other code").because(
+            "The fallback ends in a DELEGATECALL whose target we could not follow: what it does is not in this bytecode.",
+        ));
+    }
+    all.sort_by_key(|draft| (draft.finding.severity, draft.finding.power));
+    all.into_iter().map(|draft| draft.finding).collect()
+}
+
+struct Contract<'a> {
+    functions: &'a [Traced],
+    /// What the moving of tokens depends on.
+    moves: Vec<&'a Traced>,
+    balances: BTreeSet<Part>,
+    supply: BTreeSet<Part>,
+    /// The slots that guards look at.
+    authorities: BTreeSet<Part>,
+}
+
+struct Draft {
+    finding: Finding,
+}
+
+impl Draft {
+    fn new(severity: Severity, power: Power, title: impl Into<String>) -> Self {
+        Self {
+            finding: Finding {
+                severity,
+                power,
+                title: title.into(),
+                detail: String::new(),
+                functions: Vec::new(),
+                slots: Vec::new(),
+                opcodes: Vec::new(),
+                in_implementation: false,
+            },
+        }
+    }
+
+    fn because(mut self, detail: impl Into<String>) -> Self {
+        self.finding.detail = detail.into();
+        self
+    }
+
+    fn functions(mut self, functions: &[&Traced]) -> Self {
+        self.finding.functions = functions.iter().map(|function| function.title.clone()).collect();
+        self
+    }
+
+    fn slots<'p>(mut self, parts: impl IntoIterator<Item = &'p Part>) -> Self {
+        let slots: BTreeSet<_> = parts.into_iter().filter_map(|part| part.place.slot()).collect();
+        self.finding.slots = slots.into_iter().map(slot_text).collect();
+        self
+    }
+
+    fn opcodes<'d>(mut self, deeds: impl IntoIterator<Item = &'d Deed>) -> Self {
+        let sites: BTreeSet<_> = deeds.into_iter().map(|deed| (deed.offset, deed.opcode)).collect();
+        self.finding.opcodes = sites.into_iter().map(|(offset, code)| format!("{} at {offset:#x}", op::name(code))).collect();
+        self
+    }
+}
+
+impl Traced {
+    fn named(&self, words: &[&str]) -> bool {
+        self.name.is_some_and(|name| words.contains(&name))
+    }
+
+    fn writes_any(&self, parts: &BTreeSet<Part>) -> bool {
+        self.walk.writes.iter().any(|write| parts.iter().any(|part| part.overlaps(&write.part)))
+    }
+
+    fn changes(&self, parts: &BTreeSet<Part>, change: Change) -> bool {
+        self.walk.writes.iter().any(|write| write.change == change && parts.iter().any(|part| part.overlaps(&write.part)))
+    }
+
+    /// It is let in by who it is, not by what it holds.
+    fn privileged(&self) -> bool {
+        self.guard.is_some()
+    }
+}
+
+impl<'a> Contract<'a> {
+    fn of(functions: &'a [Traced]) -> Self {
+        let parts = |name: &str| -> BTreeSet<Part> {
+            functions
+                .iter()
+                .filter(|function| function.name == Some(name))
+                .flat_map(|function| function.walk.reads.iter().chain(&function.walk.decides))
+                .filter(|part| part.place != Place::Unknown)
+                .cloned()
+                .collect()
+        };
+        let authorities = functions
+            .iter()
+            .filter_map(|function| function.walk.guards.first())
+            .filter_map(|check| match check {
+                Check::CallerIs(part) => Some(part.clone()),
+                _ => None,
+            })
+            .collect();
+        Self {
+            functions,
+            moves: functions.iter().filter(|function| function.named(MOVES)).collect(),
+            balances: parts("balanceOf").into_iter().filter(|part| matches!(part.place, Place::Member { .. })).collect(),
+            supply: parts("totalSupply").into_iter().filter(|part| matches!(part.place, Place::Slot(_))).collect(),
+            authorities,
+        }
+    }
+
+    fn guarded(&self, wanted: impl Fn(&Traced) -> bool) -> Vec<&'a Traced> {
+        self.functions.iter().filter(|function| function.privileged() && !function.named(MOVES) && wanted(function)).collect()
+    }
+
+    /// Tokens made and destroyed.
+    fn supply(&self, all: &mut Vec<Draft>) {
+        let minting = self.guarded(|function| {
+            function.changes(&self.supply, Change::More)
+                || (function.name.is_some_and(|name| name.to_lowercase().contains("mint")) && !function.walk.writes.is_empty())
+                || (function.changes(&self.balances, Change::More) && !function.changes(&self.balances, Change::Less))
+        });
+        // Who may mint is ownership, not minting.
+        let minting: Vec<_> = minting
+            .into_iter()
+            .filter(|function| !function.name.is_some_and(|name| name.to_lowercase().contains("minter")))
+            .collect();
+        if !minting.is_empty() {
+            all.push(
+                Draft::new(Severity::High, Power::Mint, format!("{} can create new tokens", whoever(&minting)))
+                    .because("A guarded function makes the supply or somebody's balance larger: what everybody else holds is worth less.")
+                    .functions(&minting)
+                    .slots(self.supply.iter().chain(&self.balances)),
+            );
+        }
+        let burning = self.guarded(|function| {
+            function.changes(&self.supply, Change::Less)
+                && function.walk.writes.iter().any(|write| {
+                    write.change == Change::Less && matches!(write.part.place, Place::Member { by_caller: false, .. })
+                })
+        });
+        if !burning.is_empty() {
+            all.push(
+                Draft::new(Severity::High, Power::Burn, format!("{} can destroy the tokens of others", whoever(&burning)))
+                    .because("A guarded function makes the supply and a balance that is not the caller's own smaller.")
+                    .functions(&burning)
+                    .slots(self.supply.iter().chain(&self.balances)),
+            );
+        }
+    }
+
+    /// What moving tokens depends on, and somebody can change.
+    fn switches(&self, all: &mut Vec<Draft>) {
+        let own_writes: BTreeSet<&Part> =
+            self.moves.iter().flat_map(|function| &function.walk.writes).map(|write| &write.part).collect();
+        let is_own = |part: &Part| {
+            own_writes.iter().any(|own| own.overlaps(part)) || self.authorities.iter().any(|authority| authority.overlaps(part))
+        };
+        let decides: BTreeSet<&Part> =
+            self.moves.iter().flat_map(|function| &function.walk.decides).filter(|part| !is_own(part)).collect();
+        let reads: BTreeSet<&Part> = self
+            .moves
+            .iter()
+            .flat_map(|function| &function.walk.reads)
+            .filter(|part| !is_own(part) && !decides.iter().any(|decides| decides.overlaps(part)))
+            .collect();
+        let setters = |parts: &BTreeSet<Part>| self.guarded(|function| function.writes_any(parts));
+        let owned = |parts: &BTreeSet<&Part>, member: bool| -> BTreeSet<Part> {
+            parts
+                .iter()
+                .filter(|part| matches!(part.place, Place::Member { .. }) == member && part.place != Place::Unknown)
+                .map(|part| (*part).clone())
+                .collect()
+        };
+
+        let lists = owned(&decides, true);
+        let blocking = setters(&lists);
+        if !blocking.is_empty() {
+            all.push(
+                Draft::new(Severity::High, Power::Block, format!("{} can stop chosen accounts from moving tokens", whoever(&blocking)))
+                    .because("Moving tokens looks accounts up in a list that a guarded function writes.")
+                    .functions(&blocking)
+                    .slots(written(&blocking, &lists)),
+            );
+        }
+        let flags = owned(&decides, false);
+        let pausing = setters(&flags);
+        if !pausing.is_empty() {
+            all.push(
+                Draft::new(Severity::Medium, Power::Pause, format!("{} can stop all transfers", whoever(&pausing)))
+                    .because("Moving tokens asks a switch that a guarded function sets.")
+                    .functions(&pausing)
+                    .slots(written(&pausing, &flags)),
+            );
+        }
+        let rates = owned(&reads, false);
+        let charging = setters(&rates);
+        if !charging.is_empty() {
+            all.push(
+                Draft::new(Severity::Medium, Power::Fee, format!("{} can change what a transfer costs or who is paid for it", whoever(&charging)))
+                    .because("Moving tokens computes with numbers or addresses that a guarded function sets: a fee, a limit, or who collects it.")
+                    .functions(&charging)
+                    .slots(written(&charging, &rates)),
+            );
+        }
+        let paused = self.guarded(|function| function.named(&["pause", "setPaused", "setPause", "togglePause"]));
+        if pausing.is_empty() && !paused.is_empty() {
+            all.push(
+                Draft::new(Severity::Medium, Power::Pause, format!("{} can pause the contract", whoever(&paused)))
+                    .because("A guarded function has the name of a switch. What it stops is not told by the code alone.")
+                    .functions(&paused)
+                    .slots(paused.iter().flat_map(|function| &function.walk.writes).map(|write| &write.part)),
+            );
+        }
+    }
+
+    fn ownership(&self, all: &mut Vec<Draft>) {
+        let handing: Vec<_> = self.guarded(|function| function.writes_any(&self.authorities));
+        if !handing.is_empty() {
+            let renounces = handing.iter().any(|function| function.named(&["renounceOwnership"]));
+            all.push(
+                Draft::new(Severity::Info, Power::Ownership, "The owner's powers can be handed over")
+                    .because(if renounces {
+                        "A guarded function writes the very slot that guards read; they can also be given up for ever."
+                    } else {
+                        "A guarded function writes the very slot that guards read."
+                    })
+                    .functions(&handing)
+                    .slots(&self.authorities),
+            );
+        }
+        let open: Vec<_> = self
+            .functions
+            .iter()
+            .filter(|function| {
+                !function.privileged()
+                    && function.walk.ends
+                    && (function.changes(&self.authorities, Change::ToCaller) || function.changes(&self.authorities, Change::ToInput))
+            })
+            .collect();
+        let (asked, unasked): (Vec<_>, Vec<_>) =
+            open.into_iter().partition(|function| !function.walk.decides.is_empty() || !function.walk.reads.is_empty());
+        if !unasked.is_empty() {
+            all.push(
+                Draft::new(Severity::High, Power::TakeOver, "Anybody can become the owner")
+                    .because("A function that checks nobody and nothing writes the slot that guards read.")
+                    .functions(&unasked)
+                    .slots(&self.authorities),
+            );
+        }
+        if !asked.is_empty() {
+            all.push(
+                Draft::new(Severity::Low, Power::TakeOver, "Somebody can become the owner without being asked for by name")
+                    .because(
+                        "A function that checks no caller writes the slot that guards read. It looks at other storage first, \
+                         as initialisers do: whoever calls it first may own the contract.",
+                    )
+                    .functions(&asked)
+                    .slots(&self.authorities),
+            );
+        }
+        let roles: Vec<_> = self.functions.iter().filter(|function| function.named(&["grantRole", "grantRoles"])).collect();
+        if !roles.is_empty() {
+            all.push(
+                Draft::new(Severity::Info, Power::Roles, "Powers are given to roles, and roles to accounts")
+                    .because("Who holds a role is not in the code; the contract's RoleGranted events tell.")
+                    .functions(&roles),
+            );
+        }
+    }
+
+    fn upgrades(&self, all: &mut Vec<Draft>) {
+        let slots: BTreeSet<Part> = [proxy::IMPLEMENTATION, proxy::BEACON]
+            .into_iter()
+            .map(|slot| Part { place: Place::Slot(slot), first: 0, last: 31 })
+            .collect();
+        let upgrading: Vec<_> = self
+            .functions
+            .iter()
+            .filter(|function| {
+                function.walk.ends
+                    && (function.writes_any(&slots)
+                        || (function.named(&["upgradeTo", "upgradeToAndCall", "upgrade", "upgradeAndCall", "diamondCut"])
+                            && (!function.walk.writes.is_empty() || !function.walk.deeds.is_empty())))
+            })
+            .collect();
+        let (guarded, open): (Vec<_>, Vec<_>) = upgrading.into_iter().partition(|function| function.privileged());
+        if !guarded.is_empty() {
+            all.push(
+                Draft::new(Severity::High, Power::Upgrade, format!("{} can replace the code", whoever(&guarded)))
+                    .because("After an upgrade nothing in this report need hold any more.")
+                    .functions(&guarded)
+                    .slots(written(&guarded, &slots)),
+            );
+        }
+        if !open.is_empty() {
+            all.push(
+                Draft::new(Severity::High, Power::Upgrade, "The code can be replaced, and we saw no check of the caller")
+                    .because("After an upgrade nothing in this report need hold any more. A check that we do not recognise may be there.")
+                    .functions(&open)
+                    .slots(written(&open, &slots)),
+            );
+        }
+    }
+
+    /// DELEGATECALL, CALLCODE and SELFDESTRUCT.
+    fn foreign_code(&self, all: &mut Vec<Draft>) {
+        let runs = |deed: &Deed| {
+            matches!(deed.opcode, op::DELEGATECALL | op::CALLCODE) && matches!(deed.target, Source::Input | Source::Caller)
+        };
+        self.deeds(
+            all,
+            runs,
+            Power::RunAnyCode,
+            "run any code as if it were this contract's own",
+            "The target of a delegated call is taken from the caller's input: it may write every slot and take every coin.",
+        );
+        self.deeds(
+            all,
+            |deed| deed.opcode == op::SELFDESTRUCT,
+            Power::Destroy,
+            "end the contract and take its coins",
+            "SELFDESTRUCT sends the whole balance away; on chains before EIP-6780 it also deletes the code.",
+        );
+    }
+
+    /// Coins and calls that leave the contract.
+    fn coins(&self, all: &mut Vec<Draft>) {
+        let pays = |function: &Traced| -> Vec<Deed> {
+            function.walk.deeds.keys().filter(|deed| deed.opcode == op::CALL && deed.value).cloned().collect()
+        };
+        let taking = self.guarded(|function| !pays(function).is_empty());
+        if !taking.is_empty() {
+            let deeds: Vec<_> = taking.iter().flat_map(|function| pays(function)).collect();
+            all.push(
+                Draft::new(Severity::Medium, Power::Withdraw, format!("{} can take coins out of the contract", whoever(&taking)))
+                    .because("A guarded function makes a call that carries coins.")
+                    .functions(&taking)
+                    .opcodes(&deeds),
+            );
+        }
+        // Where nothing is looked up, nothing says whose coins they are.
+        let open: Vec<_> = self
+            .functions
+            .iter()
+            .filter(|function| {
+                !function.privileged()
+                    && function.walk.ends
+                    && function.walk.reads.is_empty()
+                    && function.walk.decides.is_empty()
+                    && pays(function).iter().any(|deed| matches!(deed.target, Source::Input | Source::Caller))
+                    && !function.walk.deeds.keys().any(|deed| deed.opcode == op::DELEGATECALL)
+            })
+            .collect();
+        if !open.is_empty() {
+            let deeds: Vec<_> = open.iter().flat_map(|function| pays(function)).collect();
+            all.push(
+                Draft::new(Severity::High, Power::Withdraw, "Anybody can take coins out of the contract")
+                    .because("A function that looks at nothing in storage sends coins where its caller says.")
+                    .functions(&open)
+                    .opcodes(&deeds),
+            );
+        }
+        let calls = |function: &Traced| -> Vec<Deed> {
+            function
+                .walk
+                .deeds
+                .keys()
+                .filter(|deed| deed.opcode == op::CALL && !deed.value && deed.target == Source::Input)
+                .cloned()
+                .collect()
+        };
+        let calling = self.guarded(|function| !calls(function).is_empty());
+        if !calling.is_empty() {
+            let deeds: Vec<_> = calling.iter().flat_map(|function| calls(function)).collect();
+            all.push(
+                Draft::new(
+                    Severity::Medium,
+                    Power::CallAnything,
+                    format!("{} can make the contract call others, for example to take tokens out of it", whoever(&calling)),
+                )
+                .because("A guarded function calls an address that is given to it.")
+                .functions(&calling)
+                .opcodes(&deeds),
+            );
+        }
+    }
+
+    /// Instructions that are as bad as whoever reaches them.
+    fn deeds(&self, all: &mut Vec<Draft>, wanted: impl Fn(&Deed) -> bool, power: Power, what: &str, why: &str) {
+        let reaching = |open: bool| -> (Vec<&Traced>, Vec<&Deed>) {
+            let mut functions = Vec::new();
+            let mut deeds = Vec::new();
+            for function in self.functions {
+                let before = deeds.len();
+                deeds.extend(
+                    function.walk.deeds.iter().filter(|(deed, passed)| wanted(deed) && passed.is_empty() == open).map(|(deed, _)| deed),
+                );
+                if deeds.len() > before {
+                    functions.push(function);
+                }
+            }
+            (functions, deeds)
+        };
+        for open in [true, false] {
+            let (functions, deeds) = reaching(open);
+            if functions.is_empty() {
+                continue;
+            }
+            let who = if open { "Anybody".to_owned() } else { whoever(&functions) };
+            let severity = Severity::High;
+            all.push(Draft::new(severity, power, format!("{who} can {what}")).because(why).functions(&functions).opcodes(deeds));
+        }
+    }
+}
+
+/// The parts that these functions write, of those.
+fn written<'p>(functions: &[&Traced], of: &'p BTreeSet<Part>) -> Vec<&'p Part> {
+    of.iter()
+        .filter(|part| functions.iter().any(|function| function.walk.writes.iter().any(|write| write.part.overlaps(part))))
+        .collect()
+}
+
+/// As a sentence begins.
+fn whoever(functions: &[&Traced]) -> String {
+    let guards: BTreeSet<&Guard> = functions.iter().filter_map(|function| function.guard.as_ref()).collect();
+    let owner = || functions.iter().all(|function| matches!(function.guard, Some(Guard::Slot { .. })));
+    match guards.len() {
+        1 if owner() => "The owner".to_owned(),
+        _ if guards.iter().any(|guard| matches!(guard, Guard::Mapping { .. })) => "Holders of a role".to_owned(),
+        _ => "Privileged accounts".to_owned(),
+    }
+}

@@ -1,0 +1,115 @@
+//! Where the call is: one sentence, the list of stages with the present one marked (C1), the hash as soon as there is one.
+
+use leptos::prelude::*;
+
+use super::Desk;
+use crate::{
+    ui::{CopyButton, HashView},
+    x402::phase::Phase,
+};
+
+const BY_WALLET: &[&str] = &["Confirm in your wallet", "Sent", "Included", "Final", "Agent running", "Done"];
+const BY_CREDIT: &[&str] = &["Paid from your credit", "Agent running", "Done"];
+
+/// Which stage a phase is at. `None`: no payment is under way.
+fn stage(phase: &Phase, by_credit: bool) -> Option<usize> {
+    let by_wallet = match phase {
+        Phase::InWallet(_) => 0,
+        Phase::Sent(_) => 1,
+        Phase::Included(_) => 2,
+        Phase::Final(_) => 3,
+        Phase::Running(_) => 4,
+        Phase::Done => 5,
+        Phase::Ready
+        | Phase::Asking
+        | Phase::Connecting
+        | Phase::SigningIn
+        | Phase::SwitchingNetwork
+        | Phase::PriceChanged { .. }
+        | Phase::Failed(_) => return None,
+    };
+    Some(if by_credit { by_wallet.max(3) - 3 } else { by_wallet })
+}
+
+pub fn status(desk: Desk) -> AnyView {
+    let call = desk.call;
+    // A failure is an alert of its own: said once.
+    let sentence = move || {
+        call.phase.with(|phase| match phase {
+            Phase::Failed(_) => String::new(),
+            phase => phase.sentence(),
+        })
+    };
+    let hash = Memo::new(move |_| call.phase.with(Phase::transaction));
+    view! {
+        <p role="status" aria-live="polite" translate="no" class="phase">
+            {sentence}
+        </p>
+        <div aria-live="polite">{move || call.note.get().map(|note| view! { <p class="note">{note}</p> })}</div>
+        {move || list(desk)}
+        {move || {
+            hash.get()
+                .map(|hash| {
+                    view! {
+                        <p class="transaction">
+                            "Transaction " <HashView hash url=call.transaction_url.get()/> " "
+                            <CopyButton text=hash.to_string() label="Copy hash"/>
+                        </p>
+                    }
+                })
+        }}
+        {move || spent(desk)}
+    }
+    .into_any()
+}
+
+fn list(desk: Desk) -> Option<AnyView> {
+    let by_credit = desk.by_credit.get();
+    let now = desk.call.phase.with(|phase| stage(phase, by_credit))?;
+    let names = if by_credit { BY_CREDIT } else { BY_WALLET };
+    let items = names
+        .iter()
+        .enumerate()
+        .map(|(at, name)| {
+            let class = match at.cmp(&now) {
+                std::cmp::Ordering::Less => "past",
+                std::cmp::Ordering::Equal => "now",
+                std::cmp::Ordering::Greater => "to-come",
+            };
+            view! {
+                <li class=class aria-current=(at == now).then_some("step")>
+                    {*name}
+                </li>
+            }
+        })
+        .collect_view();
+    Some(view! { <ol class="stages">{items}</ol> }.into_any())
+}
+
+/// B18: what is left is said where it was spent.
+fn spent(desk: Desk) -> Option<AnyView> {
+    let done = desk.call.phase.with(|phase| *phase == Phase::Done);
+    let price = (done && desk.by_credit.get()).then(|| desk.terms.get().map(|terms| terms.price))??;
+    let left = desk.wallet.session.with(|session| session.as_ref().and_then(|session| session.credit_in(&price).cloned()));
+    let left = left.unwrap_or_else(|| price.with(crate::money::Amount::ZERO));
+    Some(view! { <p class="note">{format!("Paid from your credit. {left} of credit is left.")}</p> }.into_any())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{error::Code, evm::TxHash};
+
+    #[test]
+    fn c1_every_stage_has_its_place() {
+        let hash = TxHash([1; 32]);
+        let phases = [Phase::Sent(hash), Phase::Included(hash), Phase::Final(hash), Phase::Running(Some(hash)), Phase::Done];
+        let places: Vec<_> = phases.iter().map(|phase| stage(phase, false)).collect();
+        assert_eq!(places, [Some(1), Some(2), Some(3), Some(4), Some(5)]);
+        assert_eq!(BY_WALLET.len(), 6);
+        assert_eq!((stage(&Phase::Running(None), true), stage(&Phase::Done, true)), (Some(1), Some(BY_CREDIT.len() - 1)));
+        for none in [Phase::Ready, Phase::Asking, Phase::Failed(Code::Internal.into())] {
+            assert_eq!(stage(&none, false), None);
+        }
+    }
+}

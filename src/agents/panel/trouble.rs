@@ -1,0 +1,148 @@
+//! What went wrong, in a sentence that can be acted on; what can be done about it; and the question about a changed price (B10).
+
+use leptos::prelude::*;
+
+use super::{Desk, Go};
+use crate::{
+    error::{CallError, Code, Retry},
+    ui::Details,
+    x402::phase::Phase,
+};
+
+pub fn new_price(desk: Desk) -> AnyView {
+    let asked = Memo::new(move |_| {
+        desk.call.phase.with(|phase| match phase {
+            Phase::PriceChanged { new, .. } => Some(new.clone()),
+            _ => None,
+        })
+    });
+    view! {
+        {move || {
+            asked
+                .get()
+                .map(|new| {
+                    let pay = format!("Pay {new}");
+                    view! {
+                        <div class="confirm" role="group" aria-label="The price has changed">
+                            <button type="button" class="primary" on:click=move |_| desk.go.run(Go::At(new.clone()))>
+                                {pay}
+                            </button>
+                            <button type="button" class="secondary" on:click=move |_| desk.call.phase.set(Phase::Ready)>
+                                "Not now"
+                            </button>
+                        </div>
+                    }
+                })
+        }}
+    }
+    .into_any()
+}
+
+pub fn failure(desk: Desk) -> AnyView {
+    let failed = Memo::new(move |_| {
+        desk.call.phase.with(|phase| match phase {
+            Phase::Failed(error) => Some(error.clone()),
+            _ => None,
+        })
+    });
+    view! { {move || failed.get().map(|error| alert(desk, error))} }.into_any()
+}
+
+/// The visitor's own no is no error.
+fn neutral(code: Code) -> bool {
+    matches!(code, Code::Cancelled | Code::PaymentCancelled)
+}
+
+/// What the button that sends the same request again is called. `None`: it would change nothing.
+fn again(error: &CallError) -> Option<&'static str> {
+    match (error.retry, error.code.status()) {
+        (Retry::SamePayment, 401) => Some("Sign in and try again"),
+        (Retry::SamePayment, _) => Some("Try again"),
+        _ => None,
+    }
+}
+
+fn alert(desk: Desk, error: CallError) -> AnyView {
+    let class = if neutral(error.code) { "failure neutral" } else { "failure" };
+    let whole = error.fields.iter().filter(|field| field.field.is_empty()).map(|field| field.error.clone()).collect::<Vec<_>>();
+    let again = again(&error);
+    // A second payment is asked for, never made by itself (B16).
+    let anew = error.code == Code::PaymentNotFound;
+    let faucet = (error.code == Code::InsufficientFunds)
+        .then(|| desk.terms.with_untracked(|terms| terms.as_ref().and_then(|terms| terms.network.faucet.clone())))
+        .flatten();
+    view! {
+        <div role="alert" class=class>
+            <p>{error.error}</p>
+            {(!whole.is_empty()).then(|| view! { <ul>{whole.into_iter().map(|error| view! { <li>{error}</li> }).collect_view()}</ul> })}
+            {error.credit.map(|credit| view! { <p>{format!("Your credit is now {credit}. ")}<a href="/credit">"See your credit"</a></p> })}
+            {faucet.map(|url| coins(desk, url))}
+            {again
+                .map(|label| {
+                    view! {
+                        <button type="button" class="secondary" on:click=move |_| desk.go.run(Go::Again)>
+                            {label}
+                        </button>
+                    }
+                })}
+            {anew
+                .then(|| {
+                    view! {
+                        <button type="button" class="secondary" on:click=move |_| desk.go.run(Go::Anew)>
+                            "Send a second payment"
+                        </button>
+                    }
+                })}
+            {error
+                .details
+                .map(|details| {
+                    view! {
+                        <Details summary="Details">
+                            <pre>{details.clone()}</pre>
+                        </Details>
+                    }
+                })}
+        </div>
+    }
+    .into_any()
+}
+
+/// B5: where test coins come from. The demo's own faucet takes a POST, anybody else's is a page.
+fn coins(desk: Desk, url: String) -> AnyView {
+    if !url.starts_with('/') {
+        return view! {
+            <p>
+                <a href=url target="_blank" rel="noopener">
+                    "Get test coins"
+                </a>
+            </p>
+        }
+        .into_any();
+    }
+    let told = RwSignal::new(None::<String>);
+    view! {
+        <button type="button" class="secondary" on:click=move |_| desk.wallet.ask_faucet(url.clone(), told)>
+            "Get test coins"
+        </button>
+        {move || told.get().map(|text| view! { <p class="note">{text}</p> })}
+    }
+    .into_any()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn d2_a_failed_run_can_be_tried_again() {
+        assert_eq!(again(&Code::AgentFailed.into()), Some("Try again"));
+        assert_eq!(again(&Code::PayerNotProven.into()), Some("Sign in and try again"));
+        assert_eq!(again(&Code::PaymentReverted.into()), None, "the run button takes a fresh offer");
+        assert_eq!(again(&Code::InvalidInput.into()), None);
+    }
+
+    #[test]
+    fn b7_ones_own_no_is_no_error() {
+        assert!(neutral(Code::PaymentCancelled) && neutral(Code::Cancelled) && !neutral(Code::WalletFailed));
+    }
+}

@@ -1,0 +1,165 @@
+//! A run in a worker's hands: leased, captured or released.
+//!
+//! Promises: one worker at a time has it; who lost its lease writes nothing; its price is captured once, on success, or goes back; an
+//! attempt is counted before the work, so that an input which kills its worker is not tried for ever.
+
+use sha2::{Digest, Sha256};
+
+use super::{
+    deposits::hex,
+    entries::{Account, EventKind, Side, Taken, What, move_money, take},
+    runs::{ATTEMPTS_MAX, Leased, Run, store_error, whole},
+    store::{Books, BooksError, Result, Tx, again},
+};
+use crate::{
+    error::{CallError, Retry},
+    money::{Amount, Asset},
+    run::RunState,
+};
+
+/// Others who want the same oldest run at the same moment, before we say that there is none. They got theirs.
+const LEASE_RACES_MAX: usize = 32;
+
+impl Books {
+    /// The oldest run that is held, or running with a lease that has ended. Counts the attempt.
+    pub async fn lease_run(&self, token: &str, now_ms: i64, for_ms: i64) -> Result<Option<Leased>> {
+        let until_ms = now_ms.saturating_add(for_ms);
+        for _ in 0..LEASE_RACES_MAX {
+            let oldest: Option<(String, i64)> = sqlx::query_as(
+                "select run_id, attempts from runs
+                 where state in ('held', 'running') and (state = 'held' or lease_until_ms <= $1)
+                 order by held_ms, run_id limit 1",
+            )
+            .bind(now_ms)
+            .fetch_optional(&self.pool)
+            .await?;
+            let Some((run, before)) = oldest else { return Ok(None) };
+            let gave_out = before >= i64::from(ATTEMPTS_MAX);
+            let attempts = if gave_out { before } else { before + 1 };
+            if self.take_lease(&run, (before, attempts), token, now_ms, until_ms).await? {
+                let run = self.run(&run).await?.ok_or_else(|| BooksError::Corrupt(format!("run {run} is gone")))?;
+                let token = token.to_owned();
+                return Ok(Some(if gave_out { Leased::GaveOut { run, token } } else { Leased::Work { run, token } }));
+            }
+        }
+        Ok(None)
+    }
+
+    /// `false`: another worker was faster. The attempts that we saw are in the fence, as a run can be failed and held anew in between.
+    async fn take_lease(&self, run: &str, attempts: (i64, i64), token: &str, now_ms: i64, until_ms: i64) -> Result<bool> {
+        let leased = again(|| async {
+            let taken = sqlx::query(
+                "update runs set state = 'running', attempts = $3, lease_token = $4, lease_until_ms = $5
+                 where run_id = $1 and attempts = $2 and (state = 'held' or (state = 'running' and lease_until_ms <= $6))",
+            )
+            .bind(run)
+            .bind(attempts.0)
+            .bind(attempts.1)
+            .bind(token)
+            .bind(until_ms)
+            .bind(now_ms)
+            .execute(&self.pool)
+            .await?;
+            Ok(taken)
+        });
+        Ok(leased.await?.rows_affected() == 1)
+    }
+
+    /// `false`: the lease was lost; stop.
+    pub async fn renew_lease(&self, run: &str, token: &str, until_ms: i64) -> Result<bool> {
+        let renewed =
+            sqlx::query("update runs set lease_until_ms = $3 where run_id = $1 and state = 'running' and lease_token = $2")
+                .bind(run)
+                .bind(token)
+                .bind(until_ms)
+                .execute(&self.pool)
+                .await?;
+        Ok(renewed.rows_affected() == 1)
+    }
+
+    /// `running` → `done`: stores the answer and takes its price. `false`: the lease was lost, nothing was written.
+    pub async fn capture(&self, run: &str, token: &str, output: &str, engine: &str, now_ms: i64) -> Result<bool> {
+        again(|| self.try_capture(run, token, output, engine, now_ms)).await
+    }
+
+    async fn try_capture(&self, run: &str, token: &str, output: &str, engine: &str, now_ms: i64) -> Result<bool> {
+        let Some(run) = self.leased_run(run).await? else { return Ok(false) };
+        let (asset, price) = price_of(&run)?;
+        let mut tx = self.begin().await?;
+        let mut held = take(&mut tx, &Account::Held(run.payer), &asset).await?;
+        let done = sqlx::query(
+            "update runs set state = 'done', output = $3, output_sha256 = $4, engine = $5, finished_ms = $6, error = null,
+                             error_final = 0, lease_token = null, lease_until_ms = null
+             where run_id = $1 and state = 'running' and lease_token = $2",
+        )
+        .bind(&run.id)
+        .bind(token)
+        .bind(output)
+        .bind(hex(Sha256::digest(output)))
+        .bind(engine)
+        .bind(now_ms)
+        .execute(&mut *tx)
+        .await?;
+        if done.rows_affected() == 0 {
+            return Ok(false);
+        }
+        let event = self.event(EventKind::Capture, What::Run(&run.id), now_ms)?;
+        let revenue = Side::Sum(Account::Revenue(&run.agent));
+        move_money(&mut tx, &event, &asset, price, Side::Row(&mut held), revenue).await?;
+        ends_as(&mut tx, &run, RunState::Done, &held).await?;
+        tx.commit().await?;
+        Ok(true)
+    }
+
+    /// `running` → `failed`: the price goes back to the payer's balance. `false`: the lease was lost, nothing was written.
+    pub async fn release(&self, run: &str, token: &str, why: &CallError, now_ms: i64) -> Result<bool> {
+        let error = store_error(why)?;
+        again(|| self.try_release(run, token, &error, why.retry == Retry::No, now_ms)).await
+    }
+
+    async fn try_release(&self, run: &str, token: &str, error: &str, is_final: bool, now_ms: i64) -> Result<bool> {
+        let Some(run) = self.leased_run(run).await? else { return Ok(false) };
+        let (asset, price) = price_of(&run)?;
+        let mut tx = self.begin().await?;
+        let mut credit = take(&mut tx, &Account::Payer(run.payer), &asset).await?;
+        let mut held = take(&mut tx, &Account::Held(run.payer), &asset).await?;
+        let failed = sqlx::query(
+            "update runs set state = 'failed', error = $3, error_final = $4, finished_ms = $5, lease_token = null,
+                             lease_until_ms = null
+             where run_id = $1 and state = 'running' and lease_token = $2",
+        )
+        .bind(&run.id)
+        .bind(token)
+        .bind(error)
+        .bind(i64::from(is_final))
+        .bind(now_ms)
+        .execute(&mut *tx)
+        .await?;
+        if failed.rows_affected() == 0 {
+            return Ok(false);
+        }
+        let event = self.event(EventKind::Release, What::Run(&run.id), now_ms)?;
+        move_money(&mut tx, &event, &asset, price, Side::Row(&mut held), Side::Row(&mut credit)).await?;
+        ends_as(&mut tx, &run, RunState::Failed, &held).await?;
+        tx.commit().await?;
+        Ok(true)
+    }
+
+    /// While a run is running, its payer, agent and price stand; whether the lease is ours, the update's fence says.
+    async fn leased_run(&self, run: &str) -> Result<Option<Run>> {
+        Ok(self.run(run).await?.filter(|run| run.state == RunState::Running))
+    }
+}
+
+fn price_of(run: &Run) -> Result<(Asset, Amount)> {
+    run.price.clone().ok_or_else(|| BooksError::Corrupt(format!("run {} is running without a price", run.id)))
+}
+
+/// The other side of the movement: the run that we commit is the one whose price we moved.
+async fn ends_as(tx: &mut Tx, run: &Run, state: RunState, held: &Taken) -> Result<()> {
+    let ended = whole(tx, &run.id).await?;
+    assert_eq!(ended.state, state, "money moved for a run that ended so");
+    assert_eq!(ended.price, run.price, "money moved for the price that was held");
+    assert!(held.is_held_for(run.payer), "a hold pays for its own payer's run only");
+    Ok(())
+}

@@ -1,0 +1,150 @@
+//! One agent: its form, what a run costs and what becomes of the money, and a sample of what one gets.
+
+use leptos::{context::Provider, prelude::*};
+use leptos_meta::{Meta, Title};
+use leptos_router::hooks::{use_params_map, use_query_map};
+
+use super::{
+    data::{Shop, my_run},
+    not_found::NotFound,
+    shop::with_shop,
+};
+use crate::{
+    agents::{self, OnSale, contract_xray::ExampleAddress, panel::PanelTerms},
+    money::Money,
+    ui::{AddressView, Heading, MoneyView, Spinner},
+};
+
+/// More of a prefilled input than this is not worth an address (bytes; the agent's own limit is checked by the server).
+const PREFILL_MAX: usize = 512 * 1024;
+
+#[component]
+pub fn AgentPage() -> impl IntoView {
+    let slug = use_params_map();
+    move || match slug.with(|params| params.get("agent").and_then(|slug| agents::find(&slug))) {
+        Some(agent) => one(agent),
+        None => view! { <NotFound/> }.into_any(),
+    }
+}
+
+fn one(agent: &'static OnSale) -> AnyView {
+    let card = agent.card;
+    view! {
+        <Title text=card.name/>
+        <Meta name="description" content=card.summary/>
+        <div class="page agent">
+            <header>
+                <p class="kind">{card.category.name()}</p>
+                <Heading>{card.name}</Heading>
+                <p class="lead">{card.summary}</p>
+            </header>
+            {with_shop(move |shop| counter(agent, shop))}
+            <section class="sample" aria-labelledby="sample">
+                <h2 id="sample">"A sample answer"</h2>
+                <p class="hint">"Made by this agent, from another input than yours."</p>
+                <div class="sheet">{(agent.sample)()}</div>
+            </section>
+        </div>
+    }
+    .into_any()
+}
+
+/// What the form starts with (E6): `?input=<json>`, or the input of one's own run, `?run=<id>`. Asks the server only for the latter.
+fn prefill() -> Resource<Option<String>> {
+    let query = use_query_map();
+    Resource::new_blocking(
+        move || query.with(|query| (query.get("input"), query.get("run"), query.get("key"))),
+        async |(input, run, key)| match (input, run) {
+            (Some(input), _) => (input.len() <= PREFILL_MAX).then_some(input),
+            (None, Some(run)) => my_run(run, key).await.ok()?.input.map(|input| input.to_string()),
+            (None, None) => None,
+        },
+    )
+}
+
+fn counter(agent: &'static OnSale, shop: Shop) -> AnyView {
+    let terms = terms(agent, &shop);
+    let example = shop.demo.as_ref().map(|demo| ExampleAddress(demo.example_contract.to_string()));
+    let bill = terms.clone().map(what_you_pay);
+    let prefill = prefill();
+    view! {
+        <div class="counter">
+            <section class="panel" aria-label="Run this agent">
+                <p class="without-js">"Running an agent needs JavaScript and a wallet. The price and the sample below are all here without them."</p>
+                <Provider value=Signal::stored(terms)>
+                    <Provider value=RwSignal::new(example)>
+                        <Suspense fallback=|| view! { <Spinner/> }>
+                            {move || Suspend::new(async move { (agent.panel)(prefill.await) })}
+                        </Suspense>
+                    </Provider>
+                </Provider>
+            </section>
+            {bill}
+        </div>
+    }
+    .into_any()
+}
+
+/// `None`: this shop has no network whose coin the agent is sold for.
+fn terms(agent: &'static OnSale, shop: &Shop) -> Option<PanelTerms> {
+    let price = shop.price_of(agent.card.slug)?.clone();
+    let network = shop.network(&price.asset.network)?.clone();
+    Some(PanelTerms { network, pay_to: shop.pay_to, price })
+}
+
+fn what_you_pay(terms: PanelTerms) -> AnyView {
+    let PanelTerms { network, pay_to, price } = terms;
+    let fee = network.transfer_fee(network.gas_price_hint);
+    let far_above = fee.as_ref().and_then(|fee| times_above(fee, &price));
+    view! {
+        <aside class="bill" aria-labelledby="bill">
+            <h2 id="bill">"What you pay"</h2>
+            <p class="figure"><MoneyView money=price/></p>
+            <dl>
+                <div>
+                    <dt>"Network fee"</dt>
+                    <dd>{fee.map(|fee| view! { "about " <MoneyView money=fee/> })}</dd>
+                </div>
+                <div><dt>"Network"</dt><dd>{network.name.clone()}</dd></div>
+                <div><dt>"Paid to"</dt><dd><AddressView address=pay_to/></dd></div>
+            </dl>
+            {far_above.map(|times| view! {
+                <p>
+                    {format!("On {} the fee of a transfer is more than {times} times this price. ", network.name)}
+                    "What you pay above the price stands as your credit, and a run paid from credit has no network fee."
+                </p>
+            })}
+            <p>"If the run fails you are not charged: the price is your credit."</p>
+        </aside>
+    }
+    .into_any()
+}
+
+/// How many times the price the fee surely is, in round words; `None` where it is not worth a word.
+fn times_above(fee: &Money, price: &Money) -> Option<u64> {
+    if fee.asset != price.asset || price.amount.is_zero() {
+        return None;
+    }
+    [1000, 500, 200, 100, 50, 20, 10, 5].into_iter().find(|times| price.amount.times(*times).is_some_and(|sum| sum < fee.amount))
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used, clippy::expect_used)]
+mod tests {
+    use super::*;
+    use crate::money::{Amount, Asset};
+
+    fn mon(text: &str) -> Money {
+        let amount = Amount::parse_units(text, 18).unwrap();
+        Money { amount, asset: Asset::native("eip155:10143"), symbol: "MON".into(), decimals: 18 }
+    }
+
+    #[test]
+    fn b2_a_fee_far_above_the_price_is_named_with_its_factor() {
+        assert_eq!(times_above(&mon("0.0021"), &mon("0.0001")), Some(20));
+        assert_eq!(times_above(&mon("0.0001"), &mon("0.0001")), None);
+        assert_eq!(times_above(&mon("0.0005"), &mon("0.0001")), None, "not more than five times");
+        assert_eq!(times_above(&mon("0.0021"), &mon("0")), None);
+        assert_eq!(times_above(&mon("90"), &mon("0.0001")), Some(1000));
+    }
+}

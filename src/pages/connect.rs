@@ -1,0 +1,47 @@
+//! The way in: a wallet that is there is connected, one that is not is fetched (A1).
+
+use leptos::prelude::*;
+
+use crate::{
+    ui::hydrated,
+    wallet::{Found, Wallet, get_wallet_url},
+};
+
+#[component]
+pub fn Connect() -> impl IntoView {
+    let wallet = Wallet::get();
+    let live = hydrated();
+    move || {
+        if wallet.found.get() == Found::Nothing {
+            view! { <a class="button primary" href=get_wallet_url()>"Get MetaMask"</a> }.into_any()
+        } else {
+            view! {
+                <button
+                    type="button"
+                    class="primary"
+                    disabled=move || !live.get() || wallet.busy.get()
+                    on:click=move |_| wallet.sign_in()
+                >
+                    {move || if wallet.busy.get() { "Connecting…" } else { "Connect wallet" }}
+                </button>
+            }
+            .into_any()
+        }
+    }
+}
+
+/// In place of what needs a wallet's name.
+#[component]
+pub fn SignInFirst(
+    /// Finishes "Connect your wallet to see …".
+    what: &'static str,
+) -> impl IntoView {
+    view! {
+        <div class="empty">
+            <p class="lead">"Connect your wallet to see "{what}"."</p>
+            <p>"Signing in is a signature. It costs nothing and moves no money."</p>
+            <p class="with-js"><Connect/></p>
+            <p class="without-js">"A wallet needs JavaScript, which is off in this browser. Prices and samples can be read without it."</p>
+        </div>
+    }
+}

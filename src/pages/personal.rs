@@ -1,0 +1,172 @@
+//! What belongs to the signed-in wallet: it is on the page only while that wallet is there (A7, E1).
+//!
+//! The server renders it for whoever the cookie names. In the browser it disappears in the moment another account, or none, takes
+//! over, and is asked for again under the new name.
+
+use std::future::Future;
+
+use leptos::prelude::*;
+use serde::{Deserialize, Serialize, de::DeserializeOwned};
+
+use super::{connect::SignInFirst, data::my_session};
+use crate::{
+    error::{CallError, Code},
+    evm::Address,
+    ui::Spinner,
+    wallet::Wallet,
+};
+
+/// Who looks at the page, as far as the page knows.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Visitor {
+    /// Not asked yet: the server, and the browser's first moments. The cookie decides what is shown.
+    Unknown,
+    Nobody,
+    Payer(Address),
+}
+
+#[derive(Clone, Copy)]
+struct TheVisitor(Memo<Visitor>);
+
+/// Once, in `App`.
+pub fn provide_visitor(wallet: Wallet) {
+    provide_context(TheVisitor(Memo::new(move |before: Option<&Visitor>| {
+        match (wallet.session.with(Option::is_some), before) {
+            (false, None | Some(Visitor::Unknown)) => Visitor::Unknown,
+            // It was known once: what was shown to that wallet is not shown again on a guess.
+            (false, Some(_)) => Visitor::Nobody,
+            (true, _) => wallet.signed_in().map_or(Visitor::Nobody, Visitor::Payer),
+        }
+    })));
+}
+
+pub fn visitor() -> Memo<Visitor> {
+    let TheVisitor(visitor) = expect_context();
+    visitor
+}
+
+/// An answer of the server, with whom it is for.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Mine<T> {
+    whose: Option<Address>,
+    what: Result<T, CallError>,
+}
+
+impl<T> Mine<T> {
+    /// `visitor` as it was before asking: an answer that arrives after a change carries the old name, and is not shown.
+    pub async fn load(visitor: Visitor, asked: impl Future<Output = Result<T, CallError>>) -> Self {
+        let whose = match visitor {
+            Visitor::Payer(address) => Some(address),
+            Visitor::Nobody => None,
+            Visitor::Unknown => my_session().await.ok().and_then(|session| session.address),
+        };
+        Self { whose, what: asked.await }
+    }
+
+    fn is_for(&self, visitor: Visitor) -> bool {
+        match visitor {
+            Visitor::Unknown => true,
+            Visitor::Nobody => self.whose.is_none(),
+            Visitor::Payer(address) => self.whose == Some(address),
+        }
+    }
+}
+
+/// How one page shows what it has, or why it has nothing.
+pub struct Personal<T: 'static> {
+    /// Finishes "Connect your wallet to see …".
+    pub what: &'static str,
+    pub show: fn(T) -> AnyView,
+    /// In place of what does not exist, or is another's: the page does not say which.
+    pub missing: fn() -> AnyView,
+    /// The visitor holds the row's key: whoever holds it may see it.
+    pub has_key: bool,
+}
+
+// By hand: a derive would ask that `T` be `Copy`, which is only named here.
+impl<T> Clone for Personal<T> {
+    fn clone(&self) -> Self {
+        *self
+    }
+}
+
+impl<T> Copy for Personal<T> {}
+
+impl<T> Personal<T>
+where
+    T: Clone + PartialEq + Serialize + DeserializeOwned + Send + Sync + 'static,
+{
+    pub fn render(self, loaded: Resource<Mine<T>>) -> AnyView {
+        let visitor = visitor();
+        Effect::new(move |_| {
+            let now = visitor.get();
+            if loaded.with(|mine| mine.as_ref().is_some_and(|mine| !mine.is_for(now))) {
+                loaded.refetch();
+            }
+        });
+        view! {
+            <Transition fallback=|| view! { <Spinner/> }>
+                {move || Suspend::new(async move {
+                    let mine = loaded.await;
+                    move || self.one(&mine, visitor.get(), loaded)
+                })}
+            </Transition>
+        }
+        .into_any()
+    }
+
+    fn one(self, mine: &Mine<T>, visitor: Visitor, loaded: Resource<Mine<T>>) -> AnyView {
+        if !mine.is_for(visitor) && !self.has_key {
+            return match visitor {
+                Visitor::Nobody => view! { <SignInFirst what=self.what/> }.into_any(),
+                _ => view! { <Spinner/> }.into_any(),
+            };
+        }
+        match mine.what.clone() {
+            Ok(what) => (self.show)(what),
+            Err(error) if error.code == Code::NotSignedIn => view! { <SignInFirst what=self.what/> }.into_any(),
+            Err(error) if error.code == Code::NoSuchRun => (self.missing)(),
+            Err(error) => view! {
+                <div class="failure" role="alert">
+                    <p>{error.error}</p>
+                    <button type="button" on:click=move |_| loaded.refetch()>"Try again"</button>
+                </div>
+            }
+            .into_any(),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a7_what_was_loaded_for_one_account_is_shown_to_no_other() {
+        let (ada, eve) = (Address([1; 20]), Address([2; 20]));
+        let mine = Mine { whose: Some(ada), what: Ok(()) };
+        assert!(mine.is_for(Visitor::Payer(ada)));
+        assert!(mine.is_for(Visitor::Unknown), "the cookie has decided");
+        assert!(!mine.is_for(Visitor::Payer(eve)));
+        assert!(!mine.is_for(Visitor::Nobody));
+    }
+
+    #[test]
+    fn a7_a_session_that_is_gone_is_nobody_and_not_unknown() {
+        let owner = Owner::new();
+        owner.with(|| {
+            let wallet = Wallet::provide();
+            provide_visitor(wallet);
+            let visitor = visitor();
+            assert_eq!(visitor.get_untracked(), Visitor::Unknown);
+            let ada = Address([1; 20]);
+            wallet.session.set(Some(crate::session::SessionView { address: Some(ada), ..Default::default() }));
+            assert_eq!(visitor.get_untracked(), Visitor::Payer(ada));
+            wallet.account.set(Some(Address([2; 20])));
+            assert_eq!(visitor.get_untracked(), Visitor::Nobody, "another account: the session is not used");
+            wallet.account.set(None);
+            wallet.session.set(None);
+            assert_eq!(visitor.get_untracked(), Visitor::Nobody);
+        });
+    }
+}

@@ -1,0 +1,118 @@
+//! The receipt of a run: what was offered, who paid whom, on which network, for which input and answer. Made to be printed and kept;
+//! failed and void runs have one too (E5).
+
+use leptos::prelude::*;
+use leptos_meta::Title;
+
+use super::{own_run, personal::Personal, run::standing, shop::with_shop};
+use crate::{
+    agents::answer::with_key,
+    pages::data::Shop,
+    run::{RunState, RunView},
+    ui::{Heading, MoneyView, StatusWord, TimeView, hydrated, utc_date_time},
+};
+
+#[component]
+pub fn ReceiptPage() -> impl IntoView {
+    let run = own_run::named_in_path();
+    let page = Personal {
+        what: "this receipt",
+        show: |run| with_shop(move |shop| receipt(&run, &shop)),
+        missing: own_run::no_such_run,
+        has_key: own_run::provide_key(),
+    };
+    view! {
+        <Title text="Receipt"/>
+        <div class="page receipt-page">
+            <Heading>"Receipt"</Heading>
+            {page.render(run)}
+        </div>
+    }
+}
+
+fn receipt(run: &RunView, shop: &Shop) -> AnyView {
+    let network = match shop.network(&run.network) {
+        Some(network) => format!("{} ({})", network.name, run.network),
+        None => run.network.clone(),
+    };
+    let live = hydrated();
+    view! {
+        <article class="receipt">
+            <header>
+                <p class="figure">{amount(run)}</p>
+                <p><StatusWord state=run.state/>" "{standing(run)}</p>
+            </header>
+            <section>
+                <h2>"Payment"</h2>
+                <dl class="facts">
+                    {row("Offer", offer(run))}
+                    {row("Payer", code(run.payer))}
+                    {row("Payee", code(shop.pay_to))}
+                    {row("Network", network.into_any())}
+                    {row("Transaction", transaction(run))}
+                    {row("Block", run.block.map_or_else(|| "—".into_any(), |block| block.to_string().into_any()))}
+                </dl>
+            </section>
+            <section>
+                <h2>"Run"</h2>
+                <dl class="facts">
+                    {row("Agent", format!("{}, version {}", run.agent_name, run.version).into_any())}
+                    {row("Run", view! { <a href=with_key(format!("/runs/{}", run.id))><code>{run.id.clone()}</code></a> }.into_any())}
+                    {row("Engine", run.engine.clone().unwrap_or_else(|| "—".into()).into_any())}
+                    {row("Attempts", run.attempts.to_string().into_any())}
+                    {row("Asked", moment(Some(run.created_at_ms)))}
+                    {row("Paid", moment(run.held_at_ms))}
+                    {row("Finished", moment(run.finished_at_ms))}
+                    {row("Input, SHA-256", code(&run.input_sha256))}
+                    {row("Answer, SHA-256", run.output_sha256.as_ref().map_or_else(|| "No answer".into_any(), code))}
+                </dl>
+            </section>
+        </article>
+        <p class="actions with-js">
+            <button type="button" disabled=move || !live.get() on:click=|_| drop(window().print())>"Print"</button>
+        </p>
+    }
+    .into_any()
+}
+
+fn amount(run: &RunView) -> AnyView {
+    match (run.state, &run.price) {
+        (RunState::Done, Some(price)) => view! { <MoneyView money=price.clone()/> }.into_any(),
+        // Nothing was spent, whatever it would have cost.
+        (_, Some(price)) => view! { <MoneyView money=price.with(Default::default())/> }.into_any(),
+        (_, None) => "Nothing charged".into_any(),
+    }
+}
+
+fn offer(run: &RunView) -> AnyView {
+    match &run.price {
+        Some(price) => view! { "One run for " <MoneyView money=price.clone()/> }.into_any(),
+        None => "No price was held".into_any(),
+    }
+}
+
+fn transaction(run: &RunView) -> AnyView {
+    match (run.transaction, &run.transaction_url) {
+        (Some(hash), Some(url)) => {
+            view! { <a href=url.clone() target="_blank" rel="noopener"><code>{hash.to_string()}</code></a> }.into_any()
+        }
+        (Some(hash), None) => code(hash),
+        (None, _) => "None: paid from credit".into_any(),
+    }
+}
+
+/// For people in their own zone, and exactly, as the books have it.
+fn moment(ms: Option<i64>) -> AnyView {
+    match ms {
+        Some(ms) => view! { <TimeView ms/>" "<span class="hint">{utc_date_time(ms)}</span> }.into_any(),
+        None => "—".into_any(),
+    }
+}
+
+fn code(text: impl ToString) -> AnyView {
+    view! { <code translate="no">{text.to_string()}</code> }.into_any()
+}
+
+fn row(name: &'static str, value: AnyView) -> AnyView {
+    view! { <div><dt>{name}</dt><dd>{value}</dd></div> }.into_any()
+}

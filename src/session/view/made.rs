@@ -1,0 +1,40 @@
+//! The session's view, from the books.
+
+use super::{Arrived, SessionView};
+use crate::{
+    error::CallError,
+    evm::Address,
+    ledger::watches::Arrival,
+    x402::{
+        call::broken,
+        desk::{Desk, now_ms},
+        native,
+    },
+};
+
+/// What the signed-in wallet (and the end of its session, Unix milliseconds) has with us; the empty view for nobody.
+pub async fn of(desk: &Desk, who: Option<(Address, i64)>) -> Result<SessionView, CallError> {
+    let Some((wallet, until)) = who else { return Ok(SessionView::default()) };
+    let balances = desk.books.balances(wallet).await.map_err(broken)?;
+    let under_way = desk.books.under_way(wallet, now_ms()).await.map_err(broken)?;
+    let arrivals = desk.books.arrivals(wallet).await.map_err(broken)?;
+    Ok(SessionView {
+        address: Some(wallet),
+        expires_at_ms: Some(until),
+        credit: balances.into_iter().filter_map(|(asset, amount)| desk.money(&asset, amount)).collect(),
+        under_way: under_way.iter().map(|run| desk.view(run)).collect(),
+        arrived: arrivals.into_iter().filter_map(|arrival| arrived(desk, arrival)).collect(),
+    })
+}
+
+fn arrived(desk: &Desk, arrival: Arrival) -> Option<Arrived> {
+    let transaction = native::transaction_of(&arrival.proof)?;
+    let chain = desk.chain(&arrival.watch.network)?;
+    Some(Arrived {
+        transaction,
+        transaction_url: chain.network().transaction_url(transaction),
+        network: arrival.watch.network,
+        agent: arrival.watch.agent,
+        input: arrival.watch.input,
+    })
+}

@@ -1,0 +1,175 @@
+//! What an account must have, and be, before its wallet is asked to pay: told with numbers, never tried (B5, B6).
+
+use crate::{
+    error::{CallError, Code},
+    evm::Address,
+    money::{Amount, Money},
+    network::{Network, TRANSFER_GAS},
+};
+
+/// What lives at an address.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Account {
+    /// No code: an ordinary key.
+    Plain,
+    /// EIP-7702: a key that has lent itself a contract's code.
+    Delegated,
+    Contract,
+}
+
+impl Account {
+    /// From `eth_getCode`.
+    pub fn of_code(code: &str) -> Self {
+        match code {
+            "" | "0x" | "0x0" => Self::Plain,
+            code if code.get(..8).is_some_and(|start| start.eq_ignore_ascii_case("0xef0100")) => Self::Delegated,
+            _ => Self::Contract,
+        }
+    }
+}
+
+/// Monad's reserve: a delegated account may not end a transaction below it (docs.monad.xyz, "Reserve balance"; facts in docs/protocol.md).
+const MONAD_CHAINS: [u64; 2] = [143, 10143];
+const MONAD_RESERVE: &str = "10";
+/// Three of Monad's blocks, in which an account below the reserve may send once.
+pub const MONAD_PAUSE_MS: i64 = 1_200;
+
+fn monad_reserve(network: &Network) -> Option<Amount> {
+    MONAD_CHAINS.contains(&network.chain_id).then(|| Amount::parse_units(MONAD_RESERVE, network.decimals).ok())?
+}
+
+/// Would it end below the reserve? Then a second payment has to keep [`MONAD_PAUSE_MS`] away from the first.
+pub fn below_reserve(network: &Network, balance: Amount, price: &Money, fee: &Money) -> bool {
+    let Some(reserve) = monad_reserve(network) else { return false };
+    price.amount.plus(fee.amount).and_then(|needed| balance.minus(needed)).is_none_or(|left| left < reserve)
+}
+
+/// # Errors
+/// [`Code::InsufficientFunds`] with the numbers; [`Code::UnsupportedTransfer`] for a wallet that is a contract.
+pub fn may_pay(network: &Network, account: Account, balance: Amount, price: &Money, fee: &Money) -> Result<(), CallError> {
+    if account == Account::Contract {
+        return Err(CallError::saying(
+            Code::UnsupportedTransfer,
+            "Your wallet is a smart contract: it pays inside a contract call, which we cannot book. Pay with an ordinary account. \
+             Nothing was charged.",
+        ));
+    }
+    let coin = |amount| network.coin(amount);
+    let needed = price.amount.plus(fee.amount);
+    let Some(left) = needed.and_then(|needed| balance.minus(needed)) else {
+        let needed = needed.map_or_else(|| "more than there is".to_owned(), |needed| coin(needed).to_string());
+        return Err(CallError::saying(
+            Code::InsufficientFunds,
+            format!(
+                "Your wallet has {} on {}. This call needs {needed}: {price} and about {fee} network fee. Nothing was charged.",
+                coin(balance),
+                network.name
+            ),
+        ));
+    };
+    match monad_reserve(network) {
+        Some(reserve) if account == Account::Delegated && left < reserve => Err(CallError::saying(
+            Code::InsufficientFunds,
+            format!(
+                "Your account is delegated to a contract (EIP-7702). {} lets such an account pay only while it keeps {}, and {} would be \
+                 left. Add coins, end the delegation, or use another account. Nothing was charged.",
+                network.name,
+                coin(reserve),
+                coin(left)
+            ),
+        )),
+        _ => Ok(()),
+    }
+}
+
+/// The parameters of `eth_sendTransaction` for a plain transfer (B4), as JSON. The gas is given exactly where the recipient has no code, since
+/// Monad charges the limit; elsewhere the wallet estimates it.
+pub fn transfer_json(from: Address, to: Address, value: Amount, network: &Network, recipient: Account) -> String {
+    let gas = match recipient {
+        Account::Plain => format!(r#","gas":"{TRANSFER_GAS:#x}""#),
+        Account::Delegated | Account::Contract => String::new(),
+    };
+    format!(
+        r#"[{{"from":"{from}","to":"{to}","value":"{}","chainId":"{}"{gas}}}]"#,
+        value.to_hex_quantity(),
+        network.chain_id_hex()
+    )
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+
+    use super::*;
+
+    fn network(chain_id: u64) -> Network {
+        Network {
+            id: format!("eip155:{chain_id}"),
+            chain_id,
+            name: "Monad".into(),
+            slug: "monad".into(),
+            symbol: "MON".into(),
+            decimals: 18,
+            wallet_rpc_url: "https://rpc.example".into(),
+            explorer: None,
+            faucet: None,
+            gas_price_hint: Amount::from_atomic(100_000_000_000),
+        }
+    }
+
+    fn mon(text: &str) -> Amount {
+        Amount::parse_units(text, 18).unwrap()
+    }
+
+    fn verdict(chain_id: u64, account: Account, balance: &str) -> Result<(), CallError> {
+        let network = network(chain_id);
+        may_pay(&network, account, mon(balance), &network.coin(mon("0.0001")), &network.coin(mon("0.0021")))
+    }
+
+    #[test]
+    fn b5_too_little_is_said_with_the_numbers() {
+        let error = verdict(31337, Account::Plain, "0.002").unwrap_err();
+        assert_eq!(error.code, Code::InsufficientFunds);
+        for number in ["0.002 MON", "0.0022 MON", "0.0001 MON", "0.0021 MON"] {
+            assert!(error.error.contains(number), "{number} in {:?}", error.error);
+        }
+        assert_eq!(verdict(31337, Account::Plain, "0.0022"), Ok(()), "to the wei");
+    }
+
+    #[test]
+    fn b6_a_delegated_account_keeps_monads_reserve() {
+        for chain in [143, 10143] {
+            assert!(verdict(chain, Account::Delegated, "10.0021").unwrap_err().error.contains("10 MON"));
+            assert_eq!(verdict(chain, Account::Delegated, "10.0022"), Ok(()));
+            assert_eq!(verdict(chain, Account::Plain, "1"), Ok(()), "an undelegated account may go below");
+        }
+        assert_eq!(verdict(31337, Account::Delegated, "1"), Ok(()), "only Monad has the rule");
+    }
+
+    #[test]
+    fn a_contract_is_told_before_it_pays() {
+        assert_eq!(verdict(143, Account::Contract, "100").unwrap_err().code, Code::UnsupportedTransfer);
+    }
+
+    #[test]
+    fn code_tells_what_an_account_is() {
+        assert_eq!(Account::of_code("0x"), Account::Plain);
+        assert_eq!(Account::of_code("0xEF0100deadbeef"), Account::Delegated);
+        assert_eq!(Account::of_code("0x6080"), Account::Contract);
+        assert_eq!(Account::of_code("0x60806040é"), Account::Contract);
+    }
+
+    #[test]
+    fn b4_the_transaction_says_everything_exactly() {
+        let (from, to) = (Address([0x11; 20]), Address([0x22; 20]));
+        let json: serde_json::Value =
+            serde_json::from_str(&transfer_json(from, to, mon("0.0001"), &network(10143), Account::Plain)).unwrap();
+        assert_eq!(
+            json,
+            serde_json::json!([{
+                "from": from, "to": to, "value": "0x5af3107a4000", "chainId": "0x279f", "gas": "0x5208",
+            }])
+        );
+        assert!(!transfer_json(from, to, mon("1"), &network(1), Account::Contract).contains("gas"));
+    }
+}

@@ -1,0 +1,125 @@
+//! Connecting and signing in with Ethereum (EIP-4361): when it is first needed, and never twice at once (A4 to A9).
+
+use std::cell::Cell;
+
+use leptos::{prelude::*, task::spawn_local};
+
+use super::{Wallet, discovery, fault::Asked, provider::Connection};
+use crate::{
+    browser::{self, http},
+    error::{CallError, Code},
+    evm::Address,
+    session::{
+        SessionView,
+        message::{Nonce, SignIn, SignedIn},
+    },
+};
+
+thread_local! {
+    /// A question of ours is open in the wallet.
+    static ASKING: Cell<bool> = const { Cell::new(false) };
+}
+
+/// One question at a time; lets go when dropped.
+struct OnlyOne;
+
+impl OnlyOne {
+    fn begin() -> Option<Self> {
+        (!ASKING.replace(true)).then_some(Self)
+    }
+}
+
+impl Drop for OnlyOne {
+    fn drop(&mut self) {
+        ASKING.set(false);
+    }
+}
+
+/// A connected wallet whose account is signed in; asks the person for as little as it takes. `asking` hears what for.
+///
+/// # Errors
+/// The wallet's refusals and failures, and the server's.
+pub async fn signed_in(wallet: Wallet, asking: &dyn Fn(Asked)) -> Result<(Connection, Address), CallError> {
+    let connection = discovery::in_hand(wallet).await?;
+    let _only = OnlyOne::begin()
+        .ok_or_else(|| CallError::saying(Code::WalletBusy, format!("Open {}: a request is waiting there.", connection.name)))?;
+    let account = match connection.account().await? {
+        Some(account) => account,
+        None => {
+            asking(Asked::Connect);
+            connection.connect().await?
+        }
+    };
+    wallet.account.set(Some(account));
+    let session = wallet.session.get_untracked();
+    if session.and_then(|session| session.address) != Some(account) {
+        asking(Asked::SignIn);
+        let session = sign(&connection, account).await?;
+        wallet.session.set(Some(session));
+    }
+    wallet.trouble.set(None);
+    Ok((connection, account))
+}
+
+/// The wallet's signature under the server's nonce, for the session's cookie.
+async fn sign(connection: &Connection, account: Address) -> Result<SessionView, CallError> {
+    let nonce = http::json("POST", "/api/session/nonce", Some(&format!(r#"{{"address":"{account}"}}"#))).await?;
+    let nonce: Nonce = serde_json::from_str(&nonce).map_err(unreadable)?;
+    let (domain, uri) = browser::host_and_origin().ok_or(Code::Internal)?;
+    let message = SignIn {
+        domain,
+        address: nonce.address.unwrap_or_else(|| account.to_string()),
+        uri,
+        chain_id: connection.chain_id().await?,
+        nonce: nonce.nonce,
+        issued_at: nonce.issued_at,
+        expiration_time: nonce.expiration_time,
+    }
+    .text();
+    let params = format!(r#"["{}","{account}"]"#, super::hex_of(&message));
+    let signature = connection.ask(Asked::SignIn, "personal_sign", &params).await?;
+    let signature = signature.as_string().ok_or(Code::WalletFailed)?;
+    let body = serde_json::to_string(&SignedIn { message, signature }).map_err(unreadable)?;
+    let session = http::json("POST", "/api/session", Some(&body)).await?;
+    serde_json::from_str(&session).map_err(unreadable)
+}
+
+pub fn unreadable(cause: serde_json::Error) -> CallError {
+    CallError::from(Code::Internal).with_details(cause)
+}
+
+/// A click on "Connect". What goes wrong is for the banner.
+pub fn begin(wallet: Wallet) {
+    if wallet.busy.get_untracked() {
+        return;
+    }
+    wallet.busy.set(true);
+    wallet.trouble.set(None);
+    spawn_local(async move {
+        let outcome = signed_in(wallet, &|_| {}).await;
+        wallet.busy.set(false);
+        match outcome {
+            Ok(_) => refresh(wallet).await,
+            Err(error) => wallet.trouble.set(Some(error)),
+        }
+    });
+}
+
+/// Asks the server who is signed in. Without an answer, what was known stands.
+pub async fn refresh(wallet: Wallet) {
+    let Ok(body) = http::json("GET", "/api/session", None).await else { return };
+    if let Ok(session) = serde_json::from_str::<SessionView>(&body)
+        && wallet.session.with_untracked(|known| known.as_ref() != Some(&session))
+    {
+        wallet.session.set(Some(session));
+    }
+}
+
+/// Ends the session, here at once and at the server.
+pub async fn end(wallet: Wallet) {
+    wallet.session.set(Some(SessionView::default()));
+    if let Err(error) = http::json("DELETE", "/api/session", None).await {
+        wallet.trouble.set(Some(error));
+        refresh(wallet).await;
+    }
+}

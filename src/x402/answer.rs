@@ -1,0 +1,171 @@
+//! What goes back over HTTP: the 402 that three kinds of client read at once, and the answers of a run (docs/protocol.md, "Answers").
+
+use axum::{
+    body::Body,
+    http::{HeaderMap, HeaderName, HeaderValue, Response, StatusCode, header},
+};
+use serde_json::{Value, json};
+
+use super::{
+    desk::{Desk, now_ms},
+    native, till,
+    wire::{
+        self, IDEMPOTENT_REPLAY, PAYMENT_REQUIRED, PAYMENT_RESPONSE, PaymentRequired, Resource, Settlement, X_PAYMENT_RESPONSE,
+    },
+};
+use crate::{
+    card::Card,
+    error::{CallError, Code, Stage},
+    ledger::Run,
+    run::RunState,
+};
+
+/// The same request again after so long, while a payment is under way.
+const AGAIN_MS: u64 = 1_000;
+/// What a page of another origin may read.
+const EXPOSED: &str =
+    "PAYMENT-REQUIRED, PAYMENT-RESPONSE, X-PAYMENT-RESPONSE, Location, Content-Location, Retry-After, X-Idempotent-Replay";
+
+/// Any answer to a caller: JSON, never cached, readable from any origin (without cookies).
+pub fn json(status: u16, body: Vec<u8>) -> Response<Body> {
+    let mut response = Response::new(Body::from(body));
+    *response.status_mut() = StatusCode::from_u16(status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
+    let headers = response.headers_mut();
+    headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("application/json"));
+    headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("private, no-store"));
+    headers.insert(header::VARY, HeaderValue::from_static("Accept, Cookie, PAYMENT-SIGNATURE, X-PAYMENT"));
+    headers.insert(header::ACCESS_CONTROL_ALLOW_ORIGIN, HeaderValue::from_static("*"));
+    headers.insert(header::ACCESS_CONTROL_EXPOSE_HEADERS, HeaderValue::from_static(EXPOSED));
+    response
+}
+
+/// An error that needs no offers beside it.
+pub fn error(error: &CallError) -> Response<Body> {
+    let status = match error.code.status() {
+        0 => 500,
+        status => status,
+    };
+    // Plain data: it always serialises.
+    let mut response = json(status, serde_json::to_vec(error).unwrap_or_default());
+    if let Some(wait_ms) = error.retry_after_ms {
+        response.headers_mut().insert(header::RETRY_AFTER, HeaderValue::from(wait_ms.div_ceil(1000)));
+    }
+    response
+}
+
+/// An error of a call: with fresh offers, if only another payment can help.
+pub fn refusal(desk: &Desk, card: &Card, why: &CallError) -> Response<Body> {
+    if why.code.status() == 402 { payment_required(desk, card, why) } else { error(why) }
+}
+
+/// The 402: the v2 header, the v1 body (whose `accepts` is empty: v1 has no native coin) and the workflow's own shape, at once.
+pub fn payment_required(desk: &Desk, card: &Card, why: &CallError) -> Response<Body> {
+    let offers = desk.offers(card, now_ms(), why.credit.as_ref());
+    let (Some(offer), Some(price)) = (offers.first(), desk.prices(card).into_iter().next()) else {
+        return error(&CallError::saying(Code::AgentUnavailable, "Payments are closed for now. Nothing was charged."));
+    };
+    let network = desk.chain(&offer.network).map(|chain| chain.network());
+    let mut body = serde_json::to_value(why).unwrap_or_default();
+    if let Value::Object(body) = &mut body {
+        body.insert("x402Version".into(), 1.into());
+        body.insert("accepts".into(), json!([]));
+        body.insert("message".into(), "Payment required".into());
+        body.insert(
+            "paymentRequirements".into(),
+            json!({
+                "amount": offer.amount.to_units(price.decimals),
+                "asset": price.symbol,
+                "chain": network.map(|network| network.slug.as_str()),
+                "chainId": offer.chain_id(),
+                "payTo": offer.pay_to,
+                "description": card.name,
+            }),
+        );
+    }
+    let mut response = json(402, serde_json::to_vec(&body).unwrap_or_default());
+    let legacy = [
+        ("x-payment-address", offer.pay_to.to_string()),
+        ("x-price-amount", offer.amount.to_units(price.decimals)),
+        ("x-price-currency", price.symbol),
+        ("x-evm-chain-id", offer.chain_id().unwrap_or_default().to_string()),
+    ];
+    for (name, value) in legacy {
+        put(response.headers_mut(), name, &value);
+    }
+    let required = PaymentRequired {
+        x402_version: 2,
+        error: Some(why.reason.clone().unwrap_or_else(|| why.error.clone())),
+        resource: Resource {
+            url: format!("{}{}", desk.public_url, card.endpoint()),
+            description: Some(card.summary.to_owned()),
+            mime_type: Some("application/json".to_owned()),
+        },
+        accepts: offers,
+        extensions: serde_json::Map::new(),
+    };
+    put(response.headers_mut(), PAYMENT_REQUIRED, &wire::encode(&required));
+    response
+}
+
+/// What the row says, whether it has just become so or was so before.
+pub fn of_run(desk: &Desk, card: &Card, run: &Run, replay: bool) -> Response<Body> {
+    let transaction = native::transaction_of(&run.proof);
+    match run.state {
+        RunState::Waiting | RunState::Held | RunState::Running => {
+            let stage = till::stage_of(run);
+            let code = if stage == Stage::Running { Code::Running } else { Code::PaymentPending };
+            let mut pending = CallError::from(code).at_stage(stage).with_run(&run.id).after_ms(AGAIN_MS);
+            pending.transaction = transaction;
+            let mut response = error(&pending);
+            put(response.headers_mut(), header::LOCATION.as_str(), &location(desk, run));
+            response
+        }
+        RunState::Done => match &run.output {
+            Some(output) => {
+                let mut response = json(200, output.clone().into_bytes());
+                if replay {
+                    put(response.headers_mut(), IDEMPOTENT_REPLAY, "true");
+                }
+                with_receipt(response, desk, run)
+            }
+            None => with_receipt(error(&CallError::from(Code::ContentDeleted).with_run(&run.id)), desk, run),
+        },
+        RunState::Failed => with_receipt(error(&failure(run)), desk, run),
+        RunState::Void => refusal(desk, card, &failure(run)),
+    }
+}
+
+fn failure(run: &Run) -> CallError {
+    let mut why = run.error.clone().unwrap_or_else(|| Code::AgentFailed.into()).with_run(&run.id);
+    why.transaction = why.transaction.or(native::transaction_of(&run.proof));
+    why
+}
+
+/// Where the run can be read with its key and no session.
+fn location(desk: &Desk, run: &Run) -> String {
+    format!("/api/runs/{}?key={}", run.id, desk.seal.run_key(&run.id))
+}
+
+/// The payment itself succeeded, whatever the agent made of it: the money is spent or credit, and the receipt says whose.
+fn with_receipt(mut response: Response<Body>, desk: &Desk, run: &Run) -> Response<Body> {
+    let receipt = wire::encode(&Settlement {
+        success: true,
+        transaction: native::transaction_of(&run.proof).map(|hash| hash.to_string()).unwrap_or_default(),
+        network: run.network.clone(),
+        payer: Some(run.payer),
+        amount: run.price.as_ref().map(|(_, amount)| *amount),
+        error_reason: None,
+    });
+    let headers = response.headers_mut();
+    put(headers, PAYMENT_RESPONSE, &receipt);
+    put(headers, X_PAYMENT_RESPONSE, &receipt);
+    put(headers, header::CONTENT_LOCATION.as_str(), &location(desk, run));
+    response
+}
+
+fn put(headers: &mut HeaderMap, name: &str, value: &str) {
+    // Names are ours, and values are ASCII of ours: neither fails.
+    if let (Ok(name), Ok(value)) = (name.parse::<HeaderName>(), HeaderValue::from_str(value)) {
+        headers.insert(name, value);
+    }
+}

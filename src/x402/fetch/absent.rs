@@ -1,0 +1,49 @@
+//! Where there is no browser: nobody pays, nothing is under way here. The server renders the page with these.
+
+use leptos::prelude::*;
+
+use super::{
+    Tracked,
+    pending::Pending,
+    request::{Answer, Recipe},
+};
+use crate::{
+    error::{CallError, Code},
+    evm::Address,
+    wallet::Wallet,
+    x402::phase::Call,
+};
+
+/// # Errors
+/// Always: a paid function is called over HTTP, by a page.
+pub async fn call(_recipe: Recipe, _call: Call) -> Result<Answer, CallError> {
+    Err(Code::Unpaid.into())
+}
+
+pub fn slot(_agent: &str) -> Call {
+    Call::new()
+}
+
+pub fn tracked() -> RwSignal<Vec<Tracked>> {
+    RwSignal::default()
+}
+
+pub fn shown() -> RwSignal<Option<String>> {
+    RwSignal::default()
+}
+
+pub fn untrack(_call: Call) {}
+
+pub fn resume(_wallet: Wallet) {}
+
+pub fn questions(_wallet: Address) -> Vec<Pending> {
+    Vec::new()
+}
+
+pub fn drop_question(_wallet: Address, _question: &Pending) {}
+
+pub fn watch_again(_question: &Pending) {}
+
+pub fn drop_payment(_wallet: Wallet, _path: &str, _body: &str) {}
+
+pub fn spend_credit(_agent: &str, _body: &str, _call: Call) {}

@@ -1,0 +1,140 @@
+//! A payment that exists is shown to the server, with the same request, until there is an answer or nothing more to wait for.
+
+use std::{cell::Cell, rc::Rc};
+
+use leptos::{prelude::*, task::spawn_local};
+
+use super::{
+    page, pay,
+    pending::Pending,
+    request::{Answer, Recipe},
+    storage,
+    waiting::{self, Next},
+};
+use crate::{
+    browser::{self, http},
+    error::{CallError, Code},
+    evm::Address,
+    wallet::{Wallet, sign_in},
+    x402::phase::{Call, Phase},
+};
+
+/// One attempt, with or without a payment.
+///
+/// # Errors
+/// [`Code::Offline`].
+pub async fn send(recipe: &Recipe, payment: Option<&str>) -> Result<Answer, CallError> {
+    let body = (!matches!(recipe.method.as_str(), "GET" | "HEAD")).then_some(recipe.body.as_str());
+    let reply = http::fetch(&recipe.method, &recipe.path, &recipe.headers_with(payment), body).await?;
+    Ok(Answer { status: reply.status, headers: reply.headers, body: reply.body })
+}
+
+/// Repeats the request with the payment of `entry`. Never asks the wallet for anything.
+///
+/// # Errors
+/// [`Code::Offline`] only where there is no payment in `entry`.
+pub async fn follow(wallet: Wallet, payer: Address, recipe: &Recipe, entry: Pending, call: Call) -> Result<Answer, CallError> {
+    let Some(payment) = entry.payment.clone() else { return Err(Code::Offline.into()) };
+    page::track(recipe, call);
+    let transaction = entry.transaction;
+    if let Some(hash) = transaction {
+        show(call, Phase::Sent(hash));
+        if let Ok(networks) = pay::networks().await {
+            let network = networks.iter().find(|network| network.id == entry.network);
+            call.transaction_url.set(network.and_then(|network| network.transaction_url(hash)));
+        }
+    }
+    let began_ms = browser::now_ms();
+    let mut broken = 0;
+    loop {
+        let attempt = send(recipe, Some(&payment)).await;
+        let failure = note_run(call, &attempt);
+        broken = if failure == Some(Code::Internal) { broken + 1 } else { 0 };
+        match waiting::next(&attempt, browser::now_ms() - began_ms, broken) {
+            Next::Over => {
+                storage::settle(payer, &recipe.path, &recipe.body);
+                return attempt;
+            }
+            Next::Stuck { remember } => {
+                if !remember {
+                    storage::set_aside(payer, entry);
+                }
+                if failure.is_some_and(|code| code.status() == 401) {
+                    // Has the session ended (C11)? Then signing in again goes on from here.
+                    sign_in::refresh(wallet).await;
+                }
+                return attempt;
+            }
+            Next::Again { after_ms, stage, note } => {
+                if let Some(stage) = stage {
+                    show(call, waiting::phase(stage, transaction));
+                }
+                if call.note.with_untracked(|known| known.as_deref() != note) {
+                    call.note.set(note.map(str::to_owned));
+                }
+                browser::sleep(after_ms).await;
+            }
+        }
+    }
+}
+
+/// The run's id, wherever the server named it; and the code, if it is no result.
+fn note_run(call: Call, attempt: &Result<Answer, CallError>) -> Option<Code> {
+    let answer = match attempt {
+        Ok(answer) => answer,
+        Err(error) => return Some(error.code),
+    };
+    let failure = answer.failure();
+    let run = answer.run().or_else(|| failure.as_ref()?.run.clone());
+    if run.is_some() && call.run.with_untracked(|known| *known != run) {
+        call.run.set(run);
+    }
+    failure.map(|error| error.code)
+}
+
+/// A phase that did not change is not announced again.
+pub fn show(call: Call, phase: Phase) {
+    if call.phase.with_untracked(|known| *known != phase) {
+        call.phase.set(phase);
+    }
+}
+
+/// A server's watch lasts 15 minutes; while a payment is open here it is renewed (B13).
+const RENEW_MS: u64 = 5 * 60 * 1_000;
+
+/// The server watches for this wallet's payments as long as this lives, and a while longer.
+pub struct Watch(Rc<Cell<bool>>);
+
+impl Drop for Watch {
+    fn drop(&mut self) {
+        self.0.set(false);
+    }
+}
+
+/// Asks the server to watch for the signed-in wallet's payments, hash or no hash, and again while what it gives lives.
+///
+/// # Errors
+/// The server's. Then no wallet may be opened: a payment whose hash gets lost would not be found.
+pub async fn watch(network: &str, recipe: &Recipe) -> Result<Watch, CallError> {
+    ask_to_watch(network, recipe).await?;
+    let open = Rc::new(Cell::new(true));
+    let (still, network, recipe) = (open.clone(), network.to_owned(), recipe.clone());
+    spawn_local(async move {
+        loop {
+            browser::sleep(RENEW_MS).await;
+            if !still.get() {
+                return;
+            }
+            // If this one fails, the first still holds for ten minutes, and the next comes before that.
+            let _ = ask_to_watch(&network, &recipe).await;
+        }
+    });
+    Ok(Watch(open))
+}
+
+/// # Errors
+/// The server's.
+pub async fn ask_to_watch(network: &str, recipe: &Recipe) -> Result<(), CallError> {
+    let body = serde_json::json!({ "network": network, "agent": recipe.agent(), "input": recipe.body }).to_string();
+    http::json("POST", "/api/watch", Some(&body)).await.map(drop)
+}

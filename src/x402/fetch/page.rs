@@ -1,0 +1,164 @@
+//! The calls that this page knows, whatever component began them: they outlive it, so that nobody loses a paid answer by looking at another page.
+
+use std::cell::RefCell;
+
+use leptos::{prelude::*, task::spawn_local};
+
+use super::{
+    Tracked, follow, pay,
+    pending::Pending,
+    request::{PAID, Recipe},
+    storage,
+};
+use crate::{
+    browser,
+    evm::Address,
+    wallet::{Wallet, outlive},
+    x402::phase::{Call, PayWith, Phase},
+};
+
+/// Cards of calls that have ended are dropped beyond so many.
+const MOST: usize = 20;
+
+/// Everything of this page that no component owns.
+#[derive(Default)]
+struct Page {
+    tracked: RwSignal<Vec<Tracked>>,
+    /// The slug of the agent whose panel is on the screen.
+    shown: RwSignal<Option<String>>,
+    slots: Vec<(String, Call)>,
+    /// Path and body of what was resumed: once is enough.
+    resumed: Vec<(String, String)>,
+}
+
+thread_local! {
+    static PAGE: RefCell<Option<Page>> = const { RefCell::new(None) };
+}
+
+fn with<T>(see: impl FnOnce(&mut Page) -> T) -> T {
+    if PAGE.with_borrow(Option::is_none) {
+        let page = outlive(Page::default);
+        PAGE.set(Some(page));
+    }
+    PAGE.with_borrow_mut(|page| see(page.get_or_insert_default()))
+}
+
+/// The call of an agent's panel: the same one whenever the visitor comes back to it.
+pub fn slot(agent: &str) -> Call {
+    if let Some(call) = with(|page| page.slots.iter().find(|(slug, _)| slug == agent).map(|(_, call)| *call)) {
+        return call;
+    }
+    let call = outlive(Call::new);
+    with(|page| page.slots.push((agent.to_owned(), call)));
+    call
+}
+
+/// What is paid for or being paid, oldest first.
+pub fn tracked() -> RwSignal<Vec<Tracked>> {
+    with(|page| page.tracked)
+}
+
+/// The slug of the agent whose panel is on the screen: it shows its own call.
+pub fn shown() -> RwSignal<Option<String>> {
+    with(|page| page.shown)
+}
+
+/// From now on a card shows it, wherever the visitor goes.
+pub(super) fn track(recipe: &Recipe, call: Call) {
+    let entry = Tracked {
+        agent: recipe.agent().to_owned(),
+        path: recipe.path.clone(),
+        body: recipe.body.clone(),
+        call,
+        created_ms: browser::now_ms(),
+    };
+    tracked().update(|all| {
+        all.retain(|known| known.call != call);
+        all.push(entry);
+        if all.len() > MOST
+            && let Some(ended) = all.iter().position(|known| !known.call.phase.with_untracked(Phase::busy))
+        {
+            all.remove(ended);
+        }
+    });
+}
+
+pub fn untrack(call: Call) {
+    tracked().update(|all| all.retain(|known| known.call != call));
+}
+
+/// Takes up every payment that this browser remembers for the signed-in wallet: by the same request, again. Twice is once.
+pub fn resume(wallet: Wallet) {
+    let Some(payer) = wallet.signed_in_now() else { return };
+    for entry in storage::list(payer).into_iter().filter(|entry| entry.payment.is_some()) {
+        let key = (entry.path.clone(), entry.body.clone());
+        let known = known_for(&entry);
+        if known.is_some_and(|call| call.phase.with_untracked(Phase::busy)) || with(|page| page.resumed.contains(&key)) {
+            continue;
+        }
+        with(|page| page.resumed.push(key));
+        // Its own panel shows it, if that has nothing else to show.
+        let own = slot(&entry.agent);
+        let idle = own.phase.with_untracked(|phase| *phase == Phase::Ready);
+        let call = known.or(idle.then_some(own)).unwrap_or_else(|| outlive(Call::new));
+        call.phase.set(Phase::Asking);
+        spawn_local(async move {
+            let recipe = entry.recipe();
+            let outcome = follow::follow(wallet, payer, &recipe, entry, call).await;
+            pay::conclude(wallet, call, &outcome);
+            with(|page| page.resumed.retain(|(path, body)| *path != recipe.path || *body != recipe.body));
+        });
+    }
+}
+
+/// The call that is being made, or was made here, for the same request.
+fn known_for(entry: &Pending) -> Option<Call> {
+    tracked().with_untracked(|all| all.iter().find(|known| entry.is_for(&known.path, &known.body)).map(|known| known.call))
+}
+
+/// Wallet questions that were open when a page was left: what became of them only the chain knows, and the server is watching.
+pub fn questions(wallet: Address) -> Vec<Pending> {
+    let mut questions = storage::list(wallet);
+    questions.retain(|entry| {
+        let asked_here = known_for(entry).is_some_and(|call| call.phase.with_untracked(Phase::busy));
+        entry.payment.is_none() && !asked_here
+    });
+    questions
+}
+
+/// The answer is known, or nobody wants to know it any more.
+pub fn drop_question(wallet: Address, question: &Pending) {
+    storage::settle(wallet, &question.path, &question.body);
+}
+
+/// The page is open, so the watch for the question's payment goes on (B13).
+pub fn watch_again(question: &Pending) {
+    let recipe = question.recipe();
+    let network = question.network.clone();
+    spawn_local(async move {
+        // If it fails, the watch that was begun before the wallet opened still stands.
+        let _ = follow::ask_to_watch(&network, &recipe).await;
+    });
+}
+
+/// The visitor was asked, and wants another payment for this request: the first one stays watched for, and becomes credit if it arrives.
+pub fn drop_payment(wallet: Wallet, path: &str, body: &str) {
+    if let Some(payer) = wallet.signed_in_now() {
+        storage::settle(payer, path, body);
+    }
+}
+
+/// One click, no wallet window (B18): runs `agent` on exactly `body`, from the signed-in payer's credit.
+pub fn spend_credit(agent: &str, body: &str, call: Call) {
+    if call.phase.with_untracked(Phase::busy) {
+        return;
+    }
+    call.phase.set(Phase::Asking);
+    call.pay_with.set(PayWith::Credit);
+    call.shown_price.set(None);
+    let recipe = Recipe::post_json(&format!("{PAID}{agent}"), body);
+    spawn_local(async move {
+        // What it ends in is in the call's phase.
+        let _ = pay::call(recipe, call).await;
+    });
+}

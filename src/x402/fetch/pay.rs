@@ -1,0 +1,301 @@
+//! The way of one call: ask, get the 402, sign in, pay, show the proof. Everything that the visitor is asked on it is asked once (B9).
+
+use std::{cell::RefCell, pin::pin};
+
+use futures::future::{Either, select};
+use leptos::prelude::*;
+
+use super::{
+    follow::{Watch, follow, send, show, watch},
+    page, payment,
+    pending::Pending,
+    request::{Answer, Recipe},
+    storage,
+};
+use crate::{
+    browser::{self, http, lock},
+    error::{CallError, Code, Retry},
+    evm::Address,
+    money::Money,
+    network::Network,
+    session::SessionView,
+    wallet::{self, Wallet, chain, fault::Asked, sign_in},
+    x402::{
+        phase::{Call, PayWith, Phase},
+        wire::{Offer, PaymentRequired},
+    },
+};
+
+/// Between all tabs of this site: one offer, one wallet question at a time.
+const LOCK: &str = "coinslot.pay";
+/// A lock that is not there by then is held by somebody who waits for a person.
+const LOCK_SOON_MS: u64 = 200;
+
+const ELSEWHERE: &str = "Another call is being paid for, perhaps in another tab. Finish there; this one goes on by itself.";
+const UNREMEMBERED: &str =
+    "This browser does not let the page remember your payment. Keep the transaction's hash until the answer is here.";
+
+/// Asks, pays where it has to, and gives the server's last answer: a result or, in its own words, why there is none. `call` says meanwhile where it
+/// is, and at the end what it ended in.
+///
+/// # Errors
+/// What happened in the browser: no wallet, a refusal, no connection. Nothing was paid, unless a hash is in the error.
+pub async fn call(recipe: Recipe, call: Call) -> Result<Answer, CallError> {
+    let Some(wallet) = wallet::of_page() else { return Err(Code::NoWallet.into()) };
+    call.phase.set(Phase::Asking);
+    call.run.set(None);
+    call.quote.set(None);
+    call.note.set(None);
+    call.transaction_url.set(None);
+    let outcome = run(wallet, &recipe, call).await;
+    conclude(wallet, call, &outcome);
+    outcome
+}
+
+/// Shows what it ended in, and asks the server what stands to the visitor's credit now.
+pub fn conclude(wallet: Wallet, call: Call, outcome: &Result<Answer, CallError>) {
+    let failure = match outcome {
+        Ok(answer) => answer.failure(),
+        Err(error) => Some(error.clone()),
+    };
+    let hash = call.phase.with_untracked(Phase::transaction);
+    match failure {
+        None => {
+            call.note.set(None);
+            call.phase.set(Phase::Done);
+        }
+        // The question is on the page: the same way of paying, once it is answered.
+        Some(error) if error.code == Code::PriceChanged => return,
+        Some(mut error) => {
+            error.transaction = error.transaction.or(hash);
+            // Nothing to come back to where nothing was paid.
+            if hash.is_none() && error.retry != Retry::SamePayment {
+                page::untrack(call);
+            }
+            if call.note.with_untracked(|note| note.as_deref() != Some(UNREMEMBERED)) {
+                call.note.set(None);
+            }
+            call.phase.set(Phase::Failed(error));
+        }
+    }
+    call.pay_with.set(PayWith::Wallet);
+    wallet.refresh();
+}
+
+async fn run(wallet: Wallet, recipe: &Recipe, call: Call) -> Result<Answer, CallError> {
+    // Paid for before, and still without its answer: the same request is the same run.
+    if let Some(payer) = wallet.signed_in_now()
+        && let Some(paid) = storage::paid(payer, recipe)
+    {
+        return follow(wallet, payer, recipe, paid, call).await;
+    }
+    let answer = send(recipe, None).await?;
+    if answer.status != 402 {
+        return Ok(answer);
+    }
+    let required = answer.offers()?;
+    let twin = wallet.signed_in_now().is_some_and(|payer| storage::asked(payer, recipe));
+    let (turn, waited) = turn(call).await;
+    let buyer = Buyer { wallet, recipe, call, stood_aside: twin && waited };
+    let bought = match call.pay_with.get_untracked() {
+        PayWith::Wallet => buyer.by_wallet(required).await?,
+        PayWith::Credit => buyer.by_credit(required).await?,
+    };
+    drop(turn);
+    let (payer, entry, _watch) = bought;
+    follow(wallet, payer, recipe, entry, call).await
+}
+
+/// Waits for its turn among all tabs, and says so if somebody else has it. `true`: somebody else had.
+async fn turn(call: Call) -> (lock::Held, bool) {
+    let turn = pin!(lock::hold(LOCK));
+    let soon = pin!(browser::sleep(LOCK_SOON_MS));
+    match select(turn, soon).await {
+        Either::Left((turn, _)) => (turn, false),
+        Either::Right((_, turn)) => {
+            call.note.set(Some(ELSEWHERE.into()));
+            let turn = turn.await;
+            call.note.set(None);
+            (turn, true)
+        }
+    }
+}
+
+/// Who pays, with what, and the server's watch for as long as the payment is open.
+type Bought = (Address, Pending, Option<Watch>);
+
+/// An offer as it is being taken.
+struct Deal {
+    required: PaymentRequired,
+    offer: Offer,
+    price: Money,
+    expires_at_ms: i64,
+}
+
+struct Buyer<'a> {
+    wallet: Wallet,
+    recipe: &'a Recipe,
+    call: Call,
+    /// Another tab was asking the wallet for exactly this call: what came of it there, it is not asked again here.
+    stood_aside: bool,
+}
+
+impl Buyer<'_> {
+    fn asking(&self, asked: Asked) {
+        show(
+            self.call,
+            match asked {
+                Asked::Connect => Phase::Connecting,
+                Asked::SignIn => Phase::SigningIn,
+                Asked::SwitchNetwork => Phase::SwitchingNetwork,
+                Asked::Pay | Asked::Read => Phase::Asking,
+            },
+        );
+    }
+
+    /// Reads the offers; asks about another price than the one shown (B10).
+    fn deal<'n>(
+        &self,
+        required: PaymentRequired,
+        networks: &'n [Network],
+        on: Option<&str>,
+        agreed: Option<&str>,
+    ) -> Result<(Deal, &'n Network), CallError> {
+        let (offer, network, price) = payment::choose(&required, networks, on)?;
+        if !payment::same_price(agreed, &price) {
+            let old = agreed.unwrap_or_default().to_owned();
+            self.call.phase.set(Phase::PriceChanged { old, new: price });
+            return Err(Code::PriceChanged.into());
+        }
+        let expires_at_ms = payment::expires_at_ms(&offer, browser::now_ms());
+        Ok((Deal { required, offer, price, expires_at_ms }, network))
+    }
+
+    /// What another tab has paid for meanwhile, or the reason not to pay again.
+    fn paid_elsewhere(&self, payer: Address) -> Result<Option<Pending>, CallError> {
+        let paid = storage::paid(payer, self.recipe);
+        if paid.is_none() && self.stood_aside {
+            return Err(CallError::saying(
+                Code::PaymentCancelled,
+                "Another tab has asked your wallet about this call, so this one did not. Nothing was charged here.",
+            ));
+        }
+        Ok(paid)
+    }
+
+    async fn by_wallet(self, required: PaymentRequired) -> Result<Bought, CallError> {
+        let networks = networks().await?;
+        let agreed = self.call.shown_price.get_untracked();
+        let (mut deal, network) = self.deal(required, &networks, None, agreed.as_deref())?;
+        let asking = |asked| self.asking(asked);
+
+        let (mut connection, mut payer) = sign_in::signed_in(self.wallet, &asking).await?;
+        if let Some(paid) = self.paid_elsewhere(payer)? {
+            return Ok((payer, paid, None));
+        }
+        chain::be_on(&connection, network, &asking).await?;
+        show(self.call, Phase::Asking);
+
+        let watch = match watch(&network.id, self.recipe).await {
+            Err(error) if error.code.status() == 401 => {
+                // The page believed in a session that has ended.
+                self.wallet.session.set(Some(SessionView::default()));
+                (connection, payer) = sign_in::signed_in(self.wallet, &asking).await?;
+                show(self.call, Phase::Asking);
+                self::watch(&network.id, self.recipe).await
+            }
+            watch => watch,
+        }
+        .map_err(unwatched)?;
+
+        if payment::too_short(deal.expires_at_ms, browser::now_ms()) {
+            let renewed = send(self.recipe, None).await?;
+            let agreed = deal.price.to_string();
+            (deal, _) = self.deal(renewed.offers()?, &networks, Some(&network.id), Some(&agreed))?;
+        }
+        let transfer = chain::prepare(&connection, network, payer, deal.offer.pay_to, &deal.price).await?;
+        chain::unchanged(&connection, network, payer).await?;
+
+        let quote = payment::quote(&deal.offer, network, &deal.price, &transfer.fee, deal.expires_at_ms);
+        let mut entry = Pending::of(self.recipe, &network.id, browser::now_ms());
+        // A reload finds out that a question is open. If that cannot be kept, the server's watch still finds the payment.
+        let _ = storage::put(payer, entry.clone());
+        page::track(self.recipe, self.call);
+        self.call.quote.set(Some(quote.clone()));
+        self.call.phase.set(Phase::InWallet(quote));
+        let hash = match chain::pay(&connection, network, &transfer).await {
+            Ok(hash) => hash,
+            Err(error) if error.code == Code::WalletFailed => {
+                return Err(CallError {
+                    error: "Your wallet answered with an error. If it paid all the same, the payment is found by itself.".into(),
+                    ..error
+                });
+            }
+            Err(error) => {
+                storage::settle(payer, &self.recipe.path, &self.recipe.body);
+                return Err(error);
+            }
+        };
+
+        entry.payment = Some(payment::by_transaction(&deal.required, &deal.offer, hash, payer));
+        entry.transaction = Some(hash);
+        if !storage::put(payer, entry.clone()) {
+            self.call.note.set(Some(UNREMEMBERED.into()));
+        }
+        self.call.phase.set(Phase::Sent(hash));
+        Ok((payer, entry, Some(watch)))
+    }
+
+    /// No wallet window, unless nobody is signed in.
+    async fn by_credit(self, required: PaymentRequired) -> Result<Bought, CallError> {
+        let networks = networks().await?;
+        let agreed = self.call.shown_price.get_untracked();
+        let (deal, network) = self.deal(required, &networks, None, agreed.as_deref())?;
+        let payer = match self.wallet.signed_in_now() {
+            Some(payer) => payer,
+            None => sign_in::signed_in(self.wallet, &|asked| self.asking(asked)).await?.1,
+        };
+        if let Some(paid) = self.paid_elsewhere(payer)? {
+            return Ok((payer, paid, None));
+        }
+        show(self.call, Phase::Asking);
+        let random = browser::random_bytes().ok_or(Code::Internal)?;
+        let mut entry = Pending::of(self.recipe, &network.id, browser::now_ms());
+        entry.payment = Some(payment::by_credit(&deal.required, &deal.offer, random));
+        // Before it is sent: whatever happens to this page, the same payload is the same run.
+        let _ = storage::put(payer, entry.clone());
+        Ok((payer, entry, None))
+    }
+}
+
+fn unwatched(error: CallError) -> CallError {
+    CallError {
+        error: format!(
+            "The shop cannot watch for your payment now, so your wallet was not asked. Nothing was charged. ({error})"
+        ),
+        ..error
+    }
+}
+
+thread_local! {
+    static NETWORKS: RefCell<Vec<Network>> = const { RefCell::new(Vec::new()) };
+}
+
+/// The networks that the shop sells on, as every page knows them. Asked for once.
+///
+/// # Errors
+/// The shop cannot be reached.
+pub async fn networks() -> Result<Vec<Network>, CallError> {
+    /// Of the shop's terms, what a payment needs.
+    #[derive(serde::Deserialize)]
+    struct Terms {
+        networks: Vec<Network>,
+    }
+    let known = NETWORKS.with_borrow(Vec::clone);
+    if !known.is_empty() {
+        return Ok(known);
+    }
+    let terms: Terms = serde_json::from_str(&http::json("GET", "/api/page/shop", None).await?).map_err(sign_in::unreadable)?;
+    NETWORKS.set(terms.networks.clone());
+    Ok(terms.networks)
+}

@@ -1,0 +1,179 @@
+//! What an answer to a paid request means, and when to ask again. Pure: unknown is never "no", and the same payment is asked about again, never
+//! another one made (C2, C3, C8).
+
+use super::request::{Answer, stage_of};
+use crate::{
+    error::{CallError, Code, Retry, Stage},
+    evm::TxHash,
+    x402::phase::Phase,
+};
+
+/// After this a wait is called long (C3).
+pub const LONG_MS: i64 = 10_000;
+/// Between two attempts, at least: whatever the server asks for.
+const SHORTEST_MS: u64 = 200;
+/// Between two attempts, at most, once it takes long.
+const LONGEST_MS: u64 = 5_000;
+/// How often "something broke on our side" is asked again before the visitor is told.
+const BROKEN_MAX: u32 = 4;
+
+pub const TAKES_LONG: &str = "This takes longer than usual. You can close this tab: the server finishes without it.";
+const CHECKING: &str = "Your payment is safe. We are checking.";
+const UNREACHABLE: &str = "The shop cannot be reached right now. Nothing is lost; this page keeps asking.";
+
+/// What to do after one attempt.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Next {
+    /// It is over: the payment bought its answer, or never will. Forget it.
+    Over,
+    /// It is over for now, and the same payment can be tried again by a click.
+    Stuck {
+        /// Also after a reload. Not where trying would work and charge by itself: a failed run waits for its click.
+        remember: bool,
+    },
+    Again {
+        after_ms: u64,
+        stage: Option<Stage>,
+        note: Option<&'static str>,
+    },
+}
+
+/// `waited_ms` since the payment was first shown, `broken` attempts in a row that ended in `internal`.
+pub fn next(attempt: &Result<Answer, CallError>, waited_ms: i64, broken: u32) -> Next {
+    let error = match attempt {
+        Ok(answer) => match answer.failure() {
+            None => return Next::Over,
+            Some(error) => error,
+        },
+        Err(error) => error.clone(),
+    };
+    let again = |note| Next::Again { after_ms: pause_ms(error.retry_after_ms, waited_ms), stage: stage_of(&error), note };
+    match error.code {
+        Code::PaymentPending => again((waited_ms >= LONG_MS).then_some(TAKES_LONG)),
+        Code::Running => again(None),
+        Code::VerifierUnavailable => again(Some(CHECKING)),
+        Code::Offline => again(Some(UNREACHABLE)),
+        Code::RateLimited => again(None),
+        Code::Internal if broken < BROKEN_MAX => again(None),
+        Code::AgentFailed | Code::FailingTooOften => Next::Stuck { remember: false },
+        _ => match error.retry {
+            Retry::SamePayment => Next::Stuck { remember: true },
+            Retry::NewPayment | Retry::No => Next::Over,
+        },
+    }
+}
+
+/// What the server asks for, within bounds; longer and longer once the wait is long.
+fn pause_ms(asked_ms: Option<u64>, waited_ms: i64) -> u64 {
+    let long = u64::try_from(waited_ms - LONG_MS).unwrap_or(0);
+    let slower = (long / 10).min(LONGEST_MS);
+    asked_ms.unwrap_or(1_000).clamp(SHORTEST_MS, LONGEST_MS).max(slower)
+}
+
+/// The phase that a stage is. Credit has no transaction: what is not running yet is still being asked.
+pub fn phase(stage: Stage, transaction: Option<TxHash>) -> Phase {
+    match (stage, transaction) {
+        (Stage::Running, transaction) => Phase::Running(transaction),
+        (Stage::Sent, Some(hash)) => Phase::Sent(hash),
+        (Stage::Included, Some(hash)) => Phase::Included(hash),
+        (Stage::Final, Some(hash)) => Phase::Final(hash),
+        (_, None) => Phase::Asking,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+
+    use super::*;
+
+    fn answer(error: CallError) -> Result<Answer, CallError> {
+        let body = serde_json::to_string(&error).unwrap();
+        Ok(Answer { status: error.code.status(), body, headers: Vec::new() })
+    }
+
+    #[test]
+    fn a_result_ends_it() {
+        assert_eq!(next(&Ok(Answer { status: 200, ..Answer::default() }), 0, 0), Next::Over);
+    }
+
+    #[test]
+    fn c1_a_202_says_how_far_it_is_and_when_to_ask_again() {
+        let pending = answer(CallError::from(Code::PaymentPending).at_stage(Stage::Included).after_ms(400));
+        assert_eq!(next(&pending, 0, 0), Next::Again { after_ms: 400, stage: Some(Stage::Included), note: None });
+        let running = answer(Code::Running.into());
+        assert_eq!(next(&running, 0, 0), Next::Again { after_ms: 1_000, stage: Some(Stage::Running), note: None });
+    }
+
+    #[test]
+    fn c3_a_long_wait_is_said_and_slows_down_to_five_seconds() {
+        let pending = answer(CallError::from(Code::PaymentPending).after_ms(300));
+        let pause = |waited_ms| match next(&pending, waited_ms, 0) {
+            Next::Again { after_ms, note, .. } => (after_ms, note.is_some()),
+            other => panic!("{other:?}"),
+        };
+        assert_eq!(pause(LONG_MS - 1), (300, false));
+        assert_eq!(pause(LONG_MS), (300, true));
+        assert_eq!(pause(30_000), (2_000, true));
+        assert_eq!(pause(3_600_000), (5_000, true));
+    }
+
+    #[test]
+    fn a_server_cannot_make_us_hammer_it_or_sleep_for_ever() {
+        for (asked, kept) in [(0, 200), (60_000_000, 5_000)] {
+            let Next::Again { after_ms, .. } = next(&answer(CallError::from(Code::PaymentPending).after_ms(asked)), 0, 0) else {
+                panic!("it waits")
+            };
+            assert_eq!(after_ms, kept);
+        }
+    }
+
+    #[test]
+    fn c8_not_knowing_is_asked_again_and_never_paid_again() {
+        for unknown in [Code::VerifierUnavailable, Code::Offline, Code::RateLimited] {
+            assert!(matches!(next(&Err(unknown.into()), 0, 0), Next::Again { stage: None, .. }), "{unknown}");
+        }
+        let gateway = Ok(Answer { status: 504, body: "<html>".into(), ..Answer::default() });
+        assert!(matches!(next(&gateway, 0, 0), Next::Again { .. }));
+        let broken = answer(Code::Internal.into());
+        assert!(matches!(next(&broken, 0, 3), Next::Again { .. }));
+        assert_eq!(next(&broken, 0, 4), Next::Stuck { remember: true });
+    }
+
+    #[test]
+    fn d2_a_failed_run_keeps_its_payment_for_a_click_and_never_runs_again_by_itself() {
+        assert_eq!(next(&answer(Code::AgentFailed.into()), 0, 0), Next::Stuck { remember: false });
+        assert_eq!(next(&answer(Code::FailingTooOften.into()), 0, 0), Next::Stuck { remember: false });
+    }
+
+    #[test]
+    fn c11_b16_what_the_same_payment_can_still_buy_is_remembered() {
+        for code in [Code::NotSignedIn, Code::PayerNotProven, Code::PaymentNotFound] {
+            assert_eq!(next(&answer(code.into()), 0, 0), Next::Stuck { remember: true }, "{code}");
+        }
+    }
+
+    #[test]
+    fn c6_what_will_never_buy_an_answer_is_forgotten() {
+        for code in [
+            Code::PaymentReverted,
+            Code::WrongRecipient,
+            Code::AmountTooLow,
+            Code::PaymentTooOld,
+            Code::PayerMismatch,
+            Code::PaymentAlreadyUsed,
+            Code::UnsupportedTransfer,
+            Code::BadPaymentHeader,
+            Code::ContentDeleted,
+        ] {
+            assert_eq!(next(&answer(code.into()), 0, 0), Next::Over, "{code}");
+        }
+    }
+
+    #[test]
+    fn credit_has_no_stages_on_a_chain() {
+        assert_eq!(phase(Stage::Final, None), Phase::Asking);
+        assert_eq!(phase(Stage::Running, None), Phase::Running(None));
+        assert_eq!(phase(Stage::Sent, Some(TxHash([1; 32]))), Phase::Sent(TxHash([1; 32])));
+    }
+}

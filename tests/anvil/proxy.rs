@@ -1,0 +1,171 @@
+//! A node with faults: stands before a real one, counts what it is asked, and answers as the test wants.
+
+use std::{
+    collections::HashMap,
+    sync::{Arc, Mutex},
+    time::Duration,
+};
+
+use axum::{
+    Router,
+    body::Bytes,
+    extract::State,
+    http::{StatusCode, header},
+    response::{IntoResponse, Response},
+};
+use serde_json::{Value, json};
+use tokio::sync::watch;
+use url::Url;
+
+use super::PATIENCE;
+
+/// How it misbehaves.
+#[derive(Clone)]
+pub enum Fault {
+    /// Answers with this HTTP status.
+    Status(u16),
+    /// Answers with this text.
+    Text(&'static str),
+    /// Sends on to the real node.
+    Redirect,
+    /// Accepts and never answers.
+    Hang,
+    /// Answers any batch of more calls than this with more than 32 MB.
+    TooLargeAbove(usize),
+    /// Changes what the real node said to a call: method, parameters, the whole answer object.
+    Rewrite(fn(&str, &Value, &mut Value)),
+}
+
+/// Another chain's node.
+pub const OF_CHAIN_5: Fault = Fault::Rewrite(|method, _, answer| {
+    if method == "eth_chainId" {
+        answer["result"] = json!("0x5");
+    }
+});
+
+pub struct Proxy {
+    /// With something in its path that looks like a key.
+    pub url: Url,
+    shared: Arc<Shared>,
+    server: tokio::task::JoinHandle<()>,
+}
+
+/// Stands in [`Proxy::url`]; must show nowhere.
+pub const KEY: &str = "aSecretKey0123456789";
+
+struct Shared {
+    target: Url,
+    client: reqwest::Client,
+    fault: Mutex<Option<Fault>>,
+    asked: watch::Sender<Asked>,
+}
+
+/// What it was asked so far.
+#[derive(Clone, Default)]
+pub struct Asked {
+    /// HTTP requests.
+    pub requests: usize,
+    /// Requests for the newest block, among others: one for each look of a follower.
+    pub scans: usize,
+    /// How often each method.
+    pub calls: HashMap<String, usize>,
+    /// Heights of the blocks that were handed out with their transactions, in order.
+    pub blocks_read: Vec<String>,
+}
+
+impl Asked {
+    pub fn calls(&self, method: &str) -> usize {
+        self.calls.get(method).copied().unwrap_or(0)
+    }
+}
+
+impl Proxy {
+    pub async fn before(target: Url) -> Self {
+        let client = reqwest::Client::builder().no_proxy().build().unwrap();
+        let shared = Arc::new(Shared { target, client, fault: Mutex::default(), asked: watch::Sender::default() });
+        let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let url = format!("http://{}/v2/{KEY}", listener.local_addr().unwrap()).parse().unwrap();
+        let app = Router::new().fallback(answer).with_state(shared.clone());
+        let server = tokio::spawn(async move { axum::serve(listener, app).await.unwrap() });
+        Self { url, shared, server }
+    }
+
+    pub fn fault(&self, fault: Fault) {
+        *self.shared.fault.lock().unwrap() = Some(fault);
+    }
+
+    pub fn heal(&self) {
+        *self.shared.fault.lock().unwrap() = None;
+    }
+
+    pub fn asked(&self) -> Asked {
+        self.shared.asked.borrow().clone()
+    }
+
+    /// Waits until it was asked what is looked for.
+    #[track_caller]
+    pub fn until(&self, what: &'static str, is: impl Fn(&Asked) -> bool) -> impl Future<Output = Asked> {
+        let mut asked = self.shared.asked.subscribe();
+        async move {
+            let found = tokio::time::timeout(PATIENCE, asked.wait_for(|asked| is(asked))).await;
+            found.unwrap_or_else(|_| panic!("it was never asked: {what}")).unwrap().clone()
+        }
+    }
+
+    /// Waits for so many requests from now on: time, in the measure of whoever asks.
+    pub async fn until_more_requests(&self, more: usize) {
+        let before = self.asked().requests;
+        self.until("more requests", |asked| asked.requests >= before + more).await;
+    }
+}
+
+impl Drop for Proxy {
+    fn drop(&mut self) {
+        self.server.abort();
+    }
+}
+
+async fn answer(State(shared): State<Arc<Shared>>, body: Bytes) -> Response {
+    let request: Value = serde_json::from_slice(&body).unwrap();
+    let calls = request.as_array().cloned().unwrap_or_else(|| vec![request.clone()]);
+    shared.asked.send_modify(|asked| {
+        asked.requests += 1;
+        asked.scans += usize::from(calls.iter().any(|call| call["params"][0] == "latest"));
+        for call in &calls {
+            *asked.calls.entry(call["method"].as_str().unwrap().to_owned()).or_default() += 1;
+        }
+    });
+    let fault = shared.fault.lock().unwrap().clone();
+    let rewrite: fn(&str, &Value, &mut Value) = match fault {
+        Some(Fault::Status(status)) => return StatusCode::from_u16(status).unwrap().into_response(),
+        Some(Fault::Text(text)) => return text.into_response(),
+        Some(Fault::Redirect) => {
+            return (StatusCode::PERMANENT_REDIRECT, [(header::LOCATION, shared.target.to_string())]).into_response();
+        }
+        Some(Fault::Hang) => {
+            tokio::time::sleep(Duration::from_secs(3600)).await;
+            return ().into_response();
+        }
+        Some(Fault::TooLargeAbove(count)) if calls.len() > count => return " ".repeat(33 * 1024 * 1024).into_response(),
+        Some(Fault::Rewrite(rewrite)) => rewrite,
+        Some(Fault::TooLargeAbove(_)) | None => |_, _, _| {},
+    };
+    let Ok(answer) = shared.client.post(shared.target.clone()).body(body).header("content-type", "application/json").send().await
+    else {
+        return StatusCode::BAD_GATEWAY.into_response();
+    };
+    let mut said: Value = answer.json().await.unwrap();
+    for call in &calls {
+        let answers = match said.as_array_mut() {
+            Some(batch) => batch.iter_mut().find(|answer| answer["id"] == call["id"]).unwrap(),
+            None => &mut said,
+        };
+        let (method, params) = (call["method"].as_str().unwrap(), &call["params"]);
+        rewrite(method, params, answers);
+        if method == "eth_getBlockByNumber" && params[1] == true && !answers["result"].is_null() {
+            let height = params[0].as_str().unwrap().to_owned();
+            shared.asked.send_modify(|asked| asked.blocks_read.push(height));
+        }
+    }
+    axum::Json(said).into_response()
+}

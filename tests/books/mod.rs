@@ -1,0 +1,131 @@
+//! Fresh books for a test, on SQLite and on PostgreSQL. `mod books;` in any test binary.
+//!
+//! Promises: nothing is shared between two tests; a machine without PostgreSQL fails these tests in one line, it never skips them;
+//! no server and no file outlives the test process.
+#![allow(dead_code, clippy::unwrap_used, clippy::expect_used)]
+
+mod postgres;
+
+use std::{ops::Deref, sync::Mutex};
+
+use coinslot::ledger::Books;
+use sqlx::{AssertSqlSafe, ConnectOptions, Connection, Executor, any::AnyConnectOptions};
+
+/// Books of one test, alone in their database.
+pub struct TestBooks {
+    books: Books,
+    url: String,
+    kept: Kept,
+}
+
+enum Kept {
+    /// Goes with it.
+    Directory(tempfile::TempDir),
+    Databases(Mutex<Vec<String>>),
+}
+
+impl Deref for TestBooks {
+    type Target = Books;
+
+    fn deref(&self) -> &Books {
+        &self.books
+    }
+}
+
+impl TestBooks {
+    pub async fn on_sqlite() -> Self {
+        let directory = tempfile::tempdir().expect("a temporary directory");
+        let url = format!("sqlite://{}", directory.path().join("books.db").display());
+        Self { books: open(&url).await, url, kept: Kept::Directory(directory) }
+    }
+
+    pub async fn on_postgres() -> Self {
+        let (name, url) = postgres::new_database().await;
+        Self { books: open(&url).await, url, kept: Kept::Databases(Mutex::new(vec![name])) }
+    }
+
+    /// For a server of its own, or for `coinslot serve`.
+    pub fn url(&self) -> &str {
+        &self.url
+    }
+
+    /// What a second instance, or the same one after a restart, has.
+    pub async fn another(&self) -> Books {
+        open(&self.url).await
+    }
+
+    /// A database that nobody has opened yet.
+    pub async fn empty_neighbour(&self) -> String {
+        match &self.kept {
+            Kept::Directory(directory) => format!("sqlite://{}", directory.path().join("neighbour.db").display()),
+            Kept::Databases(names) => {
+                let (name, url) = postgres::new_database().await;
+                names.lock().expect("nobody panicked").push(name);
+                url
+            }
+        }
+    }
+
+    #[track_caller]
+    pub fn assert_balanced(&self) -> impl Future<Output = ()> + '_ {
+        let caller = std::panic::Location::caller();
+        async move {
+            let audit = self.audit().await.expect("the books can be read");
+            assert!(audit.findings.is_empty(), "at {caller}: {:#?}", audit.findings);
+        }
+    }
+
+    /// Writes past the books, as a hand or a bug would; no foreign key is in the way. How many rows.
+    pub async fn tamper(&self, sql: &str) -> u64 {
+        sqlx::any::install_default_drivers();
+        let mut connection =
+            self.url.parse::<AnyConnectOptions>().expect("our own URL").connect().await.expect("the database answers");
+        let freely = match self.books.kind() {
+            coinslot::ledger::store::Kind::Sqlite => "pragma foreign_keys = off; pragma ignore_check_constraints = on",
+            coinslot::ledger::store::Kind::Postgres => "set session_replication_role = replica",
+        };
+        connection.execute(freely).await.expect("no constraints");
+        let done = connection.execute(AssertSqlSafe(sql.to_owned())).await.expect("it tampers");
+        connection.close().await.expect("it closes");
+        done.rows_affected()
+    }
+
+    /// After a test that passed; what a failed one wrote stays, in a server that was given to us.
+    pub async fn done(self) {
+        self.books.close().await;
+        if let Kept::Databases(names) = self.kept {
+            for name in names.into_inner().expect("nobody panicked") {
+                postgres::drop_database(&name).await;
+            }
+        }
+    }
+}
+
+async fn open(url: &str) -> Books {
+    Books::open(url).await.expect("the books open")
+}
+
+/// One test per database out of each promise. `async fn name(books: &TestBooks) { … }`
+macro_rules! both_databases {
+    ($($(#[$promise:meta])* async fn $name:ident($books:ident: &TestBooks) $body:block)+) => {$(
+        $(#[$promise])*
+        async fn $name($books: &$crate::books::TestBooks) $body
+
+        mod $name {
+            #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+            async fn on_sqlite() {
+                let books = $crate::books::TestBooks::on_sqlite().await;
+                super::$name(&books).await;
+                books.done().await;
+            }
+
+            #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+            async fn on_postgres() {
+                let books = $crate::books::TestBooks::on_postgres().await;
+                super::$name(&books).await;
+                books.done().await;
+            }
+        }
+    )+};
+}
+pub(crate) use both_databases;

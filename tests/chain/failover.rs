@@ -1,0 +1,190 @@
+//! Which node is believed when one of them is down, limited, wrong or makes no sense.
+
+use std::time::Duration;
+
+use coinslot::chain::{Chain, ChainSettings, Sighting};
+use serde_json::json;
+use url::Url;
+
+use crate::anvil::{
+    Anvil, CHAIN_ID, PATIENCE,
+    proxy::{Fault, KEY, OF_CHAIN_5, Proxy},
+    settings,
+};
+
+/// An address where nothing listens.
+fn nowhere() -> Url {
+    let free = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    format!("http://{}/v2/{KEY}", free.local_addr().unwrap()).parse().unwrap()
+}
+
+/// Two nodes of one chain, and the chain over them.
+async fn two_nodes() -> (Anvil, Proxy, Proxy, Chain) {
+    let anvil = Anvil::start().await;
+    let (first, second) = (Proxy::before(anvil.url()).await, Proxy::before(anvil.url()).await);
+    let patience = Duration::from_millis(300);
+    let chain = Chain::new(ChainSettings { timeout: patience, ..settings([first.url.clone(), second.url.clone()]) });
+    (anvil, first, second, chain)
+}
+
+#[tokio::test]
+async fn the_preferred_node_is_the_only_one_that_is_asked() {
+    let (_anvil, first, second, chain) = two_nodes().await;
+    for _ in 0..3 {
+        chain.final_head().await.unwrap();
+    }
+    assert_eq!(first.asked().requests, 4, "one for each, and the chain's id before the first");
+    assert_eq!(second.asked().requests, 0);
+}
+
+#[tokio::test]
+async fn a_node_that_fails_in_any_way_is_put_aside_for_the_next() {
+    let anvil = Anvil::start().await;
+    let faults = [
+        ("limited", Fault::Status(429)),
+        ("broken", Fault::Status(500)),
+        ("forbidden", Fault::Status(401)),
+        ("elsewhere", Fault::Redirect),
+        ("silent", Fault::Hang),
+        ("no JSON", Fault::Text("<html>busy</html>")),
+        ("another protocol", Fault::Text(r#"{"jsonrpc":"2.0"}"#)),
+        ("an error", Fault::Text(r#"{"jsonrpc":"2.0","id":0,"error":{"code":-32603,"message":"oh"}}"#)),
+        ("another chain", OF_CHAIN_5),
+        ("odd numbers", Fault::Rewrite(|_, _, answer| answer["result"]["number"] = json!("12"))),
+    ];
+    for (name, fault) in faults {
+        let (first, second) = (Proxy::before(anvil.url()).await, Proxy::before(anvil.url()).await);
+        let patience = Duration::from_millis(300);
+        let chain = Chain::new(ChainSettings { timeout: patience, ..settings([first.url.clone(), second.url.clone()]) });
+        first.fault(fault);
+        assert_eq!(chain.final_head().await.unwrap(), 0, "{name}");
+        assert!(chain.healthy(), "{name}");
+        let (to_first, to_second) = (first.asked().requests, second.asked().requests);
+        chain.final_head().await.unwrap();
+        assert_eq!(first.asked().requests, to_first, "{name}: it is left alone");
+        assert_eq!(second.asked().requests, to_second + 1, "{name}: the id was looked at once");
+    }
+}
+
+#[tokio::test]
+async fn a_node_that_is_down_is_passed_over() {
+    let anvil = Anvil::start().await;
+    let chain = Chain::new(settings([nowhere(), anvil.url()]));
+    assert_eq!(chain.final_head().await.unwrap(), 0);
+    assert_eq!(chain.chain_id().await.unwrap(), CHAIN_ID);
+}
+
+#[tokio::test]
+async fn a_node_that_is_well_again_is_preferred_again_after_its_chain_was_looked_at() {
+    let (_anvil, first, _second, chain) = two_nodes().await;
+    chain.final_head().await.unwrap();
+    first.fault(Fault::Status(429));
+    chain.final_head().await.unwrap();
+    first.heal();
+    let before = first.asked();
+    let back = async {
+        while first.asked().requests == before.requests {
+            chain.final_head().await.unwrap();
+            tokio::task::yield_now().await;
+        }
+    };
+    tokio::time::timeout(PATIENCE, back).await.expect("the first node is asked again");
+    assert_eq!(first.asked().calls("eth_chainId"), before.calls("eth_chainId") + 1);
+}
+
+#[tokio::test]
+async fn one_verdict_is_of_one_node_alone() {
+    let (anvil, first, second, chain) = two_nodes().await;
+    let hash = anvil.send(anvil.account(1), anvil.account(2), 5).await;
+    // The first fails in the middle, when the receipt is known already.
+    first.fault(Fault::Rewrite(|method, _, answer| {
+        if method == "eth_getTransactionByHash" {
+            answer["result"] = json!("nonsense");
+        }
+    }));
+    assert!(matches!(chain.lookup(hash).await.unwrap(), Sighting::Included(_)));
+    assert_eq!(first.asked().calls("eth_getTransactionReceipt"), 2);
+    assert_eq!(second.asked().calls("eth_getTransactionReceipt"), 2, "the second was asked from the beginning");
+}
+
+#[tokio::test]
+async fn what_belongs_together_is_one_request() {
+    let (anvil, first, _second, chain) = two_nodes().await;
+    let hash = anvil.send(anvil.account(1), anvil.account(2), 5).await;
+    chain.final_head().await.unwrap();
+    let before = first.asked().requests;
+    chain.lookup(hash).await.unwrap();
+    assert_eq!(first.asked().requests, before + 2, "one to learn the height, one for the verdict");
+}
+
+#[tokio::test]
+async fn when_all_are_away_the_outcome_is_unknown_and_no_address_is_told() {
+    let (anvil, first, second, chain) = two_nodes().await;
+    let hash = anvil.send(anvil.account(1), anvil.account(2), 5).await;
+    assert!(chain.healthy(), "nobody was asked yet");
+    first.fault(Fault::Rewrite(|_, _, answer| {
+        *answer = json!({"id": answer["id"], "error": {"code": -32005, "message": format!("key {KEY} has no requests left")}});
+    }));
+    second.fault(Fault::Status(503));
+    let error = chain.lookup(hash).await.unwrap_err();
+    assert!(!chain.healthy());
+    let told = format!("{error} {error:?} {:?}", chain.settings());
+    assert!(told.contains("node 1 of 2: error -32005 (key … has no requests left)"), "{told}");
+    assert!(told.contains("node 2 of 2: HTTP status 503"), "{told}");
+    assert!(!told.contains(KEY) && !told.contains(&first.url.port().unwrap().to_string()), "{told}");
+
+    second.heal();
+    let back = async {
+        while chain.lookup(hash).await.is_err() {
+            tokio::task::yield_now().await;
+        }
+    };
+    tokio::time::timeout(PATIENCE, back).await.expect("they are asked, although they are aside");
+    assert!(chain.healthy());
+}
+
+#[tokio::test]
+async fn a_single_node_that_is_aside_is_asked_all_the_same() {
+    let anvil = Anvil::start().await;
+    let proxy = Proxy::before(anvil.url()).await;
+    let chain = Chain::new(settings([proxy.url.clone()]));
+    proxy.fault(Fault::Status(502));
+    chain.final_head().await.unwrap_err();
+    proxy.heal();
+    chain.final_head().await.expect("a visitor waits");
+}
+
+#[tokio::test]
+async fn nodes_of_another_chain_only_are_no_nodes_but_tell_their_id() {
+    let anvil = Anvil::start().await;
+    let proxy = Proxy::before(anvil.url()).await;
+    proxy.fault(OF_CHAIN_5);
+    let chain = Chain::new(settings([proxy.url.clone()]));
+    let cause = chain.final_head().await.unwrap_err().cause;
+    assert_eq!(cause, "node 1 of 1: it is of chain 5, not 31337");
+    assert_eq!(chain.chain_id().await.unwrap(), 5);
+    assert_eq!(proxy.asked().calls("eth_getBlockByNumber"), 0);
+}
+
+#[tokio::test]
+async fn an_odd_question_brings_no_node_down() {
+    let (_anvil, first, second, chain) = two_nodes().await;
+    for proxy in [&first, &second] {
+        proxy.fault(Fault::Rewrite(|method, _, answer| {
+            if method == "eth_call" {
+                *answer = json!({"id": answer["id"], "error": {"code": -32000, "message": "request too expensive"}});
+            }
+        }));
+    }
+    chain.call(coinslot::evm::Address([1; 20]), &[1]).await.unwrap_err();
+    assert!(chain.healthy());
+    let before = second.asked().requests;
+    chain.final_head().await.unwrap();
+    assert_eq!(second.asked().requests, before, "the first is still preferred");
+}
+
+#[tokio::test]
+async fn without_any_address_nothing_is_known() {
+    let error = Chain::new(settings([])).final_head().await.unwrap_err();
+    assert_eq!(error.to_string(), "no RPC of Local chain answers: no RPC URL is set");
+}

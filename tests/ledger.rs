@@ -1,0 +1,23 @@
+//! The books, on both databases: what they promise, one test each.
+#![allow(clippy::unwrap_used, clippy::expect_used)]
+
+mod books;
+
+#[path = "ledger/crashing.rs"]
+mod crashing;
+#[path = "ledger/keeping.rs"]
+mod keeping;
+#[path = "ledger/paying.rs"]
+mod paying;
+#[path = "ledger/people.rs"]
+mod people;
+#[path = "ledger/presenting.rs"]
+mod presenting;
+#[path = "ledger/summing.rs"]
+mod summing;
+#[path = "ledger/tampering.rs"]
+mod tampering;
+#[path = "ledger/watching.rs"]
+mod watching;
+#[path = "ledger/working.rs"]
+mod working;

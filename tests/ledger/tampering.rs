@@ -1,0 +1,100 @@
+//! The audit finds what a hand, a bug or a restored backup did to the books. Each statement is one thing that must not go unseen.
+
+use crate::{
+    books::{TestBooks, both_databases},
+    people::*,
+};
+
+/// One run in every state, credit, and a held price.
+async fn some_books(books: &TestBooks) {
+    let done = books.bought(ADA, 1).await;
+    books.leased("a", NOON).await;
+    books.capture(&done.id, "a", "{}", "computed", NOON).await.unwrap();
+    let failed = books.bought(ADA, 2).await;
+    books.leased("b", NOON).await;
+    books.release(&failed.id, "b", &agent_failed(), NOON).await.unwrap();
+    books.bought(BOB, 3).await;
+    books.leased("c", NOON).await;
+    books.bought(BOB, 4).await;
+    let void = books.shown(&call(&payment(5))).await;
+    books.void(&void.id, &too_low(), NOON).await.unwrap();
+    books.shown(&call(&payment(6))).await;
+    books.assert_balanced().await;
+}
+
+macro_rules! is_found {
+    ($($name:ident: $sql:expr => $says:literal;)+) => { both_databases! {$(
+        async fn $name(books: &TestBooks) {
+            some_books(books).await;
+            assert!(books.tamper($sql).await > 0, "it changes something");
+            let audit = books.audit().await.unwrap();
+            assert!(audit.findings.iter().any(|finding| finding.contains($says)), "{:#?}", audit.findings);
+        }
+    )+} };
+}
+
+is_found! {
+    a_balance_made_larger_is_found:
+        "update balances set amount = '900000000000000' where account like 'payer:0xad%'" => "but its entries come to";
+    a_balance_made_negative_is_found: "update balances set amount = '-1' where account like 'payer:0xad%'" => "it is no amount";
+    a_balance_deleted_is_found: "delete from balances where account like 'held:0xb0%'" => "has no balance";
+    a_balance_out_of_nothing_is_found:
+        "insert into balances (account, asset, amount, version) values ('payer:0xff', 'eip155:31337/native', '1', 1)"
+        => "but its entries come to 0";
+    an_entry_deleted_is_found: "delete from entries where account like 'revenue:%'" => "not zero";
+    an_entry_changed_is_found: "update entries set amount = '100000000000001' where account like 'revenue:%'" => "not zero";
+    an_entry_that_is_no_number_is_found: "update entries set amount = '1e18' where account like 'revenue:%'" => "have no sum";
+    an_entry_moved_to_another_account_is_found:
+        "update entries set account = 'payer:0xffffffffffffffffffffffffffffffffffffffff' where account like 'revenue:%'"
+        => "not those of a capture";
+    revenue_given_to_another_agent_is_found:
+        "update entries set account = 'revenue:other' where account like 'revenue:%'" => "money of somebody else";
+    an_event_deleted_is_found: "delete from entries where kind = 'capture'" => "its price was captured once";
+    a_kind_changed_is_found: "update entries set kind = 'release' where kind = 'capture'" => "not those of a release";
+    a_time_changed_in_one_line_is_found:
+        "update entries set at_ms = at_ms + 1 where account like 'revenue:%'" => "differ in kind, time or purpose";
+    a_deposit_deleted_is_found: "delete from deposits where proof like '%01'" => "it brought a deposit that is not there";
+    a_deposit_out_of_nothing_is_found:
+        "insert into deposits (deposit_id, network, proof, payer, asset, amount, block, block_time_ms, how, booked_ms)
+         values ('x', 'eip155:31337', 'tx/x', '0xff', 'eip155:31337/native', '1', 1, 1, 'hash', 1)"
+        => "not booked to its payer exactly once";
+    a_deposit_changed_is_found: "update deposits set amount = '5' where proof like '%01'" => "not booked to its payer exactly once";
+    a_deposit_given_to_somebody_else_is_found:
+        "update deposits set payer = '0xff' where proof like '%01'" => "not booked to its payer exactly once";
+    a_held_run_made_done_is_found:
+        "update runs set state = 'done', output = '{}', output_sha256 = '' where state = 'held'" => "its price was captured once";
+    a_held_run_made_failed_is_found: "update runs set state = 'failed' where state = 'held'" => "its price went back";
+    a_running_run_made_waiting_is_found:
+        "update runs set state = 'waiting', asset = null, price = null, lease_token = null, lease_until_ms = null
+         where state = 'running'" => "no price was ever held";
+    a_waiting_run_made_held_is_found:
+        "update runs set state = 'held', asset = 'eip155:31337/native', price = '1', held_ms = 1 where state = 'waiting'"
+        => "its price is held";
+    a_done_run_made_held_again_is_found: "update runs set state = 'held' where state = 'done'" => "its price is held";
+    a_price_lowered_is_found: "update runs set price = '1' where state = 'done'" => "its price was captured once";
+    a_price_deleted_is_found: "update runs set price = null, asset = null where state = 'failed'" => "its price went back";
+    a_run_given_to_somebody_else_is_found:
+        "update runs set payer = '0xffffffffffffffffffffffffffffffffffffffff' where state = 'done'" => "money of somebody else";
+    a_run_deleted_is_found: "delete from runs where state = 'done'" => "it was for a run that is not there";
+}
+
+both_databases! {
+    async fn an_audit_counts_what_it_read(books: &TestBooks) {
+        assert_eq!(books.audit().await.unwrap(), Default::default());
+        some_books(books).await;
+        let audit = books.audit().await.unwrap();
+        assert_eq!((audit.deposits, audit.runs, audit.entries), (4, 6, 2 * (4 + 4 + 2)));
+        assert_eq!(books.audit().await.unwrap(), audit, "reading changes nothing");
+    }
+
+    async fn books_that_are_broken_everywhere_are_told_in_bounds(books: &TestBooks) {
+        books.tamper(
+            "insert into balances (account, asset, amount, version)
+             with recursive n (i) as (select 1 union all select i + 1 from n where i < 1500)
+             select 'payer:' || cast(i as text), 'eip155:31337/native', '1', 1 from n",
+        )
+        .await;
+        let findings = books.audit().await.unwrap().findings;
+        assert_eq!((findings.len(), findings[1000].as_str()), (1001, "… and 500 more"));
+    }
+}

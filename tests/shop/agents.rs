@@ -1,0 +1,87 @@
+//! Agents that do on command what real ones do rarely: fail, break, hang. Each counts how often it worked on an input.
+
+use std::{
+    collections::HashMap,
+    sync::{LazyLock, Mutex},
+    time::Duration,
+};
+
+use coinslot::{
+    card::{Card, Category},
+    error::{CallError, Retry},
+    runs::{Agent, Tools, agent},
+    x402::{X402, decorator::payment_required},
+};
+use leptos::{prelude::*, server_fn::codec::Json};
+use serde::{Deserialize, Serialize};
+
+const fn card(slug: &'static str) -> Card {
+    Card {
+        slug,
+        name: "Parrot",
+        category: Category::Reading,
+        summary: "Says it again.",
+        price: &["0.0001 MON"],
+        time_limit: Duration::from_secs(2),
+        version: "7",
+        input_max: 4096,
+    }
+}
+
+pub const PARROT: Card = card("parrot");
+pub const COCKATOO: Card = card("cockatoo");
+
+#[derive(Clone, Debug, Serialize, Deserialize, schemars::JsonSchema, garde::Validate)]
+#[serde(deny_unknown_fields)]
+pub struct Input {
+    #[garde(length(min = 1, max = 100))]
+    pub say: String,
+}
+
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct Report {
+    pub said: String,
+}
+
+#[server(prefix = "/api/x402", endpoint = "parrot", input = Json, output = Json, client = X402)]
+#[middleware(payment_required::<Input>(&PARROT))]
+pub async fn parrot(#[server(flatten)] input: Input) -> Result<Report, CallError> {
+    speak(input, Tools::of_paid_run(&PARROT)?).await
+}
+
+#[server(prefix = "/api/x402", endpoint = "cockatoo", input = Json, output = Json, client = X402)]
+#[middleware(payment_required::<Input>(&COCKATOO))]
+pub async fn cockatoo(#[server(flatten)] input: Input) -> Result<Report, CallError> {
+    speak(input, Tools::of_paid_run(&COCKATOO)?).await
+}
+
+pub fn all() -> Vec<Agent> {
+    vec![agent(&PARROT, parrot), agent(&COCKATOO, cockatoo)]
+}
+
+static WORKED: LazyLock<Mutex<HashMap<String, usize>>> = LazyLock::new(Mutex::default);
+
+/// How often any of them began to work on this input, in this process. Inputs are unique to a test.
+pub fn worked_on(say: &str) -> usize {
+    WORKED.lock().unwrap().get(say).copied().unwrap_or_default()
+}
+
+async fn speak(input: Input, tools: Tools) -> Result<Report, CallError> {
+    let times = {
+        let mut worked = WORKED.lock().unwrap();
+        let times = worked.entry(input.say.clone()).or_default();
+        *times += 1;
+        *times
+    };
+    assert!(!tools.run().is_empty());
+    let command = input.say.split(':').next().unwrap_or_default();
+    match command {
+        "fail" => Err(CallError::agent_failed("it has a cold.")),
+        "fail-once" if times == 1 => Err(CallError::agent_failed("it has a cold.")),
+        "never" => Err(CallError { retry: Retry::No, ..CallError::agent_failed("it does not say such words.") }),
+        "break" => panic!("as the test asked"),
+        "break-once" if times == 1 => panic!("as the test asked"),
+        "hang" => std::future::pending().await,
+        _ => Ok(Report { said: input.say }),
+    }
+}

@@ -1,0 +1,383 @@
+//! A shop, its chain, and visitors with keys.
+
+use std::{path::Path, sync::Arc, time::Duration};
+
+use alloy::{
+    node_bindings::{Anvil, AnvilInstance},
+    signers::{SignerSync, local::PrivateKeySigner},
+};
+use axum::{
+    Router,
+    body::{Body, to_bytes},
+    http::{Method, Request, Response},
+};
+use base64::{Engine, prelude::BASE64_STANDARD};
+use coinslot::{
+    chain::{Chain, ChainSettings, Finality},
+    evm::{Address, TxHash},
+    ledger::Books,
+    money::Amount,
+    network::Network,
+    runs::worker,
+    session::message::{Nonce, SignIn},
+    x402::{
+        desk::{Desk, Fittings},
+        offers::Seal,
+        till,
+        wire::{self, PaymentRequired},
+    },
+};
+use serde_json::{Value, json};
+use tempfile::TempDir;
+use tokio_util::sync::CancellationToken;
+use tower::ServiceExt;
+
+pub const PUBLIC_URL: &str = "http://127.0.0.1:4020";
+pub const SHOP: Address = Address([0x50; 20]);
+pub const PRICE: u128 = 100_000_000_000_000;
+pub const NETWORK: &str = "eip155:31337";
+
+/// A chain that mines only when it is told to.
+pub struct Node {
+    anvil: AnvilInstance,
+    http: reqwest::Client,
+}
+
+impl Node {
+    pub fn start() -> Self {
+        let path = std::env::var("ANVIL").unwrap_or_else(|_| "anvil".into());
+        let anvil = Anvil::at(path)
+            .chain_id(31337)
+            .args(["--slots-in-an-epoch", "1", "--no-mining"])
+            .timeout(20_000)
+            .try_spawn()
+            .expect("anvil starts; if it is missing, run make setup");
+        Self { anvil, http: reqwest::Client::new() }
+    }
+
+    pub async fn rpc(&self, method: &str, params: Value) -> Value {
+        let body = json!({"jsonrpc": "2.0", "id": 1, "method": method, "params": params});
+        let answer: Value = self.http.post(self.anvil.endpoint_url()).json(&body).send().await.unwrap().json().await.unwrap();
+        assert!(answer.get("error").is_none(), "{method}: {answer}");
+        answer["result"].clone()
+    }
+
+    pub async fn mine(&self, blocks: u64) {
+        for _ in 0..blocks {
+            self.rpc("evm_mine", json!([])).await;
+        }
+    }
+
+    /// What is sent before is final after this.
+    pub async fn finalize(&self) {
+        self.mine(3).await;
+    }
+
+    pub async fn send(&self, transaction: Value) -> TxHash {
+        self.rpc("eth_sendTransaction", json!([transaction])).await.as_str().unwrap().parse().unwrap()
+    }
+}
+
+pub struct Shop {
+    pub node: Arc<Node>,
+    pub desk: Desk,
+    pub router: Router,
+    pub data: Arc<TempDir>,
+    stop: CancellationToken,
+}
+
+/// What a shop can be opened without, for the tests of what another instance does then.
+#[derive(Clone, Copy, PartialEq)]
+pub enum Staff {
+    All,
+    /// It answers requests, but neither follows the chain nor works.
+    CounterOnly,
+    /// It follows the chain, but no worker runs.
+    NoWorker,
+}
+
+impl Shop {
+    pub async fn open() -> Self {
+        Self::with(Arc::new(Node::start()), Arc::new(tempfile::tempdir().unwrap()), Staff::All).await
+    }
+
+    pub async fn with(node: Arc<Node>, data: Arc<TempDir>, staff: Staff) -> Self {
+        let url = node.anvil.endpoint_url();
+        Self::at(node, data, staff, vec![url]).await
+    }
+
+    pub async fn at(node: Arc<Node>, data: Arc<TempDir>, staff: Staff, rpc_urls: Vec<url::Url>) -> Self {
+        let books = Books::open(&sqlite(data.path())).await.unwrap();
+        let chain = Chain::new(ChainSettings {
+            network: network(),
+            rpc_urls,
+            finality: Finality::Tag("finalized".into()),
+            poll: Duration::from_millis(30),
+            timeout: Duration::from_secs(2),
+        });
+        let desk = Desk::new(Fittings {
+            books,
+            seal: Seal::new([7; 32]),
+            chains: vec![chain],
+            pay_to: SHOP,
+            public_url: PUBLIC_URL.into(),
+            agents: super::agents::all(),
+            offer_ttl_ms: 300_000,
+        });
+        let stop = CancellationToken::new();
+        if staff != Staff::CounterOnly {
+            till::start(&desk, &stop);
+        }
+        if staff == Staff::All {
+            worker::start(&desk, 4, &stop);
+        }
+        let router = router(&desk);
+        Self { node, desk, router, data, stop }
+    }
+
+    /// As a crash would: everything of this process ends, the chain and the files live on.
+    pub async fn reopen(self, staff: Staff) -> Self {
+        let (node, data) = (self.node.clone(), self.data.clone());
+        self.stop.cancel();
+        drop(self);
+        Self::with(node, data, staff).await
+    }
+
+    pub async fn ask(&self, request: Request<Body>) -> Answer {
+        Answer::of(self.router.clone().oneshot(request).await.unwrap()).await
+    }
+
+    pub async fn get(&self, path: &str) -> Answer {
+        self.ask(Request::get(path).body(Body::empty()).unwrap()).await
+    }
+
+    /// A call without a payment.
+    pub async fn price(&self, agent: &str, say: &str) -> Answer {
+        self.ask(post(&format!("/api/x402/{agent}"), &body(say)).body(Body::from(body(say))).unwrap()).await
+    }
+
+    pub async fn offer(&self, agent: &str) -> PaymentRequired {
+        self.price(agent, "an offer, please").await.offers()
+    }
+
+    pub fn visitor(&self, index: usize) -> Visitor {
+        let key = PrivateKeySigner::from_signing_key(self.node.anvil.keys()[index].clone().into());
+        Visitor { key, cookie: None }
+    }
+
+    pub async fn signed_in(&self, index: usize) -> Visitor {
+        let mut visitor = self.visitor(index);
+        visitor.sign_in(self).await;
+        visitor
+    }
+
+    pub async fn assert_balanced(&self) {
+        assert_eq!(self.desk.books.audit().await.unwrap().findings, Vec::<String>::new());
+    }
+}
+
+impl Drop for Shop {
+    fn drop(&mut self) {
+        self.stop.cancel();
+    }
+}
+
+pub fn network() -> Network {
+    Network {
+        id: NETWORK.into(),
+        chain_id: 31337,
+        name: "Local chain".into(),
+        slug: "local".into(),
+        symbol: "MON".into(),
+        decimals: 18,
+        wallet_rpc_url: "http://127.0.0.1:8545".into(),
+        explorer: Some("https://explorer.example".into()),
+        faucet: None,
+        gas_price_hint: Amount::from_atomic(100_000_000_000),
+    }
+}
+
+pub fn sqlite(data: &Path) -> String {
+    format!("sqlite://{}", data.join("coinslot.db").display())
+}
+
+fn router(desk: &Desk) -> Router {
+    let context = desk.clone();
+    Router::new()
+        .route(
+            "/api/page/{*page}",
+            axum::routing::get({
+                let context = context.clone();
+                move |request: Request<Body>| {
+                    leptos_axum::handle_server_fns_with_context(
+                        move || leptos::prelude::provide_context(context.clone()),
+                        request,
+                    )
+                }
+            }),
+        )
+        .with_state::<()>(())
+        .merge(coinslot::server::api::routes(desk).with_state(desk.clone()))
+}
+
+pub fn body(say: &str) -> String {
+    json!({ "say": say }).to_string()
+}
+
+pub fn post(path: &str, _body: &str) -> axum::http::request::Builder {
+    Request::builder().method(Method::POST).uri(path).header("content-type", "application/json")
+}
+
+pub struct Answer {
+    pub status: u16,
+    pub headers: axum::http::HeaderMap,
+    pub bytes: Vec<u8>,
+}
+
+impl Answer {
+    async fn of(response: Response<Body>) -> Self {
+        let (parts, body) = response.into_parts();
+        let bytes = to_bytes(body, 1 << 20).await.unwrap().to_vec();
+        Self { status: parts.status.as_u16(), headers: parts.headers, bytes }
+    }
+
+    pub fn json(&self) -> Value {
+        serde_json::from_slice(&self.bytes).unwrap_or_else(|_| panic!("no JSON: {}", String::from_utf8_lossy(&self.bytes)))
+    }
+
+    pub fn header(&self, name: &str) -> Option<&str> {
+        self.headers.get(name).map(|value| value.to_str().unwrap())
+    }
+
+    pub fn code(&self) -> String {
+        self.json()["code"].as_str().unwrap_or_default().to_owned()
+    }
+
+    /// Status and code together: what a test says of a refusal.
+    #[track_caller]
+    pub fn is(&self, status: u16, code: &str) -> &Self {
+        assert_eq!((self.status, self.code().as_str()), (status, code), "{}", String::from_utf8_lossy(&self.bytes));
+        self
+    }
+
+    #[track_caller]
+    pub fn said(&self, say: &str) -> &Self {
+        assert_eq!(self.status, 200, "{}", String::from_utf8_lossy(&self.bytes));
+        assert_eq!(self.json(), json!({ "said": say }));
+        self
+    }
+
+    pub fn offers(&self) -> PaymentRequired {
+        wire::decode(self.header("payment-required").expect("a 402 carries its offers")).unwrap()
+    }
+}
+
+pub struct Visitor {
+    pub key: PrivateKeySigner,
+    pub cookie: Option<String>,
+}
+
+impl Visitor {
+    pub fn address(&self) -> Address {
+        Address(self.key.address().into_array())
+    }
+
+    pub async fn nonce(&self, shop: &Shop) -> Nonce {
+        let text = json!({ "address": self.address() }).to_string();
+        let answer = shop.ask(post("/api/session/nonce", "").body(Body::from(text)).unwrap()).await;
+        assert_eq!(answer.status, 200);
+        serde_json::from_value(answer.json()).unwrap()
+    }
+
+    pub fn text(&self, nonce: &Nonce) -> SignIn {
+        SignIn {
+            domain: PUBLIC_URL.trim_start_matches("http://").into(),
+            address: nonce.address.clone().unwrap(),
+            uri: PUBLIC_URL.into(),
+            chain_id: nonce.chain_id,
+            nonce: nonce.nonce.clone(),
+            issued_at: nonce.issued_at.clone(),
+            expiration_time: nonce.expiration_time.clone(),
+        }
+    }
+
+    pub async fn present_sign_in(&self, shop: &Shop, text: &SignIn) -> Answer {
+        let message = text.text();
+        let signature = alloy::hex::encode_prefixed(self.key.sign_message_sync(message.as_bytes()).unwrap().as_bytes());
+        let body = json!({ "message": message, "signature": signature }).to_string();
+        shop.ask(post("/api/session", "").body(Body::from(body)).unwrap()).await
+    }
+
+    pub async fn sign_in(&mut self, shop: &Shop) {
+        let nonce = self.nonce(shop).await;
+        let answer = self.present_sign_in(shop, &self.text(&nonce)).await;
+        assert_eq!(answer.status, 200, "{}", String::from_utf8_lossy(&answer.bytes));
+        let cookie = answer.header("set-cookie").unwrap().split(';').next().unwrap().to_owned();
+        self.cookie = Some(cookie);
+    }
+
+    pub async fn session(&self, shop: &Shop) -> Value {
+        self.get(shop, "/api/session").await.json()
+    }
+
+    pub async fn get(&self, shop: &Shop, path: &str) -> Answer {
+        let mut request = Request::get(path);
+        if let Some(cookie) = &self.cookie {
+            request = request.header("cookie", cookie);
+        }
+        shop.ask(request.body(Body::empty()).unwrap()).await
+    }
+
+    /// Credit in wei, as decimal text.
+    pub async fn credit(&self, shop: &Shop) -> String {
+        self.session(shop).await["credit"].get(0).map_or("0".into(), |credit| credit["amount"].as_str().unwrap().to_owned())
+    }
+
+    /// Sends a transfer to the shop; it is not in a block yet.
+    pub async fn pays(&self, shop: &Shop, wei: u128) -> TxHash {
+        shop.node.send(json!({ "from": self.address(), "to": SHOP, "value": format!("{wei:#x}"), "gas": "0x5208" })).await
+    }
+
+    /// Sends a transfer, and waits until it is final.
+    pub async fn paid(&self, shop: &Shop, wei: u128) -> TxHash {
+        let hash = self.pays(shop, wei).await;
+        shop.node.finalize().await;
+        hash
+    }
+
+    /// Posts a call with this text in both payment headers; `wait`: seconds that the server may take.
+    pub async fn call_with(&self, shop: &Shop, agent: &str, say: &str, headers: &[(&str, &str)]) -> Answer {
+        let mut request = post(&format!("/api/x402/{agent}"), "");
+        for (name, value) in headers {
+            request = request.header(*name, *value);
+        }
+        if let Some(cookie) = &self.cookie {
+            request = request.header("cookie", cookie);
+        }
+        shop.ask(request.body(Body::from(body(say))).unwrap()).await
+    }
+
+    /// The page's way: the same v2 payload under both names.
+    pub async fn call(&self, shop: &Shop, agent: &str, say: &str, payment: &str) -> Answer {
+        self.call_with(shop, agent, say, &[("payment-signature", payment), ("x-payment", payment)]).await
+    }
+
+    /// As [`Self::call`], but wants to know how far it is at once.
+    pub async fn glance(&self, shop: &Shop, agent: &str, say: &str, payment: &str) -> Answer {
+        self.call_with(shop, agent, say, &[("payment-signature", payment), ("prefer", "wait=0")]).await
+    }
+}
+
+/// The payload that shows a transaction for the first offer.
+pub fn proof(offers: &PaymentRequired, transaction: TxHash) -> String {
+    payload(offers, json!({ "transaction": transaction }))
+}
+
+pub fn from_credit(offers: &PaymentRequired, id: &str) -> String {
+    payload(offers, json!({ "credit": id }))
+}
+
+pub fn payload(offers: &PaymentRequired, proof: Value) -> String {
+    let payload = json!({ "x402Version": 2, "resource": offers.resource, "accepted": offers.accepts[0], "payload": proof });
+    BASE64_STANDARD.encode(payload.to_string())
+}

@@ -1,0 +1,13 @@
+//! The shop as a program meets it: the real router, the books, and a real chain node (anvil). No page, no browser.
+#![cfg(feature = "ssr")]
+#![allow(clippy::unwrap_used, clippy::expect_used)]
+
+mod agents;
+mod credit;
+mod failing;
+mod harness;
+mod paying;
+mod sign_in;
+mod thieves;
+mod unpaid;
+mod watching;
