@@ -279,8 +279,15 @@ impl Follower for Till {
 
     async fn became_final(&self, block: FinalBlock) -> Result<(), follow::NotTaken> {
         let not_taken = |cause: BooksError| follow::NotTaken(cause.to_string());
-        let waiting: HashSet<_> =
-            self.desk.books.waiting(self.network(), now_ms()).await.map_err(not_taken)?.into_iter().map(|run| run.proof).collect();
+        let waiting: HashSet<_> = self
+            .desk
+            .books
+            .waiting(self.network(), now_ms())
+            .await
+            .map_err(not_taken)?
+            .into_iter()
+            .map(|run| run.proof)
+            .collect();
         let (mut deposits, mut refused) = (Vec::new(), Vec::new());
         for transfer in &block.transfers {
             let how = if waiting.contains(&native::proof_of(transfer.hash)) { How::Hash } else { How::Watch };
@@ -303,7 +310,10 @@ impl Follower for Till {
     }
 
     async fn changed_below(&self, height: u64) {
-        error!(network = self.network(), height, "a final block has changed: payments on this network stop until an operator looks");
+        error!(
+            network = self.network(),
+            height, "a final block has changed: payments on this network stop until an operator looks"
+        );
         if let Err(cause) = self.desk.books.halt_network(self.network(), height).await {
             error!(network = self.network(), %cause, "the halt could not be stored");
         }

@@ -99,8 +99,15 @@ async fn credit_needs_its_owner_and_a_live_offer() {
     let price = shop.desk.prices(&crate::agents::PARROT).remove(0);
     let past = coinslot::x402::desk::now_ms() - 300_001;
     let mut expired = offers.clone();
-    expired.accepts =
-        vec![shop.desk.seal.native_offer("parrot", &price, price.amount, crate::harness::SHOP, "finalized".into(), past, 300_000)];
+    expired.accepts = vec![shop.desk.seal.native_offer(
+        "parrot",
+        &price,
+        price.amount,
+        crate::harness::SHOP,
+        "finalized".into(),
+        past,
+        300_000,
+    )];
     ada.call(&shop, "parrot", "mine", &from_credit(&expired, ID)).await.is(402, "offer_expired");
     assert_eq!(worked_on("mine"), 0);
 }
