@@ -58,8 +58,8 @@ test: ## everything, with no internet: units, both databases, a real chain node,
 lint: ## formatting, and no warning on either side
 	@scripts/setup.sh run
 	cargo fmt --check
-	cargo clippy --release --locked --features ssr --all-targets -- -D warnings
-	cargo clippy --release --locked --features hydrate --lib --target wasm32-unknown-unknown -- -D warnings
+	cargo clippy --locked --features ssr --all-targets -- -D warnings
+	cargo clippy --locked --features hydrate --lib --target wasm32-unknown-unknown -- -D warnings
 	cd end2end && if [ -f tsconfig.json ]; then npx tsc --noEmit; fi
 
 clean: ## removes what was built here; the cache outside stays
