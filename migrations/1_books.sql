@@ -88,8 +88,8 @@ create table runs
 create index runs_by_payer on runs (payer, run_id);
 -- What the follower of a network waits for; few rows, whatever the table's size.
 create index runs_waiting_by_network on runs (network, presented_ms) where state = 'waiting';
--- How many unseen payments a wallet has.
-create index runs_waiting_by_payer on runs (payer, presented_ms) where state = 'waiting';
+-- What a page shows as under way, and how many unseen payments its wallet has.
+create index runs_under_way on runs (payer, run_id) where state in ('waiting', 'held', 'running');
 -- The worker takes the oldest.
 create index runs_to_do on runs (held_ms, run_id) where state in ('held', 'running');
 -- Is this input known to fail?

@@ -1,4 +1,5 @@
 //! The books, on both databases: what they promise, one test each.
+#![cfg(feature = "ssr")]
 #![allow(clippy::unwrap_used, clippy::expect_used)]
 
 mod books;

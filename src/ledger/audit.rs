@@ -42,7 +42,8 @@ impl Books {
         Ok(audit)
     }
 
-    /// All reads see the books as they are at the first one. A deferred transaction of SQLite does that, and keeps no writer out.
+    /// All reads see the books as they are at the first one, so the counts are of one moment. A deferred transaction of SQLite does that,
+    /// and keeps no writer out.
     async fn begin_snapshot(&self) -> Result<Tx> {
         let mut tx = self.pool.begin().await?;
         if self.kind == Kind::Postgres {

@@ -3,7 +3,7 @@
 use sqlx::Row;
 
 use super::{
-    deposits::{PAGE_MAX, read},
+    columns::{AFTER_ALL, PAGE_MAX, read},
     entries::Account,
     signed::Signed,
     store::{Books, BooksError, Result},
@@ -14,9 +14,6 @@ use crate::{
 };
 
 pub use super::entries::EventKind;
-
-/// Later than any id, for the first page. Hexadecimal, so that no collation sorts it elsewhere.
-pub(super) const AFTER_ALL: &str = "ffffffff-ffff-ffff-ffff-ffffffffffff";
 
 /// One line of a payer's statement.
 #[derive(Clone, Debug, PartialEq, Eq)]

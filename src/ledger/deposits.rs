@@ -8,6 +8,7 @@ use std::str::FromStr;
 use sqlx::{Row, any::AnyRow};
 
 use super::{
+    columns::{PAGE_MAX, hex, read, signed, unhex, unsigned},
     entries::{Account, EventKind, Side, What, move_money, take},
     store::{Books, BooksError, Result, Tx, again},
     watches::note_arrival,
@@ -16,9 +17,6 @@ use crate::{
     evm::Address,
     money::{Amount, Asset},
 };
-
-/// Rows of one page of a listing, whatever its caller asks for.
-pub(super) const PAGE_MAX: u32 = 1000;
 
 /// How we came to know of it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -35,6 +33,14 @@ impl How {
             Self::Hash => "hash",
             Self::Watch => "watch",
         }
+    }
+}
+
+impl FromStr for How {
+    type Err = ();
+
+    fn from_str(text: &str) -> std::result::Result<Self, ()> {
+        [Self::Hash, Self::Watch].into_iter().find(|how| how.word() == text).ok_or(())
     }
 }
 
@@ -206,7 +212,6 @@ async fn advance(tx: &mut Tx, network: &str, read_to: ReadTo) -> Result<()> {
 }
 
 fn deposit_of(row: &AnyRow) -> Result<(String, Deposit)> {
-    let how: String = row.try_get("how")?;
     let deposit = Deposit {
         network: row.try_get("network")?,
         proof: row.try_get("proof")?,
@@ -215,39 +220,7 @@ fn deposit_of(row: &AnyRow) -> Result<(String, Deposit)> {
         amount: read(row, "amount")?,
         block: unsigned(row.try_get("block")?)?,
         block_time_ms: row.try_get("block_time_ms")?,
-        how: if how == How::Watch.word() { How::Watch } else { How::Hash },
+        how: read(row, "how")?,
     };
     Ok((row.try_get("deposit_id")?, deposit))
-}
-
-/// A column whose text is one of our types.
-pub(super) fn read<T: FromStr>(row: &AnyRow, column: &str) -> Result<T> {
-    let text: String = row.try_get(column)?;
-    text.parse().map_err(|_| BooksError::Corrupt(format!("{column}: {text}")))
-}
-
-/// The same, where it may be null.
-pub(super) fn read_optional<T: FromStr>(row: &AnyRow, column: &str) -> Result<Option<T>> {
-    let text: Option<String> = row.try_get(column)?;
-    text.map(|text| text.parse().map_err(|_| BooksError::Corrupt(format!("{column}: {text}")))).transpose()
-}
-
-/// A block's height, as the databases' only integer has it.
-pub(super) fn signed(height: u64) -> Result<i64> {
-    i64::try_from(height).map_err(|_| BooksError::refused(format_args!("no block is at height {height}")))
-}
-
-pub(super) fn unsigned(height: i64) -> Result<u64> {
-    u64::try_from(height).map_err(|_| BooksError::Corrupt(format!("a negative count: {height}")))
-}
-
-/// Lower case, as everything in the books.
-pub(super) fn hex(bytes: impl AsRef<[u8]>) -> String {
-    bytes.as_ref().iter().map(|byte| format!("{byte:02x}")).collect()
-}
-
-fn unhex(text: &str) -> Result<[u8; 32]> {
-    let hash: crate::evm::TxHash =
-        format!("0x{text}").parse().map_err(|_| BooksError::Corrupt(format!("a block's hash: {text}")))?;
-    Ok(hash.0)
 }

@@ -3,7 +3,7 @@
 //! Promises: a run is held once, from the payer's whole balance in that asset, or nothing changes; a balance is never negative.
 
 use super::{
-    deposits::signed,
+    columns::signed,
     entries::{Account, EventKind, Side, What, move_money, take},
     runs::{FAILURES_MAX, HeldOrNot, Run, store_error, whole},
     store::{Books, BooksError, Result, Tx, again},

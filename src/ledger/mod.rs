@@ -6,17 +6,20 @@
 //! - `store`: the database: opening, migrating, beginning a transaction.
 //! - `entries`, `signed`: the journal, and the balances it adds up to. The only code that moves money.
 //! - `deposits`: money that has arrived. `credit`: what stands to a payer's credit.
-//! - `runs`: a run as a row. `hold`, `work`: its transitions, before the worker and by the worker.
+//! - `runs`: a run as a row. `present`, `hold`, `work`: its transitions, in this order.
 //! - `watches`: wallets that are about to pay.
 //! - `sessions`, `instances`: who is signed in; what several instances agree on.
+//! - `columns`: our types as the text and integers that both databases have.
 //! - `audit`: the proof that all of it balances.
 
 pub mod audit;
+mod columns;
 pub mod credit;
 pub mod deposits;
 pub mod entries;
 mod hold;
 mod instances;
+mod present;
 pub mod runs;
 pub mod sessions;
 mod signed;

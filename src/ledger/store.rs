@@ -62,11 +62,11 @@ impl BooksError {
         Self::Refused(why.to_string())
     }
 
-    /// Another transaction was in the way, and this one left nothing: SQLite's busy and locked, PostgreSQL's serialization failure,
-    /// deadlock and lock time-out.
+    /// Another transaction was in the way, and this one left nothing: SQLite's busy and locked, PostgreSQL's serialization failure
+    /// and deadlock. Not PostgreSQL's lock time-out: who waited that long has waited enough.
     fn lost_a_race(&self) -> bool {
         let Self::Database(sqlx::Error::Database(error)) = self else { return false };
-        matches!(error.code().as_deref(), Some("5" | "6" | "261" | "517" | "40001" | "40P01" | "55P03"))
+        matches!(error.code().as_deref(), Some("5" | "6" | "261" | "517" | "40001" | "40P01"))
     }
 }
 
@@ -83,19 +83,11 @@ impl Books {
     pub async fn open(url: &str) -> Result<Self> {
         install_default_drivers();
         let (kind, url) = kind_of(url)?;
-        let pool = AnyPoolOptions::new()
-            .max_connections(CONNECTIONS_MAX)
-            .acquire_timeout(CONNECTION_WAIT)
-            .after_connect(move |connection, _| Box::pin(async move { connection.execute(on_connect(kind)).await.map(drop) }))
-            .connect(&url)
-            .await?;
-        let books = Self { pool, kind, ids: Arc::new(Mutex::new(ContextV7::new())) };
-        // SQLite has no lock for migrations: of two instances that make the same file at once, one fails and then finds all done.
-        (|| async { Ok(sqlx::migrate!().run(&books.pool).await?) })
+        // SQLite has no lock for a file's first moments: of two instances that make it at once, one fails, and finds all done later.
+        (|| connect(kind, &url))
             .retry(rounds())
-            .when(|error: &BooksError| kind == Kind::Sqlite && matches!(error, BooksError::Migration(_)))
-            .await?;
-        Ok(books)
+            .when(|error: &BooksError| kind == Kind::Sqlite && (error.lost_a_race() || matches!(error, BooksError::Migration(_))))
+            .await
     }
 
     pub fn kind(&self) -> Kind {
@@ -132,6 +124,17 @@ impl Books {
 /// Runs a whole transaction again, a few times, when it lost to another one.
 pub(super) async fn again<T, F: Future<Output = Result<T>>>(transaction: impl FnMut() -> F) -> Result<T> {
     transaction.retry(rounds()).when(BooksError::lost_a_race).await
+}
+
+async fn connect(kind: Kind, url: &str) -> Result<Books> {
+    let pool = AnyPoolOptions::new()
+        .max_connections(CONNECTIONS_MAX)
+        .acquire_timeout(CONNECTION_WAIT)
+        .after_connect(move |connection, _| Box::pin(async move { connection.execute(on_connect(kind)).await.map(drop) }))
+        .connect(url)
+        .await?;
+    sqlx::migrate!().run(&pool).await?;
+    Ok(Books { pool, kind, ids: Arc::new(Mutex::new(ContextV7::new())) })
 }
 
 fn rounds() -> ExponentialBuilder {

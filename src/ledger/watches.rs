@@ -6,7 +6,8 @@
 use sqlx::{Row, any::AnyRow};
 
 use super::{
-    deposits::{Deposit, read, signed, unsigned},
+    columns::{read, signed, unsigned},
+    deposits::Deposit,
     store::{Books, Result, Tx, again},
 };
 use crate::evm::Address;

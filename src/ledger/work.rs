@@ -6,7 +6,7 @@
 use sha2::{Digest, Sha256};
 
 use super::{
-    deposits::hex,
+    columns::hex,
     entries::{Account, EventKind, Side, Taken, What, move_money, take},
     runs::{ATTEMPTS_MAX, Leased, Run, store_error, whole},
     store::{Books, BooksError, Result, Tx, again},

@@ -6,7 +6,11 @@
 
 mod postgres;
 
-use std::{ops::Deref, sync::Mutex};
+use std::{
+    ops::Deref,
+    process::{Command, Output},
+    sync::{Mutex, OnceLock},
+};
 
 use coinslot::ledger::Books;
 use sqlx::{AssertSqlSafe, ConnectOptions, Connection, Executor, any::AnyConnectOptions};
@@ -34,7 +38,7 @@ impl Deref for TestBooks {
 
 impl TestBooks {
     pub async fn on_sqlite() -> Self {
-        let directory = tempfile::tempdir().expect("a temporary directory");
+        let directory = new_directory();
         let url = format!("sqlite://{}", directory.path().join("books.db").display());
         Self { books: open(&url).await, url, kept: Kept::Directory(directory) }
     }
@@ -82,7 +86,7 @@ impl TestBooks {
             self.url.parse::<AnyConnectOptions>().expect("our own URL").connect().await.expect("the database answers");
         let freely = match self.books.kind() {
             coinslot::ledger::store::Kind::Sqlite => "pragma foreign_keys = off; pragma ignore_check_constraints = on",
-            coinslot::ledger::store::Kind::Postgres => "set session_replication_role = replica",
+            coinslot::ledger::store::Kind::Postgres => postgres::FREELY,
         };
         connection.execute(freely).await.expect("no constraints");
         let done = connection.execute(AssertSqlSafe(sql.to_owned())).await.expect("it tampers");
@@ -99,6 +103,21 @@ impl TestBooks {
             }
         }
     }
+}
+
+/// In memory, where there is room: a database makes and syncs many small files, which is most of what these tests would wait for.
+fn new_directory() -> tempfile::TempDir {
+    static MEMORY: OnceLock<bool> = OnceLock::new();
+    let free = || Command::new("df").args(["--output=avail", "--block-size=1M", "/dev/shm"]).output();
+    let is_roomy =
+        |free: Output| String::from_utf8_lossy(&free.stdout).lines().last()?.trim().parse().ok().map(|mb: u64| mb > 2000);
+    let new = tempfile::Builder::new().prefix("coinslot-").to_owned();
+    if *MEMORY.get_or_init(|| free().ok().and_then(is_roomy).unwrap_or(false))
+        && let Ok(directory) = new.tempdir_in("/dev/shm")
+    {
+        return directory;
+    }
+    new.tempdir().expect("a temporary directory")
 }
 
 async fn open(url: &str) -> Books {

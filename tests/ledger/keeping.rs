@@ -83,7 +83,6 @@ both_databases! {
             books.open_watch(&watch(wallet, NOON + WATCH_MS), NOON).await.unwrap();
         }
         books.pays(ADA, &payment(1), "0.0001").await;
-        books.renew_watch(NETWORK, BOB, NOON + DAY).await.unwrap_or_default();
         books.open_watch(&watch(BOB, NOON + 2 * DAY), NOON + DAY).await.unwrap();
         books.sweep(NOON + DAY + WATCH_MS).await.unwrap();
         assert_eq!(books.tamper("delete from sessions").await, 1, "the open one was left");

@@ -1,0 +1,146 @@
+//! A run's beginning: a payment is shown for a call.
+//!
+//! Promises: one proof of one presenter is one run, however often and from where it is shown at once; a wallet has few payments that
+//! are waited for and that nobody has seen.
+
+use super::{
+    runs::{FOLLOWED_MS, NewRun, Presented, Run, UNSEEN_MAX, run_of, select_runs, whole},
+    store::{Books, BooksError, Result, Tx, again},
+    watches::arrival_is_used,
+};
+use crate::run::RunState;
+
+/// A proof's kinds: a transaction's hash, or a client's own UUID for what is paid from credit.
+const PAYMENT: &str = "tx/";
+const CREDIT: &str = "credit/";
+
+impl Books {
+    /// Before anything is waited for, and before the chain is asked.
+    ///
+    /// # Errors
+    /// [`BooksError::Refused`] for a proof of no known kind, or terms in an asset of another network.
+    pub async fn present(&self, new: &NewRun, now_ms: i64) -> Result<Presented> {
+        if !new.proof.starts_with(PAYMENT) && !new.proof.starts_with(CREDIT) {
+            return Err(BooksError::refused("a proof is tx/… or credit/…"));
+        }
+        if new.terms.as_ref().is_some_and(|terms| terms.asset.network != new.network) {
+            return Err(BooksError::refused("an offer is of the network that its payment is on"));
+        }
+        again(|| self.try_present(new, now_ms)).await
+    }
+
+    async fn try_present(&self, new: &NewRun, now_ms: i64) -> Result<Presented> {
+        let mut tx = self.begin().await?;
+        let presented = match shown_before(&mut tx, new).await? {
+            Some(run) => shown_again(&mut tx, new, run, now_ms).await?,
+            None if is_unseen(new) && too_many_unseen(&mut tx, new, now_ms).await? => return Ok(Presented::TooManyUnseen),
+            None if insert(&mut tx, new, now_ms).await? => Presented::New(whole(&mut tx, &new.id).await?),
+            // Somebody was faster by a moment.
+            None => match shown_before(&mut tx, new).await? {
+                Some(run) => shown_again(&mut tx, new, run, now_ms).await?,
+                None => return Err(BooksError::refused(format_args!("the id {} is taken", new.id))),
+            },
+        };
+        if let Presented::New(_) | Presented::Same(_) = presented {
+            arrival_is_used(&mut tx, &new.network, new.payer, &new.proof).await?;
+        }
+        tx.commit().await?;
+        Ok(presented)
+    }
+}
+
+fn is_unseen(new: &NewRun) -> bool {
+    new.proof.starts_with(PAYMENT)
+}
+
+async fn shown_before(tx: &mut Tx, new: &NewRun) -> Result<Option<Run>> {
+    let row = sqlx::query(select_runs!("where r.network = $1 and r.proof = $2 and r.payer = $3"))
+        .bind(&new.network)
+        .bind(&new.proof)
+        .bind(new.payer.to_string())
+        .fetch_optional(&mut **tx)
+        .await?;
+    row.as_ref().map(run_of).transpose()
+}
+
+/// A run that was void for a reason that may be gone waits again, so that it is judged again.
+async fn shown_again(tx: &mut Tx, new: &NewRun, run: Run, now_ms: i64) -> Result<Presented> {
+    if run.agent != new.agent || run.input_sha256 != new.input_sha256 {
+        return Ok(Presented::OtherUse(run));
+    }
+    let waits = run.state == RunState::Waiting || run.may_be_judged_again();
+    let followed = run.state == RunState::Waiting && run.presented_ms > now_ms.saturating_sub(FOLLOWED_MS);
+    // Old ones, all shown again at once, would be as many as fresh ones.
+    if waits && !followed && run.deposit_block.is_none() && is_unseen(new) && too_many_unseen(tx, new, now_ms).await? {
+        return Ok(Presented::TooManyUnseen);
+    }
+    if run.state == RunState::Void && waits {
+        sqlx::query(
+            "update runs set state = 'waiting', error = null, error_final = 0, finished_ms = null, presented_ms = $2
+             where run_id = $1 and state = 'void'",
+        )
+    } else {
+        // An instance whose clock is behind takes nothing from it.
+        sqlx::query("update runs set presented_ms = $2 where run_id = $1 and presented_ms < $2")
+    }
+    .bind(&run.id)
+    .bind(now_ms)
+    .execute(&mut **tx)
+    .await?;
+    Ok(Presented::Same(whole(tx, &run.id).await?))
+}
+
+/// Other payments of this wallet, on any network, that somebody waits for and nobody has seen.
+async fn too_many_unseen(tx: &mut Tx, new: &NewRun, now_ms: i64) -> Result<bool> {
+    sqlx::query(
+        "insert into presenters (wallet, presented_ms) values ($1, $2)
+         on conflict (wallet) do update set presented_ms = excluded.presented_ms",
+    )
+    .bind(new.payer.to_string())
+    .bind(now_ms)
+    .execute(&mut **tx)
+    .await?;
+    let unseen: i64 = sqlx::query_scalar(
+        "select count(*) from runs r
+         where r.payer = $1 and r.state in ('waiting', 'held', 'running') and r.state = 'waiting' and r.presented_ms > $2
+           and r.proof like 'tx/%'
+           and not (r.network = $3 and r.proof = $4)
+           and not exists (select 1 from deposits d where d.network = r.network and d.proof = r.proof)",
+    )
+    .bind(new.payer.to_string())
+    .bind(now_ms.saturating_sub(FOLLOWED_MS))
+    .bind(&new.network)
+    .bind(&new.proof)
+    .fetch_one(&mut **tx)
+    .await?;
+    Ok(unseen >= i64::from(UNSEEN_MAX))
+}
+
+/// `false`: this presenter showed this proof before.
+async fn insert(tx: &mut Tx, new: &NewRun, now_ms: i64) -> Result<bool> {
+    let terms = new.terms.as_ref();
+    let inserted = sqlx::query(
+        "insert into runs (run_id, agent, version, payer, state, input, input_sha256, network, proof, terms_price, terms_asset,
+                           terms_issued_ms, terms_expires_ms, terms_nonce_sha256, key_sha256, created_ms, presented_ms)
+         values ($1, $2, $3, $4, 'waiting', $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $15)
+         on conflict (network, proof, payer) do nothing",
+    )
+    .bind(&new.id)
+    .bind(&new.agent)
+    .bind(&new.version)
+    .bind(new.payer.to_string())
+    .bind(&new.input)
+    .bind(&new.input_sha256)
+    .bind(&new.network)
+    .bind(&new.proof)
+    .bind(terms.map(|terms| terms.price.to_string()))
+    .bind(terms.map(|terms| terms.asset.to_string()))
+    .bind(terms.map(|terms| terms.issued_ms))
+    .bind(terms.map(|terms| terms.expires_ms))
+    .bind(terms.map(|terms| &terms.nonce_sha256))
+    .bind(&new.key_sha256)
+    .bind(now_ms)
+    .execute(&mut **tx)
+    .await?;
+    Ok(inserted.rows_affected() == 1)
+}
