@@ -1,4 +1,143 @@
 //! serve · demo · check · books
-fn main() {
-    coinslot::agents::contract_xray::apart::begin();
+
+mod site;
+
+use std::{path::PathBuf, process::ExitCode};
+
+use clap::{Parser, Subcommand};
+use coinslot::{
+    agents,
+    server::{
+        books,
+        check::{self, Line, State},
+        demo, logging,
+        opening::{self, CannotOpen, Kind, Opening},
+        settings::{Settings, Sources, WrongSettings, explained},
+    },
+};
+
+/// A self-hosted storefront of coin-operated AI agents, paid per call over x402.
+#[derive(Parser)]
+#[command(version, after_long_help = explained(), max_term_width = 110)]
+struct Coinslot {
+    #[command(subcommand)]
+    command: Command,
+    /// Where to listen, IP:PORT [default: 127.0.0.1:4020]
+    #[arg(long, global = true, value_name = "HOST:PORT")]
+    addr: Option<String>,
+    /// Where the ledger and the secret are kept [default: data; a temporary one for demo]
+    #[arg(long, global = true, value_name = "DIR")]
+    data: Option<String>,
+    /// A file with settings, as in Leptos.toml
+    #[arg(long, global = true, value_name = "FILE")]
+    config: Option<PathBuf>,
+}
+
+#[derive(Subcommand)]
+enum Command {
+    /// Open the shop. Needs COINSLOT_PAY_TO, and COINSLOT_PUBLIC_URL where it does not listen on loopback
+    Serve,
+    /// Open a shop with play money: a local chain, a demo wallet and a faucet. Needs anvil (make setup)
+    Demo,
+    /// Look at settings, database and networks; say what is well and what to do. Exit 1 if something is wrong
+    Check,
+    /// Prove that the ledger is in balance. Exit 1, and what is wrong, if it is not
+    Books {
+        /// Look every deposit up on its chain again
+        #[arg(long)]
+        chain: bool,
+    },
+}
+
+fn main() -> ExitCode {
+    agents::contract_xray::apart::begin();
+    let cli = Coinslot::parse();
+    match tokio::runtime::Builder::new_multi_thread().enable_all().build() {
+        Ok(runtime) => runtime.block_on(run(cli)),
+        Err(cause) => {
+            eprintln!("coinslot: {cause}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+async fn run(cli: Coinslot) -> ExitCode {
+    let settings = match settings(&cli) {
+        Ok(settings) => settings,
+        Err(wrong) if matches!(cli.command, Command::Check) => {
+            return tell(wrong.0.into_iter().map(|wrong| Line::bad("settings", wrong.0)).collect());
+        }
+        Err(wrong) => return fail(&wrong.into()),
+    };
+    logging::start(&settings, if matches!(cli.command, Command::Serve) { "info" } else { "warn" });
+    let opened = match cli.command {
+        Command::Serve => serve(settings).await,
+        Command::Demo => play(settings, cli.data.is_some()).await,
+        Command::Check => return tell(check::check(&settings).await),
+        Command::Books { chain } => return tell(books::prove(&settings, chain).await),
+    };
+    match opened {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(cause) => fail(&cause),
+    }
+}
+
+fn settings(cli: &Coinslot) -> Result<Settings, WrongSettings> {
+    let config = match &cli.config {
+        Some(file) => Some((file.display().to_string(), read(file)?)),
+        None => None,
+    };
+    // What is not UTF-8 is no setting of ours.
+    let env =
+        std::env::vars_os().filter_map(|(name, value)| Some((name.into_string().ok()?, value.into_string().ok()?))).collect();
+    Settings::read(&Sources { addr: cli.addr.clone(), data: cli.data.clone(), config, env })
+}
+
+fn read(file: &std::path::Path) -> Result<String, WrongSettings> {
+    std::fs::read_to_string(file)
+        .map_err(|cause| WrongSettings::one(format!("--config {} cannot be read: {cause}", file.display())))
+}
+
+async fn serve(settings: Settings) -> Result<(), CannotOpen> {
+    let stop = opening::stop_on_signals();
+    let (pay_to, networks) = (settings.pay_to_or_refuse()?, settings.networks.clone());
+    let listener = opening::bind(&settings).await?;
+    let (agents, site) = (agents::workers(), site::site());
+    opening::run(Opening { settings, kind: Kind::Serve, listener, networks, pay_to, agents, site, demo: None }, stop).await
+}
+
+/// The demo keeps what it was given a directory for, and nothing else.
+async fn play(mut settings: Settings, keep: bool) -> Result<(), CannotOpen> {
+    let stop = opening::stop_on_signals();
+    let listener = opening::bind(&settings).await?;
+    let bound = listener.local_addr().map_err(|cause| CannotOpen::Listen(settings.addr, cause))?;
+    let home = demo::Home::of(&mut settings, keep)?;
+    let ready = demo::prepare(home.chain_state(), &settings.public_url_at(bound)).await?;
+    let opening = Opening {
+        settings,
+        kind: Kind::Demo,
+        listener,
+        networks: vec![ready.network],
+        pay_to: demo::PAY_TO,
+        agents: agents::workers(),
+        site: site::site(),
+        demo: Some((ready.demo, ready.routes)),
+    };
+    let ended = opening::run(opening, stop).await;
+    ready.chain.stop().await;
+    ended
+}
+
+/// Prints the lines. Exit 1 if one is bad.
+fn tell(lines: Vec<Line>) -> ExitCode {
+    for line in &lines {
+        println!("{line}");
+    }
+    let is_bad = lines.iter().any(|line| line.state == State::Bad);
+    if is_bad { ExitCode::FAILURE } else { ExitCode::SUCCESS }
+}
+
+fn fail(cause: &CannotOpen) -> ExitCode {
+    eprintln!("coinslot: {cause}");
+    ExitCode::FAILURE
 }

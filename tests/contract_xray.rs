@@ -48,8 +48,20 @@ struct Stored {
     kind: String,
 }
 
-const CONTRACTS: &[&str] =
-    &["DemoToken", "Shapes", "Traps", "Tickets", "Items", "Dollar", "Vault", "Upgradeable", "Proxy1967", "Transparent", "Beacon", "FromBeacon"];
+const CONTRACTS: &[&str] = &[
+    "DemoToken",
+    "Shapes",
+    "Traps",
+    "Tickets",
+    "Items",
+    "Dollar",
+    "Vault",
+    "Upgradeable",
+    "Proxy1967",
+    "Transparent",
+    "Beacon",
+    "FromBeacon",
+];
 
 #[track_caller]
 fn artifact(name: &str) -> Artifact {
@@ -113,8 +125,12 @@ fn arguments_are_solc_s_up_to_words_that_nothing_narrows() {
 #[test]
 fn what_calling_may_do_is_solc_s() {
     for name in CONTRACTS {
-        let found: BTreeMap<_, _> =
-            examined(name).contract.functions.into_iter().map(|function| (function.selector.clone(), function.mutability)).collect();
+        let found: BTreeMap<_, _> = examined(name)
+            .contract
+            .functions
+            .into_iter()
+            .map(|function| (function.selector.clone(), function.mutability))
+            .collect();
         for method in artifact(name).functions {
             let may_change = matches!(method.mutability.as_deref(), Some("nonpayable" | "payable"));
             let mutability = found[&format!("0x{}", method.selector)];
@@ -156,12 +172,16 @@ fn the_storage_layout_is_solc_s() {
 #[test]
 fn variables_are_named_after_their_getters_and_know_their_writers() {
     let examined = examined("DemoToken");
-    let variable = |name: &str| examined.contract.storage.iter().find(|variable| variable.name.as_deref() == Some(name)).expect(name);
+    let variable =
+        |name: &str| examined.contract.storage.iter().find(|variable| variable.name.as_deref() == Some(name)).expect(name);
     let owner = variable("owner");
     assert_eq!((owner.slot.as_str(), owner.offset, owner.kind.as_str()), ("0x5", 0, "address"));
     assert_eq!(owner.written_by, ["0x715018a6", "0xf2fde38b"], "renounceOwnership and transferOwnership");
     let paused = variable("paused");
-    assert_eq!((paused.slot.as_str(), paused.offset, paused.written_by.as_slice()), ("0x5", 20, ["0x16c38b3c".to_owned()].as_slice()));
+    assert_eq!(
+        (paused.slot.as_str(), paused.offset, paused.written_by.as_slice()),
+        ("0x5", 20, ["0x16c38b3c".to_owned()].as_slice())
+    );
 }
 
 // --- guards and powers ---
@@ -266,7 +286,9 @@ fn roles_are_guards_too() {
         examined.contract.functions.iter().find(|function| function.title() == title).and_then(|function| function.guard.clone())
     };
     let roles = examined.contract.storage.iter().find(|variable| variable.name.as_deref() == Some("hasRole")).expect("the roles");
-    for title in ["safeMint(address,uint256)", "pause()", "unpause()", "grantRole(bytes32,address)", "revokeRole(bytes32,address)"] {
+    for title in
+        ["safeMint(address,uint256)", "pause()", "unpause()", "grantRole(bytes32,address)", "revokeRole(bytes32,address)"]
+    {
         assert_eq!(guarded(title), Some(Guard::Mapping { slot: roles.slot.clone() }), "{title}");
     }
     for title in ["transferFrom(address,address,uint256)", "approve(address,uint256)", "setApprovalForAll(address,bool)"] {
@@ -358,7 +380,11 @@ impl Shelf {
 
     fn answer<T>(&self, answer: T) -> Result<T, Unavailable> {
         *self.asked.lock().unwrap() += 1;
-        if self.silent { Err(Unavailable { network: "eip155:31337".to_owned(), cause: "refused".to_owned() }) } else { Ok(answer) }
+        if self.silent {
+            Err(Unavailable { network: "eip155:31337".to_owned(), cause: "refused".to_owned() })
+        } else {
+            Ok(answer)
+        }
     }
 }
 
@@ -414,7 +440,8 @@ async fn a_clone_tells_its_target_and_the_target_is_examined() {
 
 #[tokio::test]
 async fn a_1967_proxy_is_uups_where_its_implementation_upgrades_itself() {
-    let shelf = Shelf::default().with(1, runtime("Proxy1967")).with(2, runtime("Upgradeable")).pointing(1, IMPLEMENTATION_SLOT, 2);
+    let shelf =
+        Shelf::default().with(1, runtime("Proxy1967")).with(2, runtime("Upgradeable")).pointing(1, IMPLEMENTATION_SLOT, 2);
     let report = look_at(1, &shelf).await.unwrap();
     let proxy = report.proxy.expect("a proxy");
     assert_eq!((proxy.kind, proxy.implementation, proxy.admin), (ProxyKind::Uups, Some(address(2)), None));

@@ -14,6 +14,8 @@ pub struct Assets {
     pub js: String,
     pub wasm: String,
     pub css: String,
+    /// The demo's wallet is loaded beside whatever is installed.
+    pub demo: bool,
 }
 
 /// The whole document. Sends the content security policy with it, for the same nonce.
@@ -40,6 +42,7 @@ pub fn shell(assets: Assets) -> impl IntoView {
                 <link rel="stylesheet" href=assets.css/>
                 <link rel="modulepreload" href=assets.js nonce=nonce.clone()/>
                 <link rel="preload" r#as="fetch" r#type="application/wasm" crossorigin="" href=assets.wasm/>
+                {assets.demo.then(|| view! { <script src="/demo/wallet.js" defer></script> })}
                 <script type="module" nonce=nonce inner_html=script></script>
                 <MetaTags/>
             </head>
@@ -87,7 +90,7 @@ mod tests {
 
     #[test]
     fn a_file_name_cannot_end_the_script() {
-        let assets = Assets { js: "/a\"b.js".into(), wasm: "/</script>.wasm".into(), css: String::new() };
+        let assets = Assets { js: "/a\"b.js".into(), wasm: "/</script>.wasm".into(), css: String::new(), demo: false };
         let script = start_script(&assets);
         assert!(script.contains(r#"import("/a\"b.js")"#) && !script.contains("</script"), "{script}");
     }

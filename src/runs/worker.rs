@@ -93,7 +93,9 @@ async fn work(desk: &Desk, leased: Leased) {
     };
     match (ended, &outcome) {
         (Ok(true), Outcome::Done(_)) => info!(run.id = %run.id, agent = %run.agent, "run {} done", run.id),
-        (Ok(true), Outcome::Failed(why)) => info!(run.id = %run.id, agent = %run.agent, why = %why.error, "run {} failed, and was not charged", run.id),
+        (Ok(true), Outcome::Failed(why)) => {
+            info!(run.id = %run.id, agent = %run.agent, why = %why.error, "run {} failed, and was not charged", run.id)
+        }
         (Ok(true), _) => warn!(run.id = %run.id, agent = %run.agent, "run {} broke; it is tried again", run.id),
         (Ok(false), _) => warn!(run.id = %run.id, "run {} was taken over by another worker", run.id),
         // The lease ends by itself, and the work is done again: the charge is still only one.
@@ -125,7 +127,10 @@ enum Outcome {
 
 async fn attempt(desk: &Desk, run: &Run, token: &str) -> Outcome {
     let (Some(agent), Some(chain)) = (desk.agent(&run.agent), desk.chain(&run.network)) else {
-        return Outcome::Failed(CallError::saying(Code::AgentFailed, "This agent is no longer on sale here. You were not charged."));
+        return Outcome::Failed(CallError::saying(
+            Code::AgentFailed,
+            "This agent is no longer on sale here. You were not charged.",
+        ));
     };
     let Some(input) = &run.input else {
         return Outcome::Failed(CallError::saying(Code::AgentFailed, "The input of this run was deleted. You were not charged."));
@@ -161,7 +166,10 @@ fn judge(run: &Run, limit: Duration, ended: Ended) -> Outcome {
         Ok(Err(_)) => Outcome::Failed(told(run, CallError::agent_failed(format!("it took longer than {} s.", limit.as_secs())))),
         Err(_) if run.attempts < ATTEMPTS_MAX => Outcome::Broke,
         // The third time on the same input: it would break again.
-        Err(_) => Outcome::Failed(told(run, CallError { retry: Retry::No, ..CallError::agent_failed("the agent broke on this input.") })),
+        Err(_) => Outcome::Failed(told(
+            run,
+            CallError { retry: Retry::No, ..CallError::agent_failed("the agent broke on this input.") },
+        )),
     }
 }
 

@@ -137,7 +137,12 @@ struct Key {
 }
 
 /// One's own run, or the run whose key is given; everything else is not there (E1).
-async fn run(State(desk): State<Desk>, Path(id): Path<String>, Query(key): Query<Key>, headers: HeaderMap) -> Result<Response<Body>, Refused> {
+async fn run(
+    State(desk): State<Desk>,
+    Path(id): Path<String>,
+    Query(key): Query<Key>,
+    headers: HeaderMap,
+) -> Result<Response<Body>, Refused> {
     let run = readable(&desk, &headers, &id, key.key.as_deref()).await?;
     Ok(answer::json(200, serde_json::to_vec(&desk.view(&run)).unwrap_or_default()))
 }
@@ -187,8 +192,11 @@ async fn watch(
     let chain = chain.ok_or_else(|| CallError::from(Code::AgentUnavailable))?;
     // What is above the final head can be the payment. Without it the wallet must not open: a payment could be missed.
     let from_block = chain.final_head().await.map_err(|cause| {
-        CallError::saying(Code::VerifierUnavailable, "The network cannot be read right now. Nothing was charged; try again in a moment.")
-            .with_details(cause)
+        CallError::saying(
+            Code::VerifierUnavailable,
+            "The network cannot be read right now. Nothing was charged; try again in a moment.",
+        )
+        .with_details(cause)
     })?;
     let now = now_ms();
     let watch =

@@ -1,2 +1,23 @@
-//! The binary's outside: settings, router, assets, headers, the demo.
+//! The binary's outside: settings, router, assets, headers, limits, commands, the demo. It knows everything else; nothing knows it.
+//!
+//! - `settings`: Leptos.toml → `--config` → `COINSLOT_…` → flags; what is wrong stops the start with a sentence.
+//! - `opening`: from settings to a running shop, and its end. `listen`: connections, bounded in number and time.
+//! - `api`: the plain routes beside the server functions.
+//! - `router`: what answers which path, and the layers around it.
+//! - `assets`: the site, from inside the binary. `headers`, `limits`, `same_site`, `health`: one layer or route each.
+//! - `check`, `books`: the commands of the same names. `demo`: a local chain, a wallet and a faucet, for `coinslot demo` alone.
+
 pub mod api;
+pub mod assets;
+pub mod books;
+pub mod check;
+pub mod demo;
+pub mod headers;
+pub mod health;
+pub mod limits;
+pub mod listen;
+pub mod logging;
+pub mod opening;
+pub mod router;
+pub mod same_site;
+pub mod settings;

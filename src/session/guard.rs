@@ -34,9 +34,7 @@ pub const SESSION_MS: i64 = 7 * 24 * 60 * 60 * 1000;
 const MESSAGE_MAX: usize = 2048;
 
 pub fn routes() -> Router<Desk> {
-    Router::new()
-        .route("/api/session/nonce", post(nonce))
-        .route("/api/session", post(sign_in).get(session).delete(sign_out))
+    Router::new().route("/api/session/nonce", post(nonce)).route("/api/session", post(sign_in).get(session).delete(sign_out))
 }
 
 #[derive(Default, Deserialize)]
@@ -46,8 +44,11 @@ struct NonceFor {
 }
 
 async fn nonce(State(desk): State<Desk>, body: axum::body::Bytes) -> Result<Json<Nonce>, Refused> {
-    let wanted: NonceFor =
-        if body.is_empty() { NonceFor::default() } else { serde_json::from_slice(&body).map_err(|cause| CallError::from(Code::BadJson).with_details(cause))? };
+    let wanted: NonceFor = if body.is_empty() {
+        NonceFor::default()
+    } else {
+        serde_json::from_slice(&body).map_err(|cause| CallError::from(Code::BadJson).with_details(cause))?
+    };
     let now = now_ms();
     let chain_id = desk.chains.first().map_or(1, |chain| chain.network().chain_id);
     Ok(Json(Nonce {
@@ -114,7 +115,8 @@ fn verify(desk: &Desk, signed: &SignedIn, now: i64) -> Result<Address, CallError
     if now - issued > SIGN_IN_MS || issued > now || message.expiration_time.is_none() || !message.valid_now() {
         return Err(Code::SignInExpired.into());
     }
-    let signature: [u8; 65] = alloy::hex::decode(&signed.signature).ok().and_then(|bytes| bytes.try_into().ok()).ok_or_else(malformed)?;
+    let signature: [u8; 65] =
+        alloy::hex::decode(&signed.signature).ok().and_then(|bytes| bytes.try_into().ok()).ok_or_else(malformed)?;
     message.verify_eip191(&signature).map_err(|_| CallError::from(Code::BadSignature))?;
     Ok(Address(message.address))
 }

@@ -177,12 +177,11 @@ fn account_changed(wallet: Wallet, account: Option<Address>) {
 /// # Errors
 /// [`Code::NoWallet`]; [`Code::Cancelled`] if the picker was closed.
 pub async fn in_hand(wallet: Wallet) -> Result<Connection, Code> {
-    if wallet.found.get_untracked() == Found::Looking {
+    if !LOOKED.get() {
+        // The first wallet to announce itself may not be the only one.
         browser::sleep(PATIENCE_MS).await;
     }
-    if names().is_empty() {
-        settle(wallet);
-    }
+    settle(wallet);
     let rdns = match wallet.chosen.get_untracked() {
         Some(rdns) => rdns,
         None if names().is_empty() => return Err(Code::NoWallet),

@@ -1,7 +1,5 @@
 //! Connecting and signing in with Ethereum (EIP-4361): when it is first needed, and never twice at once (A4 to A9).
 
-use std::cell::Cell;
-
 use leptos::{prelude::*, task::spawn_local};
 
 use super::{Wallet, discovery, fault::Asked, provider::Connection};
@@ -15,23 +13,23 @@ use crate::{
     },
 };
 
-thread_local! {
-    /// A question of ours is open in the wallet.
-    static ASKING: Cell<bool> = const { Cell::new(false) };
-}
-
 /// One question at a time; lets go when dropped.
-struct OnlyOne;
+struct OnlyOne(Wallet);
 
 impl OnlyOne {
-    fn begin() -> Option<Self> {
-        (!ASKING.replace(true)).then_some(Self)
+    /// `None`: a question of ours is open already.
+    fn begin(wallet: Wallet) -> Option<Self> {
+        let free = !wallet.busy.get_untracked();
+        free.then(|| {
+            wallet.busy.set(true);
+            Self(wallet)
+        })
     }
 }
 
 impl Drop for OnlyOne {
     fn drop(&mut self) {
-        ASKING.set(false);
+        self.0.busy.set(false);
     }
 }
 
@@ -40,9 +38,9 @@ impl Drop for OnlyOne {
 /// # Errors
 /// The wallet's refusals and failures, and the server's.
 pub async fn signed_in(wallet: Wallet, asking: &dyn Fn(Asked)) -> Result<(Connection, Address), CallError> {
+    let _only = OnlyOne::begin(wallet)
+        .ok_or_else(|| CallError::saying(Code::WalletBusy, "Open your wallet: a request is waiting there."))?;
     let connection = discovery::in_hand(wallet).await?;
-    let _only = OnlyOne::begin()
-        .ok_or_else(|| CallError::saying(Code::WalletBusy, format!("Open {}: a request is waiting there.", connection.name)))?;
     let account = match connection.account().await? {
         Some(account) => account,
         None => {
@@ -70,7 +68,7 @@ async fn sign(connection: &Connection, account: Address) -> Result<SessionView, 
         domain,
         address: nonce.address.unwrap_or_else(|| account.to_string()),
         uri,
-        chain_id: connection.chain_id().await?,
+        chain_id: nonce.chain_id,
         nonce: nonce.nonce,
         issued_at: nonce.issued_at,
         expiration_time: nonce.expiration_time,
@@ -93,12 +91,9 @@ pub fn begin(wallet: Wallet) {
     if wallet.busy.get_untracked() {
         return;
     }
-    wallet.busy.set(true);
     wallet.trouble.set(None);
     spawn_local(async move {
-        let outcome = signed_in(wallet, &|_| {}).await;
-        wallet.busy.set(false);
-        match outcome {
+        match signed_in(wallet, &|_| {}).await {
             Ok(_) => refresh(wallet).await,
             Err(error) => wallet.trouble.set(Some(error)),
         }

@@ -9,7 +9,9 @@ use serde_json::{Value, json};
 use super::{
     desk::{Desk, now_ms},
     native, till,
-    wire::{self, IDEMPOTENT_REPLAY, PAYMENT_REQUIRED, PAYMENT_RESPONSE, PaymentRequired, Resource, Settlement, X_PAYMENT_RESPONSE},
+    wire::{
+        self, IDEMPOTENT_REPLAY, PAYMENT_REQUIRED, PAYMENT_RESPONSE, PaymentRequired, Resource, Settlement, X_PAYMENT_RESPONSE,
+    },
 };
 use crate::{
     card::Card,
@@ -21,7 +23,8 @@ use crate::{
 /// The same request again after so long, while a payment is under way.
 const AGAIN_MS: u64 = 1_000;
 /// What a page of another origin may read.
-const EXPOSED: &str = "PAYMENT-REQUIRED, PAYMENT-RESPONSE, X-PAYMENT-RESPONSE, Location, Content-Location, Retry-After, X-Idempotent-Replay";
+const EXPOSED: &str =
+    "PAYMENT-REQUIRED, PAYMENT-RESPONSE, X-PAYMENT-RESPONSE, Location, Content-Location, Retry-After, X-Idempotent-Replay";
 
 /// Any answer to a caller: JSON, never cached, readable from any origin (without cookies).
 pub fn json(status: u16, body: Vec<u8>) -> Response<Body> {

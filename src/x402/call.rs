@@ -173,10 +173,8 @@ fn echoed(desk: &Desk, card: &Card, payload: &PaymentPayload) -> Result<Shown, C
     let proof = match &payload.payload {
         Proof::Transaction(proof) => native::proof_of(proof.transaction),
         Proof::Credit(proof) => {
-            let id: uuid::Uuid = proof
-                .credit
-                .parse()
-                .map_err(|_| CallError::from(Code::BadPaymentHeader).with_details("credit is a UUID"))?;
+            let id: uuid::Uuid =
+                proof.credit.parse().map_err(|_| CallError::from(Code::BadPaymentHeader).with_details("credit is a UUID"))?;
             format!("credit/{id}")
         }
     };
@@ -214,7 +212,8 @@ async fn hold_again(desk: &Desk, run: &Run) -> Result<Run, CallError> {
 
 /// A waiting run whose money, if any, is in the books already needs no chain.
 async fn judged(desk: &Desk, run: &Run) -> Result<Run, CallError> {
-    let expired = |terms: &crate::ledger::SealedTerms| native::transaction_of(&run.proof).is_none() && terms.expires_ms < now_ms();
+    let expired =
+        |terms: &crate::ledger::SealedTerms| native::transaction_of(&run.proof).is_none() && terms.expires_ms < now_ms();
     if run.terms.as_ref().is_some_and(expired) {
         let why = CallError::from(Code::OfferExpired);
         desk.books.void(&run.id, &why, now_ms()).await.map_err(broken)?;

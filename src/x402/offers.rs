@@ -87,7 +87,16 @@ impl Seal {
     }
 
     /// Makes the native offer of `price`, of which `amount` is still to be sent. `ttl_ms`: how long the price holds.
-    pub fn native_offer(&self, agent: &str, price: &Money, amount: Amount, pay_to: Address, finality: String, now_ms: i64, ttl_ms: i64) -> Offer {
+    pub fn native_offer(
+        &self,
+        agent: &str,
+        price: &Money,
+        amount: Amount,
+        pay_to: Address,
+        finality: String,
+        now_ms: i64,
+        ttl_ms: i64,
+    ) -> Offer {
         let terms = Terms {
             agent: agent.to_owned(),
             price: price.amount,
@@ -188,7 +197,12 @@ mod tests {
     const NOW: i64 = 1_795_000_000_000;
 
     fn price() -> Money {
-        Money { amount: Amount::from_atomic(100_000_000_000_000), asset: Asset::native("eip155:10143"), symbol: "MON".into(), decimals: 18 }
+        Money {
+            amount: Amount::from_atomic(100_000_000_000_000),
+            asset: Asset::native("eip155:10143"),
+            symbol: "MON".into(),
+            decimals: 18,
+        }
     }
 
     fn offer(seal: &Seal) -> Offer {

@@ -115,7 +115,17 @@ mod tests {
 
     #[test]
     fn o1_a_header_that_is_no_payment_is_refused() {
-        for text in ["foo", "%%%", "0x", "0x12", &format!("{HASH}00"), &HASH.replace('a', "g"), "e30", "W10=", &BASE64_STANDARD.encode("[]")] {
+        for text in [
+            "foo",
+            "%%%",
+            "0x",
+            "0x12",
+            &format!("{HASH}00"),
+            &HASH.replace('a', "g"),
+            "e30",
+            "W10=",
+            &BASE64_STANDARD.encode("[]"),
+        ] {
             is_bad(&[(X_PAYMENT, text)]);
         }
         is_bad(&[(PAYMENT_SIGNATURE, HASH)]);

@@ -6,6 +6,7 @@
 
 use std::{
     collections::{HashMap, HashSet},
+    sync::atomic::{AtomicI64, Ordering},
     time::Duration,
 };
 
@@ -39,10 +40,21 @@ pub fn start(desk: &Desk, stop: &CancellationToken) -> Vec<JoinHandle<()>> {
     desk.chains
         .iter()
         .map(|chain| {
-            let till = Till::new(desk.clone(), chain.clone());
-            tokio::spawn(follow::follow(chain.clone(), till, desk.waiting.clone(), stop.clone()))
+            let (desk, chain, stop) = (desk.clone(), chain.clone(), stop.clone());
+            let (lease, holder) = (lease_of(&chain.network().id), uuid::Uuid::new_v4().to_string());
+            let till = Till::new(desk.clone(), chain.clone(), holder.clone());
+            tokio::spawn(async move {
+                follow::follow(chain, till, desk.waiting.clone(), stop).await;
+                // Another instance need not wait for its end. If it fails, it waits.
+                let _ = desk.books.give_up_name(&lease, &holder).await;
+            })
         })
         .collect()
+}
+
+/// The right to follow a network: one instance's at a time.
+fn lease_of(network: &str) -> String {
+    format!("follow/{network}")
 }
 
 struct Till {
@@ -50,17 +62,20 @@ struct Till {
     chain: Chain,
     /// This process, for the lease.
     holder: String,
+    /// Until when the lease is ours, Unix milliseconds: renewed when half of it is over, not at every look.
+    leased_until: AtomicI64,
     /// For each hash that was looked up and not found: the lowest block that can hold it.
     since: Mutex<HashMap<TxHash, u64>>,
     held_off: moka::future::Cache<String, ()>,
 }
 
 impl Till {
-    fn new(desk: Desk, chain: Chain) -> Self {
+    fn new(desk: Desk, chain: Chain, holder: String) -> Self {
         Self {
             desk,
             chain,
-            holder: uuid::Uuid::new_v4().to_string(),
+            holder,
+            leased_until: AtomicI64::new(0),
             since: Mutex::default(),
             held_off: moka::future::Cache::builder().max_capacity(10_000).time_to_live(HELD_OFF).build(),
         }
@@ -76,8 +91,11 @@ impl Till {
             self.desk.set_halted(network);
             return Ok(None);
         }
-        if !books.lease_name(&format!("follow/{network}"), &self.holder, now, LEASE_MS).await? {
-            return Ok(None);
+        if self.leased_until.load(Ordering::Relaxed) < now + LEASE_MS / 2 {
+            if !books.lease_name(&lease_of(network), &self.holder, now, LEASE_MS).await? {
+                return Ok(None);
+            }
+            self.leased_until.store(now + LEASE_MS, Ordering::Relaxed);
         }
         let mut unseen = Vec::new();
         for run in books.waiting(network, now).await? {
@@ -261,8 +279,15 @@ impl Follower for Till {
 
     async fn became_final(&self, block: FinalBlock) -> Result<(), follow::NotTaken> {
         let not_taken = |cause: BooksError| follow::NotTaken(cause.to_string());
-        let waiting: HashSet<_> =
-            self.desk.books.waiting(self.network(), now_ms()).await.map_err(not_taken)?.into_iter().map(|run| run.proof).collect();
+        let waiting: HashSet<_> = self
+            .desk
+            .books
+            .waiting(self.network(), now_ms())
+            .await
+            .map_err(not_taken)?
+            .into_iter()
+            .map(|run| run.proof)
+            .collect();
         let (mut deposits, mut refused) = (Vec::new(), Vec::new());
         for transfer in &block.transfers {
             let how = if waiting.contains(&native::proof_of(transfer.hash)) { How::Hash } else { How::Watch };
@@ -285,7 +310,10 @@ impl Follower for Till {
     }
 
     async fn changed_below(&self, height: u64) {
-        error!(network = self.network(), height, "a final block has changed: payments on this network stop until an operator looks");
+        error!(
+            network = self.network(),
+            height, "a final block has changed: payments on this network stop until an operator looks"
+        );
         if let Err(cause) = self.desk.books.halt_network(self.network(), height).await {
             error!(network = self.network(), %cause, "the halt could not be stored");
         }

@@ -99,8 +99,15 @@ async fn credit_needs_its_owner_and_a_live_offer() {
     let price = shop.desk.prices(&crate::agents::PARROT).remove(0);
     let past = coinslot::x402::desk::now_ms() - 300_001;
     let mut expired = offers.clone();
-    expired.accepts =
-        vec![shop.desk.seal.native_offer("parrot", &price, price.amount, crate::harness::SHOP, "finalized".into(), past, 300_000)];
+    expired.accepts = vec![shop.desk.seal.native_offer(
+        "parrot",
+        &price,
+        price.amount,
+        crate::harness::SHOP,
+        "finalized".into(),
+        past,
+        300_000,
+    )];
     ada.call(&shop, "parrot", "mine", &from_credit(&expired, ID)).await.is(402, "offer_expired");
     assert_eq!(worked_on("mine"), 0);
 }
@@ -110,12 +117,13 @@ async fn paying_twice_for_one_call_costs_once() {
     let shop = Shop::open().await;
     let ada = shop.signed_in(1).await;
     let offers = shop.offer("parrot").await;
-    let (one, two) = (ada.pays(&shop, PRICE).await, ada.pays(&shop, PRICE).await);
+    // As the page does before the wallet opens: what the wallet sends from now on is told to us, hash or no hash.
+    assert_eq!(crate::watching::watch(&shop, &ada, "contract-xray", "twice").await.status, 200);
+    let (one, _two) = (ada.pays(&shop, PRICE).await, ada.pays(&shop, PRICE).await);
     shop.node.finalize().await;
     ada.call(&shop, "parrot", "twice", &proof(&offers, one)).await.said("twice");
     // The second is in the same block: it was booked, and stands.
     crate::paying::eventually(async || ada.credit(&shop).await == PRICE.to_string()).await;
-    let _ = two;
     shop.assert_balanced().await;
 }
 

@@ -201,22 +201,17 @@ pub fn sqlite(data: &Path) -> String {
     format!("sqlite://{}", data.join("coinslot.db").display())
 }
 
+/// The plain routes and the server functions, without the layers around them (tests/outside.rs has those).
 fn router(desk: &Desk) -> Router {
     let context = desk.clone();
+    let server_functions = move |request: Request<Body>| {
+        let context = context.clone();
+        leptos_axum::handle_server_fns_with_context(move || leptos::prelude::provide_context(context.clone()), request)
+    };
     Router::new()
-        .route(
-            "/api/page/{*page}",
-            axum::routing::get({
-                let context = context.clone();
-                move |request: Request<Body>| {
-                    leptos_axum::handle_server_fns_with_context(
-                        move || leptos::prelude::provide_context(context.clone()),
-                        request,
-                    )
-                }
-            }),
-        )
-        .with_state::<()>(())
+        .route("/api/page/{*page}", axum::routing::get(server_functions.clone()))
+        .route("/api/x402/parrot", axum::routing::post(server_functions.clone()))
+        .route("/api/x402/cockatoo", axum::routing::post(server_functions))
         .merge(coinslot::server::api::routes(desk).with_state(desk.clone()))
 }
 

@@ -141,7 +141,12 @@ async fn what_did_not_pay_the_shop_has_a_code_each() {
     let from = ada.address();
     let elsewhere = shop.node.send(json!({"from": from, "to": format!("0x{}", "77".repeat(20)), "value": "0x1"})).await;
     let nothing = shop.node.send(json!({"from": from, "to": SHOP, "value": "0x0"})).await;
-    let called = shop.node.send(json!({"from": from, "to": format!("0x{}", "78".repeat(20)), "value": "0x1", "data": "0x01020304", "gas": "0x30d40"})).await;
+    let called = shop
+        .node
+        .send(
+            json!({"from": from, "to": format!("0x{}", "78".repeat(20)), "value": "0x1", "data": "0x01020304", "gas": "0x30d40"}),
+        )
+        .await;
     shop.node.finalize().await;
     ada.call(&shop, "parrot", "elsewhere", &proof(&offers, elsewhere)).await.is(402, "wrong_recipient");
     ada.call(&shop, "parrot", "nothing", &proof(&offers, nothing)).await.is(402, "amount_too_low");

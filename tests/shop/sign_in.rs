@@ -55,7 +55,9 @@ async fn o12_a_sign_in_for_another_site_network_or_time_is_refused() {
     ada.present_sign_in(&shop, &with(|text| text.uri = "http://127.0.0.1:40200".into())).await.is(401, "bad_domain");
     ada.present_sign_in(&shop, &with(|text| text.uri = "https://evil.example".into())).await.is(401, "bad_domain");
     ada.present_sign_in(&shop, &with(|text| text.chain_id = 1)).await.is(401, "bad_domain");
-    ada.present_sign_in(&shop, &with(|text| text.expiration_time = "2020-01-01T00:00:00Z".into())).await.is(401, "sign_in_expired");
+    ada.present_sign_in(&shop, &with(|text| text.expiration_time = "2020-01-01T00:00:00Z".into()))
+        .await
+        .is(401, "sign_in_expired");
     assert_eq!(ada.present_sign_in(&shop, &fine).await.status, 200, "a refused sign-in spent the nonce");
 }
 
@@ -65,7 +67,9 @@ async fn o12_another_signer_is_refused() {
     let (ada, eve) = (shop.visitor(1), shop.visitor(2));
     let message = ada.text(&ada.nonce(&shop).await).text();
     let by_eve = alloy::hex::encode_prefixed(eve.key.sign_message_sync(message.as_bytes()).unwrap().as_bytes());
-    for signature in [by_eve.as_str(), "0x", "0x00", &format!("0x{}", "00".repeat(65)), &format!("0x{}", "ff".repeat(65)), "nonsense"] {
+    for signature in
+        [by_eve.as_str(), "0x", "0x00", &format!("0x{}", "00".repeat(65)), &format!("0x{}", "ff".repeat(65)), "nonsense"]
+    {
         let body = json!({ "message": message, "signature": signature }).to_string();
         shop.ask(post("/api/session", "").body(Body::from(body)).unwrap()).await.is(401, "bad_signature");
     }

@@ -73,5 +73,13 @@ async fn two_accounts_in_one_browser_do_not_see_each_others_runs() {
     browser.sign_in(&shop).await;
     assert_ne!(browser.cookie, first);
     browser.call(&shop, "parrot", "first account", &payment).await.is(403, "payer_mismatch");
-    assert_eq!(browser.get(&shop, "/api/page/history").await.json()["runs"].as_array().unwrap().iter().filter(|run| run["state"] == "done").count(), 0);
+    assert_eq!(
+        browser.get(&shop, "/api/page/history").await.json()["runs"]
+            .as_array()
+            .unwrap()
+            .iter()
+            .filter(|run| run["state"] == "done")
+            .count(),
+        0
+    );
 }

@@ -9,7 +9,7 @@ use crate::{
     paying::eventually,
 };
 
-async fn watch(shop: &Shop, visitor: &Visitor, agent: &str, say: &str) -> crate::harness::Answer {
+pub async fn watch(shop: &Shop, visitor: &Visitor, agent: &str, say: &str) -> crate::harness::Answer {
     let text = json!({ "network": NETWORK, "agent": agent, "input": body(say) }).to_string();
     let mut request = post("/api/watch", "");
     if let Some(cookie) = &visitor.cookie {

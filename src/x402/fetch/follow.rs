@@ -44,6 +44,8 @@ pub async fn follow(wallet: Wallet, payer: Address, recipe: &Recipe, entry: Pend
             call.transaction_url.set(network.and_then(|network| network.transaction_url(hash)));
         }
     }
+    // Said before, and still true while it waits: that this browser does not remember the payment.
+    let standing = call.note.get_untracked();
     let began_ms = browser::now_ms();
     let mut broken = 0;
     loop {
@@ -69,8 +71,9 @@ pub async fn follow(wallet: Wallet, payer: Address, recipe: &Recipe, entry: Pend
                 if let Some(stage) = stage {
                     show(call, waiting::phase(stage, transaction));
                 }
-                if call.note.with_untracked(|known| known.as_deref() != note) {
-                    call.note.set(note.map(str::to_owned));
+                let note = note.map(str::to_owned).or_else(|| standing.clone());
+                if call.note.with_untracked(|known| *known != note) {
+                    call.note.set(note);
                 }
                 browser::sleep(after_ms).await;
             }

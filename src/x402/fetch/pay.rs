@@ -19,7 +19,7 @@ use crate::{
     money::Money,
     network::Network,
     session::SessionView,
-    wallet::{self, Wallet, chain, fault::Asked, sign_in},
+    wallet::{self, Wallet, chain, fault::Asked, provider::Connection, sign_in},
     x402::{
         phase::{Call, PayWith, Phase},
         wire::{Offer, PaymentRequired},
@@ -171,6 +171,16 @@ impl Buyer<'_> {
         Ok((Deal { required, offer, price, expires_at_ms }, network))
     }
 
+    /// The same deal, with another offer where this one is about to end (B11).
+    async fn fresh(&self, deal: Deal, networks: &[Network]) -> Result<Deal, CallError> {
+        if !payment::too_short(deal.expires_at_ms, browser::now_ms()) {
+            return Ok(deal);
+        }
+        let renewed = send(self.recipe, None).await?.offers()?;
+        let agreed = deal.price.to_string();
+        self.deal(renewed, networks, Some(&deal.offer.network), Some(&agreed)).map(|(deal, _)| deal)
+    }
+
     /// What another tab has paid for meanwhile, or the reason not to pay again.
     fn paid_elsewhere(&self, payer: Address) -> Result<Option<Pending>, CallError> {
         let paid = storage::paid(payer, self.recipe);
@@ -189,33 +199,57 @@ impl Buyer<'_> {
         let (mut deal, network) = self.deal(required, &networks, None, agreed.as_deref())?;
         let asking = |asked| self.asking(asked);
 
-        let (mut connection, mut payer) = sign_in::signed_in(self.wallet, &asking).await?;
+        let (connection, payer) = sign_in::signed_in(self.wallet, &asking).await?;
         if let Some(paid) = self.paid_elsewhere(payer)? {
             return Ok((payer, paid, None));
         }
         chain::be_on(&connection, network, &asking).await?;
         show(self.call, Phase::Asking);
+        deal = self.fresh(deal, &networks).await?;
+        let mut transfer = chain::prepare(&connection, network, payer, deal.offer.pay_to, &deal.price).await?;
 
-        let watch = match watch(&network.id, self.recipe).await {
-            Err(error) if error.code.status() == 401 => {
-                // The page believed in a session that has ended.
-                self.wallet.session.set(Some(SessionView::default()));
-                (connection, payer) = sign_in::signed_in(self.wallet, &asking).await?;
-                show(self.call, Phase::Asking);
-                self::watch(&network.id, self.recipe).await
-            }
-            watch => watch,
-        }
-        .map_err(unwatched)?;
-
+        let watch = self.watched(network, payer).await?;
         if payment::too_short(deal.expires_at_ms, browser::now_ms()) {
-            let renewed = send(self.recipe, None).await?;
-            let agreed = deal.price.to_string();
-            (deal, _) = self.deal(renewed.offers()?, &networks, Some(&network.id), Some(&agreed))?;
+            deal = self.fresh(deal, &networks).await?;
+            transfer = chain::prepare(&connection, network, payer, deal.offer.pay_to, &deal.price).await?;
         }
-        let transfer = chain::prepare(&connection, network, payer, deal.offer.pay_to, &deal.price).await?;
         chain::unchanged(&connection, network, payer).await?;
 
+        let entry = self.ask_wallet(&connection, network, &deal, &transfer).await?;
+        Ok((payer, entry, Some(watch)))
+    }
+
+    /// The server watches for `payer` from now on; signs in again where the page believed in a session that has ended.
+    async fn watched(&self, network: &Network, payer: Address) -> Result<Watch, CallError> {
+        let watching = match watch(&network.id, self.recipe).await {
+            Err(error) if error.code.status() == 401 => {
+                self.wallet.session.set(Some(SessionView::default()));
+                let (_, again) = sign_in::signed_in(self.wallet, &|asked| self.asking(asked)).await?;
+                if again != payer {
+                    return Err(Code::AccountChanged.into());
+                }
+                show(self.call, Phase::Asking);
+                watch(&network.id, self.recipe).await
+            }
+            watching => watching,
+        };
+        watching.map_err(|error| CallError {
+            error: format!(
+                "The shop cannot watch for your payment now, so your wallet was not asked. Nothing was charged. ({error})"
+            ),
+            ..error
+        })
+    }
+
+    /// The one question that moves money. What it gives is stored before anything else is awaited (B13).
+    async fn ask_wallet(
+        &self,
+        connection: &Connection,
+        network: &Network,
+        deal: &Deal,
+        transfer: &chain::Transfer,
+    ) -> Result<Pending, CallError> {
+        let payer = transfer.from;
         let quote = payment::quote(&deal.offer, network, &deal.price, &transfer.fee, deal.expires_at_ms);
         let mut entry = Pending::of(self.recipe, &network.id, browser::now_ms());
         // A reload finds out that a question is open. If that cannot be kept, the server's watch still finds the payment.
@@ -223,8 +257,9 @@ impl Buyer<'_> {
         page::track(self.recipe, self.call);
         self.call.quote.set(Some(quote.clone()));
         self.call.phase.set(Phase::InWallet(quote));
-        let hash = match chain::pay(&connection, network, &transfer).await {
+        let hash = match chain::pay(connection, network, transfer).await {
             Ok(hash) => hash,
+            // No refusal: it may have been sent all the same. The question stays open until the chain, or the visitor, has answered it.
             Err(error) if error.code == Code::WalletFailed => {
                 return Err(CallError {
                     error: "Your wallet answered with an error. If it paid all the same, the payment is found by itself.".into(),
@@ -236,14 +271,13 @@ impl Buyer<'_> {
                 return Err(error);
             }
         };
-
         entry.payment = Some(payment::by_transaction(&deal.required, &deal.offer, hash, payer));
         entry.transaction = Some(hash);
         if !storage::put(payer, entry.clone()) {
             self.call.note.set(Some(UNREMEMBERED.into()));
         }
         self.call.phase.set(Phase::Sent(hash));
-        Ok((payer, entry, Some(watch)))
+        Ok(entry)
     }
 
     /// No wallet window, unless nobody is signed in.
@@ -265,15 +299,6 @@ impl Buyer<'_> {
         // Before it is sent: whatever happens to this page, the same payload is the same run.
         let _ = storage::put(payer, entry.clone());
         Ok((payer, entry, None))
-    }
-}
-
-fn unwatched(error: CallError) -> CallError {
-    CallError {
-        error: format!(
-            "The shop cannot watch for your payment now, so your wallet was not asked. Nothing was charged. ({error})"
-        ),
-        ..error
     }
 }
 

@@ -1,0 +1,66 @@
+# The commands of the README. `make` alone lists them.
+
+SHELL := bash
+.SHELLFLAGS := -euo pipefail -c
+.DEFAULT_GOAL := help
+.PHONY: help setup run dev build site binary test lint clean
+
+# Everything that is built for more than one checkout lives here, so that a fresh clone on the same machine is warm.
+export COINSLOT_CACHE ?= $(HOME)/.cache/coinslot
+export CARGO_TARGET_DIR ?= $(COINSLOT_CACHE)/target
+export PATH := $(COINSLOT_CACHE)/tools/bin:$(CURDIR)/end2end/node_modules/.bin:$(HOME)/.cargo/bin:$(PATH)
+export LEPTOS_SITE_ROOT := target/site
+
+# Debian's Chromium where Playwright's own is not there; PostgreSQL's programs are found by the tests themselves.
+export CHROMIUM ?= $(shell scripts/setup.sh chromium)
+# The binary itself, not npm's shim, so that a signal reaches it.
+export ANVIL ?= $(shell scripts/setup.sh anvil)
+
+help: ## says what there is
+	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-6s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+setup: ## installs what is missing to build and run, and for tests with `make setup FOR=test`
+	@scripts/setup.sh $(or $(FOR),run)
+
+run: ## sets up, builds and opens the demo: a local chain, a demo wallet, play money
+	@scripts/setup.sh run
+	@$(MAKE) --no-print-directory build
+	@exec dist/coinslot demo
+
+dev: ## serves from the sources and builds again at each change; needs a chain: `anvil --block-time 0.4 --slots-in-an-epoch 1`
+	COINSLOT_NETWORKS=$${COINSLOT_NETWORKS:-local} COINSLOT_PAY_TO=$${COINSLOT_PAY_TO:-0xc0157070c0157070c0157070c0157070c0157070} \
+		cargo leptos watch -- serve
+
+build: site binary ## leaves the one file dist/coinslot
+
+# The page first: the binary holds it.
+SITE := target/site/pkg/coinslot.wasm
+site: $(SITE)
+$(SITE): $(shell find src style public -not -name '.*' 2>/dev/null) Cargo.toml Cargo.lock
+	cargo leptos build --release --precompress --frontend-only
+	@test -s $@ || { echo "the page was not built: $@ is missing"; exit 1; }
+	@touch $@
+
+# What the site is made of; the binary's file that embeds it is compiled again when this changes.
+EMBED = COINSLOT_SITE="$$(cd target/site && find . -type f | LC_ALL=C sort | xargs sha256sum | sha256sum | cut -c1-16)"
+
+binary: $(SITE)
+	@$(EMBED) cargo build --release --locked --features ssr --bin coinslot
+	@mkdir -p dist
+	@cmp -s $(CARGO_TARGET_DIR)/release/coinslot dist/coinslot || cp -f $(CARGO_TARGET_DIR)/release/coinslot dist/coinslot
+
+test: ## everything, with no internet: units, both databases, a real chain node, a real browser against dist/coinslot
+	@scripts/setup.sh test
+	@$(MAKE) --no-print-directory build
+	$(EMBED) cargo test --release --locked --features ssr
+	cd end2end && npx playwright test
+
+lint: ## formatting, and no warning on either side
+	@scripts/setup.sh run
+	cargo fmt --check
+	cargo clippy --release --locked --features ssr --all-targets -- -D warnings
+	cargo clippy --release --locked --features hydrate --lib --target wasm32-unknown-unknown -- -D warnings
+	cd end2end && if [ -f tsconfig.json ]; then npx tsc --noEmit; fi
+
+clean: ## removes what was built here; the cache outside stays
+	rm -rf dist target/site

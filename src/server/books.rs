@@ -1,0 +1,112 @@
+//! `coinslot books`: proves that the books balance, and with `--chain` that every deposit is what the chain says.
+
+use std::fmt;
+
+use super::check::{Line, missing_file};
+use super::settings::Settings;
+use crate::{
+    chain::{Chain, Sighting, Transfer},
+    evm::TxHash,
+    ledger::{Books, BooksError, Deposit},
+};
+
+/// Deposits that are read at once.
+const PAGE: u32 = 500;
+
+/// Reads only; the books may be open elsewhere at the same time.
+pub async fn prove(settings: &Settings, with_chain: bool) -> Vec<Line> {
+    let bad = |error: &dyn fmt::Display| vec![Line::bad("books", error.to_string())];
+    match missing_file(settings) {
+        Ok(None) => {}
+        Ok(Some(file)) => return bad(&format!("{} is not there: name the directory with --data", file.display())),
+        Err(cause) => return bad(&cause),
+    }
+    let url = match settings.database() {
+        Ok(url) => url,
+        Err(cause) => return bad(&cause),
+    };
+    let books = match Books::open(&url).await {
+        Ok(books) => books,
+        Err(cause) => return bad(&cause),
+    };
+    let mut lines = add_up(&books).await;
+    if with_chain {
+        lines.extend(look_up(&books, &settings.networks.iter().cloned().map(Chain::new).collect::<Vec<_>>()).await);
+    }
+    lines
+}
+
+async fn add_up(books: &Books) -> Vec<Line> {
+    match books.audit().await {
+        Ok(audit) if audit.findings.is_empty() => {
+            let (deposits, runs, entries) = (audit.deposits, audit.runs, audit.entries);
+            vec![Line::ok("books", format!("in balance: {deposits} deposits, {runs} runs, {entries} entries"))]
+        }
+        Ok(audit) => audit.findings.into_iter().map(|finding| Line::bad("books", finding)).collect(),
+        Err(cause) => vec![Line::bad("books", cause.to_string())],
+    }
+}
+
+/// Looks every deposit up again.
+async fn look_up(books: &Books, chains: &[Chain]) -> Vec<Line> {
+    let mut lines = Vec::new();
+    let (mut after, mut found) = (String::new(), 0_u64);
+    loop {
+        let page = match books.deposits_after(&after, PAGE).await {
+            Ok(page) => page,
+            Err(cause) => {
+                lines.push(unreadable(&cause));
+                break;
+            }
+        };
+        let Some((last, _)) = page.last() else { break };
+        after.clone_from(last);
+        for (id, deposit) in &page {
+            match confirm(deposit, chains).await {
+                Ok(()) => found += 1,
+                Err(why) => {
+                    lines.push(Line::bad("chain", format!("deposit {id} ({} on {}): {why}", deposit.proof, deposit.network)))
+                }
+            }
+        }
+    }
+    if lines.is_empty() {
+        lines.push(Line::ok("chain", format!("all {found} deposits are as the chain says")));
+    }
+    lines
+}
+
+fn unreadable(cause: &BooksError) -> Line {
+    Line::bad("books", cause.to_string())
+}
+
+/// # Errors
+/// In which way the chain says something else.
+async fn confirm(deposit: &Deposit, chains: &[Chain]) -> Result<(), String> {
+    let chain = chains.iter().find(|chain| chain.network().id == deposit.network);
+    let chain = chain.ok_or("its network is not among `networks`")?;
+    let hash: Option<TxHash> = deposit.proof.strip_prefix("tx/").and_then(|hash| hash.parse().ok());
+    let hash = hash.ok_or("its proof is no transaction")?;
+    match chain.lookup(hash).await {
+        Ok(Sighting::Final(transfer)) => compare(deposit, &transfer),
+        Ok(Sighting::Included(_)) => Err("its block is not final".to_owned()),
+        Ok(Sighting::NotSeen) => Err("the chain does not know its transaction".to_owned()),
+        Err(away) => Err(format!("it cannot be looked up now: {away}")),
+    }
+}
+
+fn compare(deposit: &Deposit, transfer: &Transfer) -> Result<(), String> {
+    if !transfer.succeeded {
+        return Err("its transaction was reverted".to_owned());
+    }
+    if transfer.from != deposit.payer {
+        return Err(format!("booked for {}, paid by {}", deposit.payer, transfer.from));
+    }
+    if transfer.value != deposit.amount {
+        return Err(format!("booked {}, paid {}", deposit.amount, transfer.value));
+    }
+    if transfer.block != deposit.block {
+        return Err(format!("booked in block {}, it is in block {}", deposit.block, transfer.block));
+    }
+    Ok(())
+}

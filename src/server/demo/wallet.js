@@ -1,0 +1,239 @@
+// The demo wallet: an EIP-1193 provider, announced by EIP-6963 beside whatever is installed. It asks the person in a sheet of its own and
+// hands what was confirmed to the demo's own chain (`/demo/rpc`), whose node holds the key. `coinslot serve` has none of this.
+(() => {
+  "use strict";
+
+  const ACCOUNT = "0x70997970c51812dc3a010c7d01b50e0d17dc79c8";
+  const CONNECTED = "coinslot-demo-wallet"; // in localStorage: this browser's pages may see the account
+  const ICON =
+    "data:image/svg+xml," +
+    encodeURIComponent(
+      '<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 32 32"><circle cx="16" cy="16" r="15" fill="#0b6b5b"/>' +
+        '<rect x="14" y="8" width="4" height="16" rx="2" fill="#fff"/></svg>',
+    );
+
+  const failure = (code, message) => Object.assign(new Error(message), { code });
+  const rejected = () => failure(4001, "User rejected the request.");
+
+  const listeners = new Map();
+  const emit = (event, value) => {
+    for (const listener of [...(listeners.get(event) ?? [])]) listener(value);
+  };
+
+  // ── the chain ─────────────────────────────────────────────────────────────────────────────────────────────────────────
+  const call = async (method, params = []) => {
+    let answer;
+    try {
+      const response = await fetch("/demo/rpc", {
+        method: "POST",
+        headers: { "content-type": "application/json" },
+        body: JSON.stringify({ jsonrpc: "2.0", id: 1, method, params }),
+      });
+      answer = await response.json();
+    } catch {
+      throw failure(-32603, "Failed to fetch");
+    }
+    if (answer.error) throw failure(answer.error.code ?? -32603, answer.error.message ?? String(answer.error));
+    return answer.result;
+  };
+
+  // ── the person ────────────────────────────────────────────────────────────────────────────────────────────────────────
+  const element = (name, className, text) => {
+    const made = document.createElement(name);
+    if (className) made.className = className;
+    if (text !== undefined) made.textContent = text;
+    return made;
+  };
+
+  // Resolves when the person confirmed, rejects with 4001 when not. One question at a time; the next one waits.
+  let last = Promise.resolve();
+  const ask = (title, body) => {
+    const answer = last.then(() => show(title, body));
+    last = answer.catch(() => {});
+    return answer;
+  };
+
+  const show = (title, body) =>
+    new Promise((confirm, refuse) => {
+      const sheet = element("dialog", "demo-wallet");
+      sheet.setAttribute("aria-labelledby", "demo-wallet-name demo-wallet-title");
+      const heading = element("h2", "", title);
+      heading.id = "demo-wallet-title";
+      heading.tabIndex = -1;
+      const buttons = element("div", "demo-wallet-buttons");
+      const no = element("button", "", "Cancel");
+      const yes = element("button", "demo-wallet-confirm", "Confirm");
+      no.type = yes.type = "button";
+      buttons.append(no, yes);
+      const name = element("p", "demo-wallet-name", "Demo wallet, play money");
+      name.id = "demo-wallet-name";
+      sheet.append(name, heading, ...body, buttons);
+      let confirmed = false;
+      yes.addEventListener("click", () => {
+        confirmed = true;
+        sheet.close();
+      });
+      no.addEventListener("click", () => sheet.close()); // Esc closes it too
+      sheet.addEventListener("close", () => {
+        sheet.remove();
+        if (confirmed) confirm();
+        else refuse(rejected());
+      });
+      document.body.append(sheet);
+      sheet.showModal();
+      heading.focus();
+    });
+
+  const facts = (rows) => {
+    const list = element("dl");
+    for (const [name, value] of rows) list.append(element("dt", "", name), element("dd", "", value));
+    return list;
+  };
+
+  const coins = (wei) => {
+    const digits = wei.toString().padStart(19, "0");
+    const fraction = digits.slice(-18).replace(/0+$/, "");
+    return `${digits.slice(0, -18)}${fraction ? "." + fraction : ""} MON`;
+  };
+
+  const readable = (message) => {
+    if (!/^0x([0-9a-f]{2})*$/i.test(message)) return message;
+    const bytes = Uint8Array.from(message.slice(2).match(/../g) ?? [], (pair) => parseInt(pair, 16));
+    try {
+      return new TextDecoder("utf-8", { fatal: true }).decode(bytes);
+    } catch {
+      return message;
+    }
+  };
+
+  // ── what a page may ask ───────────────────────────────────────────────────────────────────────────────────────────────
+  const isConnected = () => {
+    try {
+      return localStorage.getItem(CONNECTED) === "yes";
+    } catch {
+      return connectedNow;
+    }
+  };
+  const setConnected = (yes) => {
+    connectedNow = yes;
+    try {
+      if (yes) localStorage.setItem(CONNECTED, "yes");
+      else localStorage.removeItem(CONNECTED);
+    } catch {
+      // a browser that stores nothing: connected until the page is left
+    }
+  };
+  let connectedNow = false;
+  let connecting = false;
+
+  const accounts = () => (isConnected() ? [ACCOUNT] : []);
+
+  const connect = async () => {
+    if (isConnected()) return accounts();
+    if (connecting) throw failure(-32002, "Request of type 'wallet_requestPermissions' already pending. Please wait.");
+    connecting = true;
+    try {
+      await ask("Connect to this site?", [facts([["Site", location.host], ["Account", ACCOUNT]])]);
+      setConnected(true);
+      emit("accountsChanged", accounts());
+      return accounts();
+    } finally {
+      connecting = false;
+    }
+  };
+
+  const mustBeOurs = (address) => {
+    const ours = isConnected() && typeof address === "string" && address.toLowerCase() === ACCOUNT;
+    if (!ours) throw failure(4100, "The requested account and/or method has not been authorized by the user.");
+  };
+
+  const sign = async ([message, address]) => {
+    mustBeOurs(address);
+    await ask("Sign this message?", [element("pre", "", readable(String(message))), facts([["Site", location.host], ["Account", ACCOUNT]])]);
+    return call("personal_sign", [message, ACCOUNT]);
+  };
+
+  const send = async ([asked = {}]) => {
+    mustBeOurs(asked.from);
+    const { to, value = "0x0", data = asked.input, gas = "0x5208" } = asked;
+    const price = BigInt(asked.maxFeePerGas ?? asked.gasPrice ?? (await call("eth_gasPrice")));
+    const rows = [
+      ["Amount", coins(BigInt(value))],
+      ["To", to ?? "a new contract"],
+      ["Network fee, at most", coins(BigInt(gas) * price)],
+      ["Site", location.host],
+    ];
+    if (data && data !== "0x") rows.push(["Data", data]);
+    await ask("Pay?", [facts(rows)]);
+    return call("eth_sendTransaction", [{ from: ACCOUNT, to, value, gas, ...(data ? { data } : {}) }]);
+  };
+
+  // It knows one network and is always on it.
+  const switchTo = async ([asked = {}], unknown) => {
+    const chain = await call("eth_chainId");
+    let same = false;
+    try {
+      same = BigInt(asked.chainId) === BigInt(chain);
+    } catch {
+      throw failure(-32602, "Expected 0x-prefixed, unpadded, non-zero hexadecimal string 'chainId'.");
+    }
+    if (!same) throw unknown(asked.chainId);
+    return null;
+  };
+
+  const methods = {
+    eth_requestAccounts: connect,
+    eth_accounts: async () => accounts(),
+    eth_coinbase: async () => accounts()[0] ?? null,
+    personal_sign: sign,
+    eth_sendTransaction: send,
+    wallet_switchEthereumChain: (params) =>
+      switchTo(params, (chain) =>
+        failure(4902, `Unrecognized chain ID "${chain}". Try adding the chain using wallet_addEthereumChain first.`),
+      ),
+    wallet_addEthereumChain: (params) => switchTo(params, () => failure(4200, "The demo wallet knows the demo's own network only.")),
+    wallet_requestPermissions: async () => {
+      await connect();
+      return [{ parentCapability: "eth_accounts" }];
+    },
+    wallet_revokePermissions: async () => {
+      setConnected(false);
+      emit("accountsChanged", []);
+      return null;
+    },
+  };
+
+  const READS = new Set([
+    "eth_blockNumber", "eth_call", "eth_chainId", "eth_estimateGas", "eth_feeHistory", "eth_gasPrice", "eth_getBalance", "eth_getBlockByHash",
+    "eth_getBlockByNumber", "eth_getCode", "eth_getStorageAt", "eth_getTransactionByHash", "eth_getTransactionCount",
+    "eth_getTransactionReceipt", "eth_maxPriorityFeePerGas", "net_version", "web3_clientVersion",
+  ]);
+
+  const provider = {
+    async request({ method, params } = {}) {
+      const list = Array.isArray(params) ? params : params === undefined ? [] : [params];
+      if (Object.hasOwn(methods, method)) return methods[method](list);
+      if (READS.has(method)) return call(method, list);
+      throw failure(-32601, `The method "${method}" does not exist / is not available.`);
+    },
+    on(event, listener) {
+      listeners.set(event, [...(listeners.get(event) ?? []), listener]);
+      return provider;
+    },
+    removeListener(event, listener) {
+      listeners.set(event, (listeners.get(event) ?? []).filter((known) => known !== listener));
+      return provider;
+    },
+  };
+
+  // ── here it is (EIP-6963) ─────────────────────────────────────────────────────────────────────────────────────────────
+  const looks = element("link");
+  looks.rel = "stylesheet";
+  looks.href = "/demo/wallet.css";
+  document.head.append(looks);
+
+  const info = Object.freeze({ uuid: "8a1f6c62-6d3c-4c0e-9d6e-0c0157070000", name: "Demo wallet", icon: ICON, rdns: "org.coinslot.demo" });
+  const announce = () => window.dispatchEvent(new CustomEvent("eip6963:announceProvider", { detail: Object.freeze({ info, provider }) }));
+  window.addEventListener("eip6963:requestProvider", announce);
+  announce();
+})();

@@ -1,0 +1,322 @@
+//! From settings to a running shop, and its orderly end.
+
+use std::{
+    io,
+    net::SocketAddr,
+    path::{Path, PathBuf},
+    sync::{Arc, OnceLock},
+    time::Duration,
+};
+
+use sha2::{Digest, Sha256};
+use tokio::{net::TcpListener, task::JoinHandle};
+use tokio_util::sync::CancellationToken;
+
+use super::{
+    assets::Site,
+    demo::DemoRoutes,
+    limits::Doorkeeper,
+    listen,
+    router::router,
+    settings::{Settings, WrongSettings, secret},
+};
+use crate::{
+    chain::{Chain, ChainSettings, Unavailable},
+    evm::Address,
+    ledger::{Books, BooksError},
+    money::BadAmount,
+    pages::data::Demo,
+    runs::{Agent, worker},
+    x402::{
+        desk::{Desk, Fittings, now_ms},
+        offers::Seal,
+        till,
+    },
+};
+
+/// Between two times that useless rows are swept away.
+const SWEEP_EVERY: Duration = Duration::from_secs(10 * 60);
+
+/// Between two attempts to meet a network whose RPC was away at the start.
+const MEET_EVERY: Duration = Duration::from_secs(10);
+
+/// Why there is no shop: a sentence for the terminal.
+#[derive(Debug, thiserror::Error)]
+pub enum CannotOpen {
+    #[error("{0}")]
+    Settings(#[from] WrongSettings),
+    #[error("{data} cannot be used as the data directory: {cause}", data = .0.display(), cause = .1)]
+    Data(PathBuf, #[source] io::Error),
+    #[error("{0} cannot be listened on ({1}): choose another address with --addr or COINSLOT_ADDR")]
+    Listen(SocketAddr, #[source] io::Error),
+    #[error("the books cannot be opened: {0}{cause}", cause = cause_of(.0))]
+    Books(#[from] BooksError),
+    #[error("these books were made by `coinslot {0}`, with that chain's money: use another --data or database_url")]
+    OtherKind(&'static str),
+    #[error("the RPC of {network} says its chain id is {found}: correct its rpc_urls or chain_id")]
+    WrongChain { network: String, found: u64 },
+    #[error(
+        "the chain of {network} is not the one these books know: its first block is another. Its deposits are gone with it; \
+         restore the chain, or use another --data or database_url"
+    )]
+    ChainGone { network: String },
+    #[error("the price {price:?} of {agent} cannot be read: {cause}")]
+    BadPrice { agent: &'static str, price: &'static str, cause: BadAmount },
+    #[error("{agent} has no price in a coin of the networks that are sold on: add one to its card, or a network to `networks`")]
+    NoPrice { agent: &'static str },
+    #[error("{0}")]
+    Demo(#[from] super::demo::CannotDemo),
+    #[error("this binary was built without its page: build it with `make build`")]
+    NoPage,
+}
+
+fn cause_of(error: &BooksError) -> String {
+    std::error::Error::source(error).map(|cause| format!(": {cause}")).unwrap_or_default()
+}
+
+/// Play money and money never share a ledger.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Kind {
+    Serve,
+    Demo,
+}
+
+impl Kind {
+    fn name(self) -> &'static str {
+        match self {
+            Self::Serve => "serve",
+            Self::Demo => "demo",
+        }
+    }
+
+    fn other(self) -> Self {
+        match self {
+            Self::Serve => Self::Demo,
+            Self::Demo => Self::Serve,
+        }
+    }
+}
+
+/// Everything a shop is made of.
+pub struct Opening {
+    pub settings: Settings,
+    pub kind: Kind,
+    pub listener: TcpListener,
+    pub networks: Vec<ChainSettings>,
+    pub pay_to: Address,
+    pub agents: Vec<Agent>,
+    pub site: Site,
+    pub demo: Option<(Demo, DemoRoutes)>,
+}
+
+/// Listens where the settings say.
+///
+/// # Errors
+/// The address is taken or not ours.
+pub async fn bind(settings: &Settings) -> Result<TcpListener, CannotOpen> {
+    TcpListener::bind(settings.addr).await.map_err(|cause| CannotOpen::Listen(settings.addr, cause))
+}
+
+/// Makes the data directory, for its owner's eyes only.
+///
+/// # Errors
+/// It is no directory, or cannot be made.
+pub fn make_data_directory(data: &Path) -> Result<(), CannotOpen> {
+    let mut builder = std::fs::DirBuilder::new();
+    builder.recursive(true);
+    #[cfg(unix)]
+    std::os::unix::fs::DirBuilderExt::mode(&mut builder, 0o700);
+    builder.create(data).map_err(|cause| CannotOpen::Data(data.to_owned(), cause))
+}
+
+/// Opens the shop, says so in one line on stdout, and serves until `stop`.
+///
+/// # Errors
+/// It cannot be opened, or a network that was away turns out to be another chain.
+pub async fn run(opening: Opening, stop: CancellationToken) -> Result<(), CannotOpen> {
+    let Opening { settings, kind, listener, networks, pay_to, agents, site, demo } = opening;
+    if !site.is_complete() && !cfg!(debug_assertions) {
+        return Err(CannotOpen::NoPage);
+    }
+    let bound = listener.local_addr().map_err(|cause| CannotOpen::Listen(settings.addr, cause))?;
+    let public_url = settings.public_url_at(bound);
+    make_data_directory(&settings.data)?;
+    let secret = match settings.secret {
+        Some(secret) => secret,
+        None => secret::of(&settings.data).map_err(|cause| CannotOpen::Data(settings.data.clone(), cause))?,
+    };
+    let books = open_books(&settings, kind).await?;
+    let chains: Vec<Chain> = networks.into_iter().map(Chain::new).collect();
+    check_prices(&chains, &agents)?;
+
+    let failure = Arc::new(OnceLock::new());
+    let mut tasks = Vec::new();
+    for chain in &chains {
+        match meet(&books, chain).await? {
+            Ok(()) => warn_of_code(chain, pay_to).await,
+            Err(away) => {
+                tracing::warn!("{away}; payments on {} wait until one does", chain.network().name);
+                tasks.push(tokio::spawn(meet_later(books.clone(), chain.clone(), pay_to, failure.clone(), stop.clone())));
+            }
+        }
+    }
+
+    let desk = Desk::new(Fittings {
+        books: books.clone(),
+        seal: Seal::new(secret),
+        chains,
+        pay_to,
+        public_url: public_url.clone(),
+        agents,
+        offer_ttl_ms: i64::try_from(settings.offer_ttl.as_millis()).unwrap_or(i64::MAX),
+    });
+    tasks.extend(till::start(&desk, &stop));
+    tasks.push(worker::start(&desk, settings.workers, &stop));
+    tasks.push(tokio::spawn(sweep(books.clone(), stop.clone())));
+
+    let router = router(desk, site, demo, Doorkeeper::new(settings.limits, settings.trusted_proxies));
+    println!("Coinslot is open at {public_url}");
+    listen::listen(listener, router, stop.clone()).await;
+
+    stop.cancel();
+    end(tasks).await;
+    books.close().await;
+    match Arc::into_inner(failure).and_then(OnceLock::into_inner) {
+        Some(failure) => Err(failure),
+        None => Ok(()),
+    }
+}
+
+/// Opens the books and makes sure that they are of this kind.
+///
+/// # Errors
+/// The database is away, or they are of the other kind.
+pub async fn open_books(settings: &Settings, kind: Kind) -> Result<Books, CannotOpen> {
+    let url = settings.database().map_err(|cause| CannotOpen::Data(settings.data.clone(), cause))?;
+    let books = Books::open(&url).await?;
+    // Kept where the networks' first blocks are: what the books met first is what they are.
+    let mark: String = Sha256::digest(kind.name()).iter().map(|byte| format!("{byte:02x}")).collect();
+    if !books.meet_network("coinslot:kind", &mark).await? {
+        return Err(CannotOpen::OtherKind(kind.other().name()));
+    }
+    Ok(books)
+}
+
+/// Is the network's chain the one that the settings and the books mean? The inner error: nobody knows now.
+///
+/// # Errors
+/// It is another chain.
+pub async fn meet(books: &Books, chain: &Chain) -> Result<Result<(), Unavailable>, CannotOpen> {
+    let network = chain.network();
+    let (found, genesis) = match (chain.chain_id().await, chain.genesis().await) {
+        (Ok(found), Ok(genesis)) => (found, genesis),
+        (Ok(found), Err(_)) if found != network.chain_id => (found, [0; 32]),
+        (Err(away), _) | (_, Err(away)) => return Ok(Err(away)),
+    };
+    if found != network.chain_id {
+        return Err(CannotOpen::WrongChain { network: network.name.clone(), found });
+    }
+    let genesis: String = genesis.iter().map(|byte| format!("{byte:02x}")).collect();
+    if !books.meet_network(&network.id, &genesis).await? {
+        return Err(CannotOpen::ChainGone { network: network.name.clone() });
+    }
+    Ok(Ok(()))
+}
+
+/// For a network whose RPC was away at the start. Another chain there closes the shop: its books cannot be kept.
+async fn meet_later(books: Books, chain: Chain, pay_to: Address, failure: Arc<OnceLock<CannotOpen>>, stop: CancellationToken) {
+    loop {
+        tokio::select! {
+            () = stop.cancelled() => return,
+            () = tokio::time::sleep(MEET_EVERY) => {}
+        }
+        match meet(&books, &chain).await {
+            Ok(Ok(())) => return warn_of_code(&chain, pay_to).await,
+            Ok(Err(_)) | Err(CannotOpen::Books(_)) => {}
+            Err(other) => {
+                let _ = failure.set(other);
+                return stop.cancel();
+            }
+        }
+    }
+}
+
+/// A contract as the recipient needs more gas than the wallet is told to give.
+async fn warn_of_code(chain: &Chain, pay_to: Address) {
+    if let Ok(code) = chain.code(pay_to).await
+        && !code.is_empty()
+    {
+        tracing::warn!(
+            "{pay_to} has code on {}: plain transfers to it may fail; pay to an account without code",
+            chain.network().name
+        );
+    }
+}
+
+/// Rows that time has made useless, every so often.
+async fn sweep(books: Books, stop: CancellationToken) {
+    loop {
+        if let Err(cause) = books.sweep(now_ms()).await {
+            tracing::error!(error = ?cause, "useless rows could not be swept away");
+        }
+        tokio::select! {
+            () = stop.cancelled() => return,
+            () = tokio::time::sleep(SWEEP_EVERY) => {}
+        }
+    }
+}
+
+/// Every card has to have a price in a coin that is taken here, one that can be read.
+fn check_prices(chains: &[Chain], agents: &[Agent]) -> Result<(), CannotOpen> {
+    for card in agents.iter().map(|agent| agent.card) {
+        let mut has_price = false;
+        for network in chains.iter().map(Chain::network) {
+            for &price in card.price {
+                match network.price(price) {
+                    Ok(money) => has_price |= money.is_some(),
+                    Err(cause) => return Err(CannotOpen::BadPrice { agent: card.slug, price, cause }),
+                }
+            }
+        }
+        if !has_price {
+            return Err(CannotOpen::NoPrice { agent: card.slug });
+        }
+    }
+    Ok(())
+}
+
+/// Waits for what was started, within the same time that requests have.
+async fn end(mut tasks: Vec<JoinHandle<()>>) {
+    let all = async {
+        for task in &mut tasks {
+            let _ = task.await;
+        }
+    };
+    if tokio::time::timeout(listen::CLOSING_TIME, all).await.is_err() {
+        tasks.iter().for_each(JoinHandle::abort);
+    }
+}
+
+/// Ends at the first SIGINT or SIGTERM.
+pub fn stop_on_signals() -> CancellationToken {
+    let stop = CancellationToken::new();
+    let told = stop.clone();
+    tokio::spawn(async move {
+        let interrupted = tokio::signal::ctrl_c();
+        #[cfg(unix)]
+        let terminated = async {
+            match tokio::signal::unix::signal(tokio::signal::unix::SignalKind::terminate()) {
+                Ok(mut signal) => drop(signal.recv().await),
+                Err(_) => std::future::pending().await,
+            }
+        };
+        #[cfg(not(unix))]
+        let terminated = std::future::pending::<()>();
+        tokio::select! {
+            _ = interrupted => {}
+            () = terminated => {}
+        }
+        told.cancel();
+    });
+    stop
+}

@@ -1,0 +1,258 @@
+//! What a deployment can change: read once, checked whole, before anything starts.
+//!
+//! Layers: `Leptos.toml` (compiled in) → `--config` → `COINSLOT_…` → `--addr`, `--data`. Everything that is wrong is told at once, each with
+//! its name, its value (secrets aside) and what is allowed.
+//!
+//! - `sources`: the layers. `network`: the tables of the networks. `secret`: the key that is made once. `explain`: the words of `--help`.
+
+pub mod explain;
+mod network;
+pub mod secret;
+pub mod sources;
+
+use std::{
+    fmt,
+    net::{IpAddr, SocketAddr},
+    path::PathBuf,
+    time::Duration,
+};
+
+pub use explain::explained;
+pub use sources::{Sources, Wrong};
+
+use crate::{
+    chain::ChainSettings,
+    evm::Address,
+    server::limits::{AddressRange, Limits, Quota},
+};
+use sources::Layers;
+
+#[derive(Clone)]
+pub struct Settings {
+    pub addr: SocketAddr,
+    pub data: PathBuf,
+    /// Without a trailing slash. `None`: `http://` and the address that is listened on, loopback.
+    pub public_url: Option<String>,
+    /// `None`: not set; `serve` refuses that.
+    pub pay_to: Option<Address>,
+    /// `None`: SQLite in `data`. May hold a password.
+    pub database_url: Option<String>,
+    /// `None`: made once and kept in `data`.
+    pub secret: Option<[u8; 32]>,
+    /// In the order of preference; never empty.
+    pub networks: Vec<ChainSettings>,
+    pub offer_ttl: Duration,
+    /// Runs that are worked on at the same time.
+    pub workers: usize,
+    pub trusted_proxies: Vec<AddressRange>,
+    pub limits: Limits,
+    pub log_format: LogFormat,
+    /// `None`: what the command thinks best.
+    pub log_level: Option<String>,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum LogFormat {
+    Text,
+    Json,
+}
+
+/// Everything that is wrong, a line each.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct WrongSettings(pub Vec<Wrong>);
+
+impl WrongSettings {
+    pub fn one(sentence: String) -> Self {
+        Self(vec![Wrong(sentence)])
+    }
+}
+
+impl fmt::Display for WrongSettings {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        for (n, wrong) in self.0.iter().enumerate() {
+            write!(f, "{}{wrong}", if n == 0 { "" } else { "\n" })?;
+        }
+        Ok(())
+    }
+}
+
+impl std::error::Error for WrongSettings {}
+
+impl Settings {
+    /// # Errors
+    /// All that is wrong, not only the first of it.
+    pub fn read(sources: &Sources) -> Result<Self, WrongSettings> {
+        let mut layers = Layers::read(sources);
+        let settings = Self::take(&mut layers);
+        match settings {
+            Some(settings) if layers.wrong.is_empty() => Ok(settings),
+            _ => Err(WrongSettings(layers.wrong)),
+        }
+    }
+
+    /// What `serve` needs beyond what every command needs.
+    ///
+    /// # Errors
+    /// No `pay_to`.
+    pub fn pay_to_or_refuse(&self) -> Result<Address, WrongSettings> {
+        self.pay_to.ok_or_else(|| {
+            let sentence =
+                "COINSLOT_PAY_TO is not set: expected the address that visitors pay to, one that is used for nothing else";
+            WrongSettings::one(sentence.to_owned())
+        })
+    }
+
+    /// Scheme, host and port, when `bound` is what is listened on.
+    pub fn public_url_at(&self, bound: SocketAddr) -> String {
+        self.public_url.clone().unwrap_or_else(|| format!("http://{bound}"))
+    }
+
+    /// Where the books are; the data directory made absolute, so that the working directory does not matter later.
+    ///
+    /// # Errors
+    /// The working directory is gone, or the path is not one that a URL can carry.
+    pub fn database(&self) -> std::io::Result<String> {
+        match &self.database_url {
+            Some(url) => Ok(url.clone()),
+            None => sqlite_url(&self.database_file()?),
+        }
+    }
+
+    /// The SQLite file that is used where no `database_url` is set.
+    ///
+    /// # Errors
+    /// The working directory is gone.
+    pub fn database_file(&self) -> std::io::Result<PathBuf> {
+        std::path::absolute(self.data.join("coinslot.db"))
+    }
+
+    fn take(layers: &mut Layers) -> Option<Self> {
+        // Each is taken before any `?`, so that all that is wrong is told.
+        let addr = layers.take("addr", "IP:PORT, such as 127.0.0.1:4020", |raw| read_addr(raw.text()?));
+        let data = layers.take("data", "a directory's path", |raw| raw.text().filter(|path| !path.is_empty()).map(PathBuf::from));
+        let public_url = layers.take(
+            "public_url",
+            "scheme, host and port without a path, such as https://shop.example (http only on loopback)",
+            |raw| optional(raw.text()?, read_public_url),
+        );
+        let pay_to = layers.take("pay_to", PAY_TO, |raw| optional(raw.text()?, read_pay_to));
+        let database_url =
+            layers.take("database_url", "sqlite:///path/to/coinslot.db or postgres://user:password@host/database", |raw| {
+                optional(raw.text()?, read_database_url)
+            });
+        let secret =
+            layers.take("secret", "64 hexadecimal digits (openssl rand -hex 32)", |raw| optional(raw.text()?, secret::parse));
+        let networks = network::take(layers);
+        let offer_ttl_s = layers.take("offer_ttl_s", "whole seconds, 30 to 86400", |raw| raw.number(30..=86_400));
+        let workers = layers.take("workers", "a whole number, 1 to 256", |raw| raw.number(1..=256));
+        let trusted_proxies = layers.take("trusted_proxies", "addresses or ranges, such as 10.0.0.0/8", |raw| {
+            raw.list()?.iter().map(|range| range.parse().ok()).collect::<Option<Vec<_>>>()
+        });
+        let limits = take_limits(layers);
+        let log_format = layers.take("log_format", "text or json", |raw| match raw.text()? {
+            "text" => Some(LogFormat::Text),
+            "json" => Some(LogFormat::Json),
+            _ => None,
+        });
+        let log_level = layers.take("log_level", "error, warn, info, debug, trace, or tracing directives", |raw| {
+            optional(raw.text()?, |text| tracing_subscriber::EnvFilter::try_new(text).ok().map(|_| text.to_owned()))
+        });
+
+        if let (Some(addr), Some(None)) = (addr, &public_url)
+            && !addr.ip().is_loopback()
+        {
+            layers.refuse(
+                "public_url",
+                &format!("how visitors reach the shop, such as https://shop.example, because it listens on {addr}"),
+            );
+        }
+        if let (Some(Some(url)), Some(None)) = (&database_url, &secret)
+            && url.starts_with("postgres")
+        {
+            layers.refuse("secret", "64 hexadecimal digits, the same for every instance, because the database is PostgreSQL");
+        }
+
+        Some(Self {
+            addr: addr?,
+            data: data?,
+            public_url: public_url?,
+            pay_to: pay_to?,
+            database_url: database_url?,
+            secret: secret?,
+            networks: networks?,
+            offer_ttl: Duration::from_secs(offer_ttl_s?),
+            workers: usize::try_from(workers?).ok()?,
+            trusted_proxies: trusted_proxies?,
+            limits: limits?,
+            log_format: log_format?,
+            log_level: log_level?,
+        })
+    }
+}
+
+fn take_limits(layers: &mut Layers) -> Option<Limits> {
+    let mut number =
+        |key, allowed, bounds| layers.take(key, allowed, |raw| raw.number(bounds)).and_then(|n| u32::try_from(n).ok());
+    const RATE: &str = "a whole number, 0 (no limit) to 100000";
+    const BURST: &str = "a whole number, 1 to 100000";
+    let pages = (number("limit_pages_per_s", RATE, 0..=100_000), number("limit_pages_burst", BURST, 1..=100_000));
+    let api = (number("limit_api_per_s", RATE, 0..=100_000), number("limit_api_burst", BURST, 1..=100_000));
+    let sign_in = (number("limit_sign_in_per_min", RATE, 0..=100_000), number("limit_sign_in_burst", BURST, 1..=100_000));
+    Some(Limits {
+        pages: Quota::per_second(pages.0?, pages.1?),
+        api: Quota::per_second(api.0?, api.1?),
+        sign_in: Quota::per_minute(sign_in.0?, sign_in.1?),
+    })
+}
+
+/// An empty text is "not set", which is fine: `Some(None)`.
+fn optional<T>(text: &str, read: impl FnOnce(&str) -> Option<T>) -> Option<Option<T>> {
+    if text.is_empty() { Some(None) } else { read(text).map(Some) }
+}
+
+const PAY_TO: &str =
+    "an address, 0x and 40 hexadecimal digits, not the zero address; in mixed case its EIP-55 checksum has to be right";
+
+/// A typing error in it would send every payment into the void: so a checksum that is there is checked.
+fn read_pay_to(text: &str) -> Option<Address> {
+    let address: Address = text.parse().ok()?;
+    let digits = &text[2..];
+    let mixed = digits.bytes().any(|b| b.is_ascii_lowercase()) && digits.bytes().any(|b| b.is_ascii_uppercase());
+    let right = !mixed || alloy::primitives::Address::parse_checksummed(text, None).is_ok();
+    (right && address != Address([0; 20])).then_some(address)
+}
+
+fn read_addr(text: &str) -> Option<SocketAddr> {
+    match text.strip_prefix("localhost:") {
+        Some(port) => port.parse().ok().map(|port| SocketAddr::new(IpAddr::from([127, 0, 0, 1]), port)),
+        None => text.parse().ok(),
+    }
+}
+
+fn read_public_url(text: &str) -> Option<String> {
+    let url = url::Url::parse(text).ok()?;
+    let bare = url.path() == "/" && url.query().is_none() && url.fragment().is_none() && url.username().is_empty();
+    let safe = url.scheme() == "https" || (url.scheme() == "http" && is_loopback(&url));
+    (bare && url.password().is_none() && safe).then(|| url.origin().ascii_serialization())
+}
+
+fn is_loopback(url: &url::Url) -> bool {
+    match url.host() {
+        Some(url::Host::Domain(name)) => name == "localhost" || name.ends_with(".localhost"),
+        Some(url::Host::Ipv4(ip)) => ip.is_loopback(),
+        Some(url::Host::Ipv6(ip)) => ip.is_loopback(),
+        None => false,
+    }
+}
+
+fn read_database_url(text: &str) -> Option<String> {
+    let kind = text.split_once(':')?.0;
+    matches!(kind, "sqlite" | "postgres" | "postgresql").then(|| text.to_owned())
+}
+
+/// `sqlite:///…`, with what a path may hold and a URL may not escaped.
+fn sqlite_url(file: &std::path::Path) -> std::io::Result<String> {
+    let url = url::Url::from_file_path(file)
+        .map_err(|()| std::io::Error::other(format!("{} cannot be written as a URL", file.display())))?;
+    Ok(format!("sqlite{}", &url.as_str()["file".len()..]))
+}

@@ -1,0 +1,606 @@
+//! What the shop lets in and what it hands out, whatever is inside: settings, files, limits, cross-site refusal, headers.
+#![cfg(feature = "ssr")]
+#![allow(clippy::unwrap_used, clippy::expect_used)]
+
+use std::{net::SocketAddr, time::Duration};
+
+use axum::{
+    Json, Router,
+    body::{Body, Bytes, to_bytes},
+    extract::ConnectInfo,
+    http::{HeaderMap, Method, Request, Response, StatusCode, header},
+    routing::{get, post},
+};
+use coinslot::{
+    evm::Address,
+    server::{
+        assets::Site,
+        limits::{Doorkeeper, Limits, Quota},
+        router::{BODY_MAX, protected},
+        settings::{LogFormat, Settings, Sources, secret},
+    },
+};
+use futures::{StreamExt, stream};
+use serde_json::{Value, json};
+use tower::ServiceExt;
+
+mod settings {
+    use super::*;
+
+    fn read(env: &[(&str, &str)]) -> Result<Settings, String> {
+        read_with(None, env)
+    }
+
+    fn read_with(config: Option<&str>, env: &[(&str, &str)]) -> Result<Settings, String> {
+        let env = env.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect();
+        let config = config.map(|text| ("shop.toml".to_owned(), text.to_owned()));
+        Settings::read(&Sources { config, env, ..Sources::default() }).map_err(|wrong| wrong.to_string())
+    }
+
+    #[track_caller]
+    fn refused(env: &[(&str, &str)]) -> String {
+        read(env).err().expect("refused")
+    }
+
+    #[test]
+    fn the_defaults_are_a_shop_on_loopback_that_only_lacks_a_recipient() {
+        let settings = read(&[]).unwrap();
+        assert_eq!(settings.addr.to_string(), "127.0.0.1:4020");
+        assert_eq!(settings.public_url_at(settings.addr), "http://127.0.0.1:4020");
+        assert_eq!(settings.networks[0].network.id, "eip155:10143");
+        assert_eq!(settings.networks[0].network.gas_price_hint.to_string(), "102000000000");
+        assert_eq!((settings.workers, settings.offer_ttl, settings.log_format), (4, Duration::from_secs(300), LogFormat::Text));
+        assert!(settings.database().unwrap().starts_with("sqlite:///"));
+        assert!(settings.database().unwrap().ends_with("/data/coinslot.db"));
+        assert_eq!(
+            settings.pay_to_or_refuse().unwrap_err().to_string(),
+            "COINSLOT_PAY_TO is not set: expected the address that visitors pay to, one that is used for nothing else"
+        );
+    }
+
+    #[test]
+    fn every_layer_wins_over_the_one_below() {
+        let file = "[coinslot]\nworkers = 5\noffer_ttl_s = 60\naddr = \"127.0.0.1:1\"\n[coinslot.network.monad-testnet]\npoll_ms = 900\n";
+        let env =
+            vec![("COINSLOT_OFFER_TTL_S".to_owned(), "90".to_owned()), ("COINSLOT_ADDR".to_owned(), "127.0.0.1:2".to_owned())];
+        let sources = Sources {
+            addr: Some("localhost:3".to_owned()),
+            data: None,
+            config: Some(("shop.toml".to_owned(), file.to_owned())),
+            env,
+        };
+        let settings = Settings::read(&sources).unwrap();
+        assert_eq!(settings.workers, 5, "the file over the default");
+        assert_eq!(settings.offer_ttl, Duration::from_secs(90), "the environment over the file");
+        assert_eq!(settings.addr.to_string(), "127.0.0.1:3", "a flag over the environment");
+        assert_eq!(settings.networks[0].poll, Duration::from_millis(900));
+        assert_eq!(settings.networks[0].network.name, "Monad testnet", "a table's other keys stay");
+    }
+
+    #[test]
+    fn networks_and_their_keys_come_from_the_environment_too() {
+        let settings = read(&[
+            ("COINSLOT_NETWORKS", "local, monad-testnet"),
+            ("COINSLOT_NETWORK__LOCAL__RPC_URLS", "http://127.0.0.1:1,http://127.0.0.1:2"),
+            ("COINSLOT_NETWORK__LOCAL__FINALITY", "12"),
+            ("COINSLOT_NETWORK__MONAD_TESTNET__FINALITY", "safe"),
+        ])
+        .unwrap();
+        let [local, testnet] = settings.networks.as_slice() else { panic!("two networks") };
+        assert_eq!(
+            local.rpc_urls.iter().map(|url| url.as_str()).collect::<Vec<_>>(),
+            ["http://127.0.0.1:1/", "http://127.0.0.1:2/"]
+        );
+        assert_eq!(local.finality, coinslot::chain::Finality::Confirmations(12));
+        assert_eq!(testnet.finality, coinslot::chain::Finality::Tag("safe".to_owned()));
+    }
+
+    #[test]
+    fn a_new_network_is_a_table() {
+        let table = "[coinslot]\nnetworks = [\"mine\"]\n[coinslot.network.mine]\nchain_id = 7\nname = \"Mine\"\nsymbol = \"M\"\ndecimals = 18\n\
+                     rpc_urls = [\"http://127.0.0.1:1\"]\nfinality = 3\npoll_ms = 100\ntimeout_ms = 1000\n\
+                     wallet_rpc_url = \"https://rpc.example/\"\ngas_price_hint_gwei = 1\n";
+        let network = read_with(Some(table), &[]).unwrap().networks.remove(0).network;
+        assert_eq!((network.id.as_str(), network.slug.as_str(), network.explorer), ("eip155:7", "mine", None));
+        assert_eq!(network.wallet_rpc_url, "https://rpc.example");
+        let wrong = read_with(Some(&table.replace("symbol = \"M\"\n", "")), &[]).err().unwrap();
+        assert_eq!(wrong, "network.mine.symbol is missing: expected the coin's symbol, 1 to 11 letters or digits");
+    }
+
+    #[test]
+    fn what_is_wrong_is_named_with_its_value_and_what_is_allowed() {
+        let whole_address =
+            "an address, 0x and 40 hexadecimal digits, not the zero address; in mixed case its EIP-55 checksum has to be right";
+        let zero = format!("0x{}", "0".repeat(40));
+        let typo = "0x70997970C51812dc3A010C7d01b50e0d17dc79c8";
+        for (name, value, allowed) in [
+            ("COINSLOT_PAY_TO", "0x12", whole_address),
+            ("COINSLOT_PAY_TO", &zero, whole_address),
+            ("COINSLOT_PAY_TO", typo, whole_address),
+            ("COINSLOT_ADDR", "4020", "IP:PORT, such as 127.0.0.1:4020"),
+            ("COINSLOT_WORKERS", "0", "a whole number, 1 to 256"),
+            ("COINSLOT_WORKERS", "four", "a whole number, 1 to 256"),
+            ("COINSLOT_OFFER_TTL_S", "5", "whole seconds, 30 to 86400"),
+            ("COINSLOT_LOG_FORMAT", "xml", "text or json"),
+            ("COINSLOT_LOG_LEVEL", "coinslot=loud", "error, warn, info, debug, trace, or tracing directives"),
+            ("COINSLOT_NETWORK__MONAD_TESTNET__FINALITY", "latest", "finalized, safe, or a number of confirmations (0 to 10000)"),
+            ("COINSLOT_NETWORKS", "moon", "names of networks that have a table, each once: local, monad, monad-testnet"),
+            ("COINSLOT_NETWORKS", "local,local", "names of networks that have a table, each once: local, monad, monad-testnet"),
+            ("COINSLOT_TRUSTED_PROXIES", "10.0.0.0/99", "addresses or ranges, such as 10.0.0.0/8"),
+            ("COINSLOT_LIMIT_API_BURST", "0", "a whole number, 1 to 100000"),
+        ] {
+            assert_eq!(refused(&[(name, value)]), format!("{name} is {value:?}: expected {allowed}"));
+        }
+        for url in
+            ["shop.example", "http://shop.example", "https://shop.example/shop", "https://me@shop.example", "ftp://shop.example"]
+        {
+            assert_eq!(
+                refused(&[("COINSLOT_PUBLIC_URL", url)]),
+                format!(
+                    "COINSLOT_PUBLIC_URL is {url:?}: expected scheme, host and port without a path, such as https://shop.example (http only on loopback)"
+                )
+            );
+        }
+        let file = "[coinslot]\nworkers = \"many\"\n";
+        assert_eq!(
+            read_with(Some(file), &[]).err().unwrap(),
+            "workers (in shop.toml) is \"many\": expected a whole number, 1 to 256"
+        );
+        let file = "[coinslot]\nworkers = 2.5\naddr = 4020\n";
+        assert_eq!(
+            read_with(Some(file), &[]).err().unwrap(),
+            "addr (in shop.toml) is 4020: expected IP:PORT, such as 127.0.0.1:4020\n\
+             workers (in shop.toml) is 2.5: expected a whole number, 1 to 256",
+            "all that is wrong at once"
+        );
+    }
+
+    #[test]
+    fn no_message_repeats_a_secret() {
+        for (name, value) in [
+            ("COINSLOT_SECRET", "hunter2hunter2"),
+            ("COINSLOT_DATABASE_URL", "mysql://hunter2"),
+            ("COINSLOT_NETWORK__MONAD_TESTNET__RPC_URLS", "wss://rpc.example/hunter2"),
+        ] {
+            let sentence = refused(&[(name, value)]);
+            assert!(sentence.starts_with(&format!("{name} is (not shown): expected ")), "{sentence}");
+            assert!(!sentence.contains("hunter2"), "{sentence}");
+        }
+        let sentence = read_with(Some("[coinslot]\nsecret = hunter2\n"), &[]).err().unwrap();
+        assert!(sentence.starts_with("shop.toml is no TOML file: ") && !sentence.contains("hunter2"), "{sentence}");
+    }
+
+    #[test]
+    fn a_key_that_is_none_is_refused_with_the_nearest_one() {
+        assert_eq!(refused(&[("COINSLOT_PAYTO", "x")]), "COINSLOT_PAYTO is no setting: did you mean COINSLOT_PAY_TO?");
+        assert_eq!(
+            refused(&[("COINSLOT_NETWORK__LOCAL__RPC_URL", "x")]),
+            "COINSLOT_NETWORK__LOCAL__RPC_URL is no setting: did you mean COINSLOT_NETWORK__LOCAL__RPC_URLS?"
+        );
+        assert_eq!(
+            refused(&[("COINSLOT_SOMETHING_ELSE", "x")]),
+            "COINSLOT_SOMETHING_ELSE is no setting: `coinslot --help` lists all settings"
+        );
+        let wrong = |file: &str| read_with(Some(file), &[]).err().unwrap();
+        assert_eq!(wrong("[coinslot]\nworker = 1\n"), "worker (in shop.toml) is no setting: did you mean workers?");
+        assert_eq!(
+            wrong("[coinslot.network.local]\npoll = 1\n"),
+            "network.local.poll (in shop.toml) is no setting: did you mean poll_ms?"
+        );
+        assert_eq!(wrong("pay_to = \"x\"\n"), "pay_to (in shop.toml) stands outside the table [coinslot]: move it there");
+        assert!(read_with(Some(include_str!("../Leptos.toml")), &[("COINSLOT_CACHE", "/x"), ("PATH", "/bin")]).is_ok());
+    }
+
+    #[test]
+    fn off_loopback_the_public_address_has_to_be_said() {
+        assert_eq!(
+            refused(&[("COINSLOT_ADDR", "0.0.0.0:80")]),
+            "public_url (in Leptos.toml) is not set: expected how visitors reach the shop, such as https://shop.example, because it listens on 0.0.0.0:80"
+        );
+        let settings = read(&[("COINSLOT_ADDR", "0.0.0.0:80"), ("COINSLOT_PUBLIC_URL", "https://Shop.example:443/")]).unwrap();
+        assert_eq!(settings.public_url.as_deref(), Some("https://shop.example"));
+        let settings = read(&[("COINSLOT_PUBLIC_URL", "http://localhost:8080")]).unwrap();
+        assert_eq!(settings.public_url.as_deref(), Some("http://localhost:8080"));
+    }
+
+    #[test]
+    fn postgresql_needs_a_secret_of_ones_own() {
+        let database = ("COINSLOT_DATABASE_URL", "postgres://shop@db/shop");
+        assert_eq!(
+            refused(&[database]),
+            "secret (in Leptos.toml) is (not shown): expected 64 hexadecimal digits, the same for every instance, because the database is PostgreSQL"
+        );
+        let digits = "12".repeat(32); // digits alone are no number
+        let settings = read(&[database, ("COINSLOT_SECRET", &digits)]).unwrap();
+        assert_eq!(settings.secret, Some([0x12; 32]));
+        assert_eq!(settings.database().unwrap(), "postgres://shop@db/shop");
+    }
+
+    #[test]
+    fn a_checksummed_recipient_is_taken() {
+        let settings = read(&[("COINSLOT_PAY_TO", "0x70997970C51812dc3A010C7d01b50e0d17dc79C8")]).unwrap();
+        assert_eq!(
+            settings.pay_to.map(|address: Address| address.to_string()).as_deref(),
+            Some("0x70997970c51812dc3a010c7d01b50e0d17dc79c8")
+        );
+    }
+
+    #[test]
+    fn the_secret_is_made_once_and_for_its_owner_alone() {
+        let data = tempfile::tempdir().unwrap();
+        let made: Vec<[u8; 32]> = std::thread::scope(|scope| {
+            (0..8)
+                .map(|_| scope.spawn(|| secret::of(data.path()).unwrap()))
+                .collect::<Vec<_>>()
+                .into_iter()
+                .map(|made| made.join().unwrap())
+                .collect()
+        });
+        assert!(made.iter().all(|secret| *secret == made[0]), "eight at once make one");
+        assert_ne!(made[0], [0; 32]);
+        assert_eq!(std::fs::read_dir(data.path()).unwrap().count(), 1, "no draft is left");
+        #[cfg(unix)]
+        {
+            use std::os::unix::fs::PermissionsExt;
+            assert_eq!(std::fs::metadata(data.path().join("secret")).unwrap().permissions().mode() & 0o777, 0o600);
+        }
+        std::fs::write(data.path().join("secret"), "short\n").unwrap();
+        assert!(secret::of(data.path()).unwrap_err().to_string().contains("does not hold 64 hexadecimal digits"));
+        assert_eq!(std::fs::read_to_string(data.path().join("secret")).unwrap(), "short\n", "what is there is never replaced");
+    }
+}
+
+mod assets {
+    use super::*;
+
+    const WASM: &[u8] = b"\0asm plain";
+
+    fn site() -> Site {
+        let files: [(&str, &'static [u8]); 8] = [
+            ("pkg/coinslot.wasm", WASM),
+            ("pkg/coinslot.wasm.br", b"brotli"),
+            ("pkg/coinslot.wasm.gz", b"gzipped"),
+            ("pkg/coinslot.js", b"export default 1"),
+            ("pkg/coinslot.css", b"a{}"),
+            ("pkg/snippets/x.js", b"export {}"),
+            ("robots.txt", b"User-agent: *"),
+            ("alone.gz", b"no plain form"),
+        ];
+        Site::new(files.map(|(path, bytes)| (path.to_owned(), bytes.into())))
+    }
+
+    fn ask(site: &Site, method: Method, path: &str, headers: &[(header::HeaderName, &str)]) -> Response<Body> {
+        let headers = headers.iter().map(|(name, value)| (name.clone(), value.parse().unwrap())).collect::<HeaderMap>();
+        site.answer(&method, path, &headers).unwrap_or_else(|| panic!("{path} is there"))
+    }
+
+    #[tokio::test]
+    async fn a_hashed_name_is_kept_for_ever_and_a_plain_one_asked_for_again() {
+        let site = site();
+        let urls = site.assets(false);
+        // sha256 of the plain form, the first eight bytes
+        let hash = urls.wasm.strip_prefix("/pkg/coinslot.").and_then(|name| name.strip_suffix(".wasm")).unwrap();
+        assert!(hash.len() == 16 && hash.bytes().all(|b| b.is_ascii_hexdigit()), "{}", urls.wasm);
+        for (url, kind) in [
+            (&urls.js, "text/javascript; charset=utf-8"),
+            (&urls.wasm, "application/wasm"),
+            (&urls.css, "text/css; charset=utf-8"),
+        ] {
+            let answer = ask(&site, Method::GET, url, &[]);
+            assert_eq!(answer.headers()[header::CACHE_CONTROL], "public, max-age=31536000, immutable", "{url}");
+            assert_eq!(answer.headers()[header::CONTENT_TYPE], kind);
+        }
+        for plain in ["/pkg/coinslot.wasm", "/pkg/snippets/x.js", "/robots.txt", "/alone.gz"] {
+            assert_eq!(ask(&site, Method::GET, plain, &[]).headers()[header::CACHE_CONTROL], "no-cache", "{plain}");
+        }
+        let answer = ask(&site, Method::GET, &urls.wasm, &[]);
+        assert_eq!(to_bytes(answer.into_body(), 100).await.unwrap(), WASM);
+        for nothing in
+            ["/pkg/coinslot.0000000000000000.wasm", "/pkg/coinslot.wasm.br", "/", "", "/pkg", "/../Cargo.toml", "/robots.txt/"]
+        {
+            assert!(site.answer(&Method::GET, nothing, &HeaderMap::new()).is_none(), "{nothing}");
+        }
+        assert!(site.is_complete());
+        assert!(!Site::new([]).is_complete());
+    }
+
+    #[tokio::test]
+    async fn another_content_has_another_name() {
+        let other = Site::new([("pkg/coinslot.wasm".to_owned(), b"another".as_slice().into())]);
+        assert_ne!(site().assets(false).wasm, other.assets(false).wasm);
+    }
+
+    #[tokio::test]
+    async fn the_compressed_form_is_sent_to_who_takes_it() {
+        let site = site();
+        for (accept, encoding, body) in
+            [("br, gzip", Some("br"), b"brotli".as_slice()), ("gzip", Some("gzip"), b"gzipped"), ("br;q=0", None, WASM)]
+        {
+            let answer = ask(&site, Method::GET, "/pkg/coinslot.wasm", &[(header::ACCEPT_ENCODING, accept)]);
+            let said = answer.headers().get(header::CONTENT_ENCODING).map(|encoding| encoding.to_str().unwrap().to_owned());
+            assert_eq!(said.as_deref(), encoding, "{accept}");
+            assert_eq!(answer.headers()[header::VARY], "accept-encoding");
+            assert_eq!(answer.headers()[header::CONTENT_TYPE], "application/wasm");
+            assert_eq!(to_bytes(answer.into_body(), 100).await.unwrap(), body);
+        }
+        let plain = ask(&site, Method::GET, "/robots.txt", &[(header::ACCEPT_ENCODING, "br")]);
+        assert!(!plain.headers().contains_key(header::CONTENT_ENCODING) && !plain.headers().contains_key(header::VARY));
+    }
+
+    #[tokio::test]
+    async fn what_the_browser_has_is_not_sent_again() {
+        let site = site();
+        let accept = (header::ACCEPT_ENCODING, "br");
+        let tag = ask(&site, Method::GET, "/pkg/coinslot.wasm", std::slice::from_ref(&accept)).headers()[header::ETAG]
+            .to_str()
+            .unwrap()
+            .to_owned();
+        for known in [tag.clone(), format!("W/{tag}"), format!("\"other\", {tag}"), "*".to_owned()] {
+            let answer = ask(&site, Method::GET, "/pkg/coinslot.wasm", &[accept.clone(), (header::IF_NONE_MATCH, &known)]);
+            assert_eq!(answer.status(), StatusCode::NOT_MODIFIED, "{known}");
+            assert_eq!(answer.headers()[header::ETAG], tag.as_str());
+            assert!(to_bytes(answer.into_body(), 100).await.unwrap().is_empty());
+        }
+        // The plain form is another representation.
+        let answer = ask(&site, Method::GET, "/pkg/coinslot.wasm", &[(header::IF_NONE_MATCH, &tag)]);
+        assert_eq!(answer.status(), StatusCode::OK);
+    }
+
+    #[tokio::test]
+    async fn head_is_get_without_the_body_and_nothing_else_is_taken() {
+        let site = site();
+        let answer = ask(&site, Method::HEAD, "/pkg/coinslot.wasm", &[]);
+        assert_eq!(answer.headers()[header::CONTENT_LENGTH], WASM.len().to_string().as_str());
+        assert!(to_bytes(answer.into_body(), 100).await.unwrap().is_empty());
+        let answer = ask(&site, Method::POST, "/robots.txt", &[]);
+        assert_eq!(
+            (answer.status(), answer.headers()[header::ALLOW].to_str().unwrap()),
+            (StatusCode::METHOD_NOT_ALLOWED, "GET, HEAD")
+        );
+    }
+}
+
+mod layers {
+    use super::*;
+
+    const ORIGIN: &str = "https://shop.example";
+
+    const GENEROUS: Limits = Limits { pages: Quota::NONE, api: Quota::NONE, sign_in: Quota::NONE };
+
+    fn inside() -> Router {
+        let long = "words ".repeat(1000);
+        Router::new()
+            .route("/", get(|| async { axum::response::Html("<p>hello") }))
+            .route("/long", get(move || async { axum::response::Html(long) }))
+            .route(
+                "/panic",
+                get(|| async {
+                    if true {
+                        panic!("a secret")
+                    }
+                }),
+            )
+            .route("/api/echo", post(|body: Bytes| async move { body.len().to_string() }).get(|| async { Json(json!({})) }))
+            .route("/api/session", post(|| async { "in" }).delete(|| async { "out" }))
+            .route("/api/kept", get(|| async { ([(header::CACHE_CONTROL, "private")], "kept") }))
+            .route("/slow", get(slow))
+    }
+
+    /// A page of which half is there at once and the rest never comes.
+    async fn slow() -> Response<Body> {
+        let first = stream::iter([Ok::<_, std::convert::Infallible>("first ".repeat(400))]);
+        Response::builder()
+            .header(header::CONTENT_TYPE, "text/html")
+            .body(Body::from_stream(first.chain(stream::pending())))
+            .unwrap()
+    }
+
+    fn shop(limits: Limits, proxies: &[&str]) -> Router {
+        protected(inside(), ORIGIN, Doorkeeper::new(limits, proxies.iter().map(|range| range.parse().unwrap()).collect()))
+    }
+
+    fn from(peer: &str, request: axum::http::request::Builder) -> Request<Body> {
+        let peer: SocketAddr = format!("{peer}:1234").parse().unwrap();
+        request.extension(ConnectInfo(peer)).body(Body::empty()).unwrap()
+    }
+
+    async fn body(answer: Response<Body>) -> Value {
+        serde_json::from_slice(&to_bytes(answer.into_body(), 10_000).await.unwrap()).unwrap()
+    }
+
+    #[tokio::test]
+    async fn who_asks_too_often_waits_and_nobody_else_does() {
+        let limits = Limits { api: Quota::per_second(1, 3), ..GENEROUS };
+        let shop = shop(limits, &["10.0.0.0/8"]);
+        let ask = |peer: &'static str, forwarded: &'static str| {
+            let request = Request::get("/api/echo").header("x-forwarded-for", forwarded);
+            shop.clone().oneshot(from(peer, request))
+        };
+        for _ in 0..3 {
+            assert_eq!(ask("192.0.2.1", "198.51.100.1").await.unwrap().status(), StatusCode::OK);
+        }
+        let answer = ask("192.0.2.1", "198.51.100.2").await.unwrap(); // nobody believes its header
+        assert_eq!(answer.status(), StatusCode::TOO_MANY_REQUESTS);
+        assert_eq!(answer.headers()[header::RETRY_AFTER], "1");
+        assert_eq!(answer.headers()[header::CACHE_CONTROL], "private, no-store");
+        let told = body(answer).await;
+        assert_eq!((&told["code"], &told["retry"]), (&json!("rate_limited"), &json!("same_payment")));
+        assert!((1..=1000).contains(&told["retryAfterMs"].as_u64().unwrap()));
+        assert_eq!(ask("192.0.2.2", "").await.unwrap().status(), StatusCode::OK, "a neighbour");
+        // Behind the proxy each visitor has his own.
+        for _ in 0..3 {
+            assert_eq!(ask("10.0.0.1", "198.51.100.3").await.unwrap().status(), StatusCode::OK);
+        }
+        assert_eq!(ask("10.0.0.1", "198.51.100.3").await.unwrap().status(), StatusCode::TOO_MANY_REQUESTS);
+        assert_eq!(ask("10.0.0.1", "198.51.100.4").await.unwrap().status(), StatusCode::OK);
+        let page = shop.clone().oneshot(from("192.0.2.1", Request::get("/"))).await.unwrap();
+        assert_eq!(page.status(), StatusCode::OK, "pages have their own limit");
+    }
+
+    #[tokio::test]
+    async fn sign_ins_have_a_limit_of_their_own() {
+        let shop = shop(Limits { sign_in: Quota::per_minute(1, 2), ..GENEROUS }, &[]);
+        let sign_in = || {
+            shop.clone().oneshot(from(
+                "2001:db8::1".parse::<std::net::IpAddr>().map(|_| "[2001:db8::1]").unwrap(),
+                Request::post("/api/session"),
+            ))
+        };
+        assert_eq!(sign_in().await.unwrap().status(), StatusCode::OK);
+        assert_eq!(sign_in().await.unwrap().status(), StatusCode::OK);
+        let answer = sign_in().await.unwrap();
+        assert_eq!(answer.status(), StatusCode::TOO_MANY_REQUESTS);
+        let same_64 = shop.clone().oneshot(from("[2001:db8::ffff]", Request::post("/api/session"))).await.unwrap();
+        assert_eq!(same_64.status(), StatusCode::TOO_MANY_REQUESTS);
+        let elsewhere = shop.clone().oneshot(from("[2001:db8::1]", Request::post("/api/echo"))).await.unwrap();
+        assert_eq!(elsewhere.status(), StatusCode::OK);
+    }
+
+    #[tokio::test]
+    async fn another_sites_page_changes_nothing() {
+        let shop = shop(GENEROUS, &[]);
+        let ask = |request: axum::http::request::Builder| shop.clone().oneshot(from("192.0.2.1", request));
+        let refused = ask(Request::post("/api/session").header("origin", "https://evil.example")).await.unwrap();
+        assert_eq!(refused.status(), StatusCode::FORBIDDEN);
+        assert_eq!(body(refused).await["code"], "cross_site");
+        for request in [
+            Request::delete("/api/session").header("cookie", "a=b").header("sec-fetch-site", "cross-site"),
+            Request::post("/api/echo").header("cookie", "a=b").header("sec-fetch-site", "same-site"),
+            Request::post("/api/echo").header("cookie", "a=b"),
+        ] {
+            assert_eq!(ask(request).await.unwrap().status(), StatusCode::FORBIDDEN);
+        }
+        for request in [
+            Request::post("/api/session").header("origin", ORIGIN),
+            Request::delete("/api/session").header("cookie", "a=b").header("sec-fetch-site", "same-origin"),
+            Request::post("/api/echo").header("origin", "https://evil.example"),
+            Request::post("/api/session"),
+        ] {
+            assert_eq!(ask(request).await.unwrap().status(), StatusCode::OK);
+        }
+    }
+
+    #[tokio::test]
+    async fn every_answer_carries_its_headers() {
+        let shop = shop(GENEROUS, &[]);
+        let refused = Request::post("/api/session").header("origin", "null");
+        for (request, kept) in [
+            (Request::get("/"), Some("private, no-cache")),
+            (Request::get("/api/echo"), Some("no-store")),
+            (Request::get("/api/kept"), Some("private")),
+            (Request::get("/nothing"), None),
+            (refused, Some("private, no-store")),
+        ] {
+            let answer = shop.clone().oneshot(from("192.0.2.1", request)).await.unwrap();
+            let headers = answer.headers();
+            assert_eq!(headers.get(header::CACHE_CONTROL).map(|value| value.to_str().unwrap()), kept);
+            for (name, value) in [
+                ("x-content-type-options", "nosniff"),
+                ("referrer-policy", "strict-origin-when-cross-origin"),
+                ("cross-origin-opener-policy", "same-origin-allow-popups"),
+                ("strict-transport-security", "max-age=31536000"),
+            ] {
+                assert_eq!(headers[name], value);
+            }
+            assert!(headers.contains_key("permissions-policy"));
+            let is_page = headers.get(header::CONTENT_TYPE).is_some_and(|kind| kind == "text/html; charset=utf-8");
+            assert_eq!(headers.contains_key(header::CONTENT_SECURITY_POLICY), !is_page, "a page brings its own");
+        }
+        let on_loopback = protected(inside(), "http://127.0.0.1:4020", Doorkeeper::new(GENEROUS, Vec::new()));
+        let answer = on_loopback.oneshot(from("127.0.0.1", Request::get("/"))).await.unwrap();
+        assert!(!answer.headers().contains_key("strict-transport-security"));
+    }
+
+    #[tokio::test]
+    async fn a_panic_is_a_500_that_tells_nothing() {
+        let answer = shop(GENEROUS, &[]).oneshot(from("192.0.2.1", Request::get("/panic"))).await.unwrap();
+        assert_eq!(answer.status(), StatusCode::INTERNAL_SERVER_ERROR);
+        assert_eq!(answer.headers()["x-content-type-options"], "nosniff");
+        let told = body(answer).await;
+        assert_eq!(told["code"], "internal");
+        assert!(!told.to_string().contains("a secret"));
+    }
+
+    #[tokio::test]
+    async fn a_body_has_an_end() {
+        let shop = shop(GENEROUS, &[]);
+        let declared = Request::post("/api/echo").header(header::CONTENT_LENGTH, (BODY_MAX + 1).to_string());
+        let answer = shop.clone().oneshot(from("192.0.2.1", declared)).await.unwrap();
+        assert_eq!(answer.status(), StatusCode::PAYLOAD_TOO_LARGE);
+        assert_eq!(body(answer).await["code"], "too_large");
+        let pieces = stream::repeat_with(|| Ok::<_, std::convert::Infallible>(Bytes::from_static(&[0; 65_536]))).take(64);
+        let endless = Request::post("/api/echo").body(Body::from_stream(pieces)).unwrap();
+        assert_eq!(shop.oneshot(endless).await.unwrap().status(), StatusCode::PAYLOAD_TOO_LARGE);
+    }
+
+    #[tokio::test]
+    async fn pages_are_compressed_and_flushed_as_they_come() {
+        let shop = shop(GENEROUS, &[]);
+        let ask = |path: &str, accept: &str| {
+            shop.clone().oneshot(from("192.0.2.1", Request::get(path).header(header::ACCEPT_ENCODING, accept)))
+        };
+        assert_eq!(ask("/long", "br").await.unwrap().headers()[header::CONTENT_ENCODING], "br");
+        assert_eq!(ask("/long", "gzip").await.unwrap().headers()[header::CONTENT_ENCODING], "gzip");
+        assert!(!ask("/", "br").await.unwrap().headers().contains_key(header::CONTENT_ENCODING), "too small to be worth it");
+        for accept in ["br", "gzip"] {
+            let answer = ask("/slow", accept).await.unwrap();
+            assert_eq!(answer.headers()[header::CONTENT_ENCODING], accept);
+            let mut pieces = answer.into_body().into_data_stream();
+            let mut got = 0;
+            // A compressor's header alone says nothing yet.
+            while got < 16 {
+                let piece = tokio::time::timeout(Duration::from_secs(5), pieces.next()).await;
+                got += piece.unwrap_or_else(|_| panic!("{accept} holds the first half back")).unwrap().unwrap().len();
+            }
+        }
+    }
+}
+
+mod listening {
+    use std::sync::Arc;
+
+    use tokio::{
+        io::{AsyncReadExt, AsyncWriteExt},
+        net::{TcpListener, TcpStream},
+        sync::Notify,
+    };
+    use tokio_util::sync::CancellationToken;
+
+    use super::*;
+    use coinslot::server::listen::listen;
+
+    /// What is under way when the shop closes is answered; nothing new begins.
+    #[tokio::test]
+    async fn closing_waits_for_what_is_under_way() {
+        let (entered, go_on) = (Arc::new(Notify::new()), Arc::new(Notify::new()));
+        let (told, waits) = (entered.clone(), go_on.clone());
+        let router = Router::new().route(
+            "/",
+            get(move |ConnectInfo(peer): ConnectInfo<SocketAddr>| async move {
+                told.notify_one();
+                waits.notified().await;
+                format!("done for {}", peer.ip())
+            }),
+        );
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let address = listener.local_addr().unwrap();
+        let stop = CancellationToken::new();
+        let served = tokio::spawn(listen(listener, router, stop.clone()));
+
+        let mut connection = TcpStream::connect(address).await.unwrap();
+        let idle = TcpStream::connect(address).await.unwrap();
+        connection.write_all(b"GET / HTTP/1.1\r\nhost: shop\r\n\r\n").await.unwrap();
+        entered.notified().await;
+        stop.cancel();
+        // Once it refuses newcomers, it is closing.
+        while TcpStream::connect(address).await.is_ok() {
+            tokio::task::yield_now().await;
+        }
+        go_on.notify_one();
+        let mut answer = String::new();
+        connection.read_to_string(&mut answer).await.unwrap();
+        assert!(answer.starts_with("HTTP/1.1 200") && answer.ends_with("done for 127.0.0.1"), "{answer}");
+        tokio::time::timeout(Duration::from_secs(5), served).await.expect("an idle connection keeps nothing open").unwrap();
+        drop(idle);
+    }
+}
