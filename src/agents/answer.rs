@@ -43,6 +43,7 @@ pub fn Answer(run: RunView) -> impl IntoView {
     let report = agents::find(&run.agent).and_then(|agent| (agent.report)(&compact)).unwrap_or_else(|| json(pretty.clone()));
     view! {
         <section class="answer" aria-label="Answer">
+            <h2>"Answer"</h2>
             <div class="sheet">{report}</div>
             {facts(&run)}
             {take_along(&run, &output, pretty.clone())}

@@ -55,23 +55,22 @@ pub fn Header() -> impl IntoView {
 fn Account(address: Address) -> impl IntoView {
     let wallet = Wallet::get();
     let menu = NodeRef::<html::Details>::new();
-    let close = move || {
-        if let Some(menu) = menu.get_untracked() {
-            menu.set_open(false);
-        }
-    };
+    // It may be gone by now: signing out takes the menu away, and with it the focus.
+    let shown = move || menu.try_get_untracked().flatten();
     // Closes when the focus goes elsewhere, as a menu does.
     let left = move |event: FocusEvent| {
         let to = event.related_target().and_then(|to| to.dyn_into::<web_sys::Node>().ok());
-        if let (Some(menu), Some(to)) = (menu.get_untracked(), to)
+        if let (Some(menu), Some(to)) = (shown(), to)
             && !menu.contains(Some(&to))
         {
             menu.set_open(false);
         }
     };
     let escaped = move |key: leptos::ev::KeyboardEvent| {
-        if key.key() == "Escape" {
-            close();
+        if let Some(menu) = shown()
+            && key.key() == "Escape"
+        {
+            menu.set_open(false);
         }
     };
     view! {

@@ -48,6 +48,7 @@ fn receipt(run: &RunView, shop: &Shop) -> AnyView {
             <section>
                 <h2>"Payment"</h2>
                 <dl class="facts">
+                    {row("Shop", code(&shop.public_url))}
                     {row("Offer", offer(run))}
                     {row("Payer", code(run.payer))}
                     {row("Payee", code(shop.pay_to))}

@@ -94,7 +94,7 @@ fn shown(run: RunView) -> AnyView {
             <TimeView ms=run.created_at_ms/>
         </p>
         <p class=format!("standing {}", run.state.word())>{standing(&run)}</p>
-        {error_details(&run)}
+        {reason(&run)}
         {done.then(|| view! { <Answer run=run.clone()/> })}
         {(!done).then(|| money(&run))}
         {asked(&run)}
@@ -125,11 +125,15 @@ pub fn standing(run: &RunView) -> String {
 }
 
 /// A failed run's own reason; a void one's is its standing already.
-fn error_details(run: &RunView) -> Option<AnyView> {
+fn reason(run: &RunView) -> Option<AnyView> {
     let error = run.error.as_ref().filter(|_| run.state == RunState::Failed)?;
     let (why, details) = (error.error.clone(), error.details.clone());
     Some(
-        view! { <Details summary="Details"><p>{why}</p>{details.map(|details| view! { <p>{details}</p> })}</Details> }.into_any(),
+        view! {
+            <p>{why}</p>
+            {details.map(|details| view! { <Details summary="Details"><p>{details}</p></Details> })}
+        }
+        .into_any(),
     )
 }
 
@@ -168,8 +172,8 @@ fn asked(run: &RunView) -> AnyView {
 /// Prefilled (E6), where there is something to fill in and somebody to ask.
 fn again(run: &RunView) -> Option<AnyView> {
     let agent = agents::find(&run.agent).filter(|_| run.state.ended() && run.input.is_some())?;
-    Some(
-        view! { <p><a class="button" href=with_key(format!("{}?run={}", agent.card.page(), run.id))>"Run again"</a></p> }
-            .into_any(),
-    )
+    let href = with_key(format!("{}?run={}", agent.card.page(), run.id));
+    // The one thing to do after a failure; after an answer, one of several.
+    let main = run.state != RunState::Done;
+    Some(view! { <p><a class="button" class:primary=main href=href>"Run again"</a></p> }.into_any())
 }
