@@ -571,11 +571,23 @@ async fn code_made_to_stall_the_analyser_is_refused_in_time() {
     let copies_32_kb_for_ever = function(&hex::decode("5b617fff5f5f39602156").unwrap());
     let stores_and_loads_for_ever = function(&hex::decode("5b5f61ffff525f5150602156").unwrap());
     for code in [copies_32_kb_for_ever, stores_and_loads_for_ever] {
-        let begun = Instant::now();
         let input = Input { address: None, bytecode: Some(hex::encode_prefixed(code)) };
-        let failure = x_ray(&input, &Shelf::default()).await.unwrap_err();
-        assert_eq!((failure.code, failure.retry), (Code::AgentFailed, Retry::No), "{failure}");
-        assert!(begun.elapsed() < Duration::from_secs(9), "{:?}", begun.elapsed());
+        // On a crowded machine it may be told to come again first; never is it waited for longer than the card's limit.
+        let mut failure = None;
+        for _ in 0..6 {
+            let begun = Instant::now();
+            let told = x_ray(&input, &Shelf::default()).await.unwrap_err();
+            assert!(begun.elapsed() < Duration::from_secs(10), "{:?}", begun.elapsed());
+            assert_eq!(told.code, Code::AgentFailed);
+            let for_good = told.retry == Retry::No;
+            failure = Some(told);
+            if for_good {
+                break;
+            }
+        }
+        let failure = failure.unwrap();
+        assert_eq!(failure.retry, Retry::No, "{failure}");
+        assert!(failure.error.contains("made to be expensive"), "{failure}");
     }
 }
 

@@ -21,8 +21,8 @@ use super::examine::{Examined, Refusal, examine};
 
 /// The word that makes this program examine what it reads and print what it found.
 const WORD: &str = "examine-contract";
-/// Seconds of processor time. Ordinary contracts take a hundredth of one.
-const CPU_SECONDS: u64 = 3;
+/// Seconds of processor time. Ordinary contracts take a hundredth of one, the largest that Monad allows a few tenths.
+const CPU_SECONDS: u64 = 2;
 /// Address space, bytes. Ordinary contracts take a few megabytes.
 const MEMORY_BYTES: u64 = 768 * 1024 * 1024;
 /// Within the card's time limit, so that the answer is ours. Reached before the processor time only on a crowded machine.

@@ -47,6 +47,8 @@ pub(super) struct Traced {
     pub selector: Selector,
     pub title: String,
     pub name: Option<&'static str>,
+    /// How many.
+    pub arguments: usize,
     pub guard: Option<Guard>,
     pub walk: Walk,
 }
@@ -81,6 +83,7 @@ pub fn examine(code: &[u8]) -> Result<Examined, Refusal> {
                 selector: function.selector,
                 title: String::new(),
                 name: names::name(function.selector),
+                arguments: function.arguments.as_ref().map_or(0, Vec::len),
                 guard: guard(&walk),
                 walk,
             }
@@ -237,18 +240,22 @@ fn storage(records: Vec<evmole::StorageRecord>, functions: &[Traced]) -> Vec<Var
                 part.place.slot() == Some(slot)
                     && (matches!(part.place, Place::Member { .. }) || (part.first < offset + bytes && offset <= part.last))
             };
+            let levels = kind.matches("mapping(").count() + kind.matches("[]").count();
             let mut name = proxy::standard_slot(slot).map(str::to_owned);
             for function in functions {
                 let seen = || function.walk.reads.iter().chain(&function.walk.decides);
                 if seen().any(covers) {
                     reads.insert(function.selector);
+                } else if seen().any(|part| part.place.slot() == Some(slot)) {
+                    // It loads the slot for another variable in it; evmole does not look that closely.
+                    reads.remove(&function.selector);
                 }
                 if function.walk.writes.iter().any(|write| covers(&write.part)) {
                     writes.insert(function.selector);
                 }
-                // A getter reads one variable and nothing else.
+                // A getter reads one variable and nothing else, and takes a key for each level of it.
                 let getter = function.walk.writes.is_empty() && function.walk.deeds.is_empty() && seen().any(covers);
-                if name.is_none() && getter && seen().all(covers) {
+                if name.is_none() && getter && seen().all(covers) && function.arguments == levels {
                     name = function.name.map(str::to_owned);
                 }
             }

@@ -79,6 +79,8 @@ pub enum Test {
     CallerIsFixed(U256),
     /// It is not zero.
     Truth(Part),
+    /// The call at this place in the code succeeded.
+    Succeeded(u32),
 }
 
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -95,6 +97,8 @@ pub enum Value {
     Moved { place: Place, up: bool },
     /// A hash that addresses storage.
     Hash(Place),
+    /// One where the call at this place in the code succeeded, else zero.
+    Answer(u32),
     /// One where the test holds (zero where it is `negated`).
     Test { test: Test, negated: bool },
     Other,
@@ -150,6 +154,17 @@ impl Value {
         match self {
             Self::Stored { place, mask, .. } => Some(Part::of(place.clone(), *mask)),
             Self::Moved { place, .. } => Some(Part::of(place.clone(), U256::MAX)),
+            Self::Test { test: Test::CallerIs(part) | Test::Truth(part), .. } => Some(part.clone()),
+            _ => None,
+        }
+    }
+
+    /// What a branch on this word decides by, and whether it holds where the word is zero.
+    pub fn as_test(&self) -> Option<(Test, bool)> {
+        match self {
+            Self::Test { test, negated } => Some((test.clone(), *negated)),
+            Self::Stored { .. } => self.part().map(|part| (Test::Truth(part), false)),
+            Self::Answer(call) => Some((Test::Succeeded(*call), false)),
             _ => None,
         }
     }
@@ -161,11 +176,9 @@ impl Value {
     }
 
     pub fn note_decision(&self, walk: &mut Walk) {
-        match self {
-            Self::Test { test: Test::Truth(part), .. } => walk.decides.insert(part.clone()),
-            Self::Stored { .. } => self.part().is_some_and(|part| walk.decides.insert(part)),
-            _ => false,
-        };
+        if let Some((Test::Truth(part), _)) = self.as_test() {
+            walk.decides.insert(part);
+        }
     }
 
     /// What storing this word at `place` changes.
@@ -211,9 +224,8 @@ impl Value {
         match (opcode, a) {
             (op::ISZERO, Self::Known(word)) => Self::truth(word.is_zero()),
             (op::NOT, Self::Known(word)) => Self::Known(!*word),
-            (op::ISZERO, Self::Test { test, negated }) => Self::Test { test: test.clone(), negated: !negated },
-            (op::ISZERO, Self::Stored { .. }) => match a.part() {
-                Some(part) => Self::Test { test: Test::Truth(part), negated: true },
+            (op::ISZERO, Self::Test { .. } | Self::Stored { .. } | Self::Answer(_)) => match a.as_test() {
+                Some((test, negated)) => Self::Test { test, negated: !negated },
                 None => Self::Other,
             },
             _ => Self::mixed(std::slice::from_ref(a), walk),
