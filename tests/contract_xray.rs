@@ -8,19 +8,24 @@ use std::{
     time::{Duration, Instant},
 };
 
-use alloy::{hex, primitives::keccak256};
+use alloy::{
+    hex,
+    primitives::keccak256,
+    providers::{Provider, ProviderBuilder},
+};
 use coinslot::{
     agents::contract_xray::{
-        Finding, Guard, Input, Mutability, Power, ProxyKind, Report, Severity, apart,
+        Contract, Finding, Form, Guard, Input, Mutability, Power, ProxyKind, Report, ReportView, Severity, apart,
         examine::{Examined, Refusal, examine},
         sample,
         source::{CodeSource, x_ray},
     },
     chain::Unavailable,
-    error::{CallError, Code, Retry},
+    error::{CallError, Code, FieldError, Retry},
     evm::Address,
 };
 use garde::Validate;
+use leptos::prelude::*;
 use serde::Deserialize;
 
 #[derive(Deserialize)]
@@ -48,8 +53,20 @@ struct Stored {
     kind: String,
 }
 
-const CONTRACTS: &[&str] =
-    &["DemoToken", "Shapes", "Traps", "Tickets", "Items", "Dollar", "Vault", "Upgradeable", "Proxy1967", "Transparent", "Beacon", "FromBeacon"];
+const CONTRACTS: &[&str] = &[
+    "DemoToken",
+    "Shapes",
+    "Traps",
+    "Tickets",
+    "Items",
+    "Dollar",
+    "Vault",
+    "Upgradeable",
+    "Proxy1967",
+    "Transparent",
+    "Beacon",
+    "FromBeacon",
+];
 
 #[track_caller]
 fn artifact(name: &str) -> Artifact {
@@ -113,8 +130,12 @@ fn arguments_are_solc_s_up_to_words_that_nothing_narrows() {
 #[test]
 fn what_calling_may_do_is_solc_s() {
     for name in CONTRACTS {
-        let found: BTreeMap<_, _> =
-            examined(name).contract.functions.into_iter().map(|function| (function.selector.clone(), function.mutability)).collect();
+        let found: BTreeMap<_, _> = examined(name)
+            .contract
+            .functions
+            .into_iter()
+            .map(|function| (function.selector.clone(), function.mutability))
+            .collect();
         for method in artifact(name).functions {
             let may_change = matches!(method.mutability.as_deref(), Some("nonpayable" | "payable"));
             let mutability = found[&format!("0x{}", method.selector)];
@@ -156,12 +177,16 @@ fn the_storage_layout_is_solc_s() {
 #[test]
 fn variables_are_named_after_their_getters_and_know_their_writers() {
     let examined = examined("DemoToken");
-    let variable = |name: &str| examined.contract.storage.iter().find(|variable| variable.name.as_deref() == Some(name)).expect(name);
+    let variable =
+        |name: &str| examined.contract.storage.iter().find(|variable| variable.name.as_deref() == Some(name)).expect(name);
     let owner = variable("owner");
     assert_eq!((owner.slot.as_str(), owner.offset, owner.kind.as_str()), ("0x5", 0, "address"));
     assert_eq!(owner.written_by, ["0x715018a6", "0xf2fde38b"], "renounceOwnership and transferOwnership");
     let paused = variable("paused");
-    assert_eq!((paused.slot.as_str(), paused.offset, paused.written_by.as_slice()), ("0x5", 20, ["0x16c38b3c".to_owned()].as_slice()));
+    assert_eq!(
+        (paused.slot.as_str(), paused.offset, paused.written_by.as_slice()),
+        ("0x5", 20, ["0x16c38b3c".to_owned()].as_slice())
+    );
 }
 
 // --- guards and powers ---
@@ -266,7 +291,9 @@ fn roles_are_guards_too() {
         examined.contract.functions.iter().find(|function| function.title() == title).and_then(|function| function.guard.clone())
     };
     let roles = examined.contract.storage.iter().find(|variable| variable.name.as_deref() == Some("hasRole")).expect("the roles");
-    for title in ["safeMint(address,uint256)", "pause()", "unpause()", "grantRole(bytes32,address)", "revokeRole(bytes32,address)"] {
+    for title in
+        ["safeMint(address,uint256)", "pause()", "unpause()", "grantRole(bytes32,address)", "revokeRole(bytes32,address)"]
+    {
         assert_eq!(guarded(title), Some(Guard::Mapping { slot: roles.slot.clone() }), "{title}");
     }
     for title in ["transferFrom(address,address,uint256)", "approve(address,uint256)", "setApprovalForAll(address,bool)"] {
@@ -358,7 +385,11 @@ impl Shelf {
 
     fn answer<T>(&self, answer: T) -> Result<T, Unavailable> {
         *self.asked.lock().unwrap() += 1;
-        if self.silent { Err(Unavailable { network: "eip155:31337".to_owned(), cause: "refused".to_owned() }) } else { Ok(answer) }
+        if self.silent {
+            Err(Unavailable { network: "eip155:31337".to_owned(), cause: "refused".to_owned() })
+        } else {
+            Ok(answer)
+        }
     }
 }
 
@@ -414,7 +445,8 @@ async fn a_clone_tells_its_target_and_the_target_is_examined() {
 
 #[tokio::test]
 async fn a_1967_proxy_is_uups_where_its_implementation_upgrades_itself() {
-    let shelf = Shelf::default().with(1, runtime("Proxy1967")).with(2, runtime("Upgradeable")).pointing(1, IMPLEMENTATION_SLOT, 2);
+    let shelf =
+        Shelf::default().with(1, runtime("Proxy1967")).with(2, runtime("Upgradeable")).pointing(1, IMPLEMENTATION_SLOT, 2);
     let report = look_at(1, &shelf).await.unwrap();
     let proxy = report.proxy.expect("a proxy");
     assert_eq!((proxy.kind, proxy.implementation, proxy.admin), (ProxyKind::Uups, Some(address(2)), None));
@@ -497,6 +529,151 @@ async fn given_bytecode_asks_no_chain() {
     let report = x_ray(&input, &shelf).await.unwrap();
     assert_eq!(report.proxy.expect("told by the code").kind, ProxyKind::Eip1967);
     assert_eq!(*shelf.asked.lock().unwrap(), 0);
+}
+
+/// A node's answers, read as the shop reads them, but for the batching and the failover.
+struct Node(alloy::providers::DynProvider);
+
+impl Node {
+    async fn ask(&self, method: &'static str, words: Vec<String>) -> Result<Vec<u8>, Unavailable> {
+        let words: Vec<_> = words.into_iter().chain(["latest".to_owned()]).collect();
+        let answer: String = self.0.raw_request(method.into(), words).await.expect("anvil answers");
+        Ok(hex::decode(answer).unwrap())
+    }
+}
+
+impl CodeSource for Node {
+    fn network_id(&self) -> String {
+        "eip155:31337".to_owned()
+    }
+    fn network_name(&self) -> String {
+        "Anvil".to_owned()
+    }
+    async fn code(&self, address: Address) -> Result<Vec<u8>, Unavailable> {
+        self.ask("eth_getCode", vec![address.to_string()]).await
+    }
+    async fn storage(&self, address: Address, slot: [u8; 32]) -> Result<[u8; 32], Unavailable> {
+        let word = self.ask("eth_getStorageAt", vec![address.to_string(), hex::encode_prefixed(slot)]).await?;
+        Ok(word.try_into().unwrap())
+    }
+    async fn call(&self, to: Address, data: &[u8]) -> Result<Option<Vec<u8>>, Unavailable> {
+        let call = serde_json::json!({ "to": to.to_string(), "data": hex::encode_prefixed(data) });
+        let answer: Result<String, _> = self.0.raw_request("eth_call".into(), (call, "latest")).await;
+        Ok(answer.ok().map(|answer| hex::decode(answer).unwrap()))
+    }
+}
+
+/// Deploys and calls from anvil's unlocked first account.
+async fn send(node: &Node, from: &str, to: Option<&str>, data: String) -> Option<String> {
+    let mut transaction = serde_json::json!({ "from": from, "data": data });
+    if let Some(to) = to {
+        transaction["to"] = to.into();
+    }
+    let hash: String = node.0.raw_request("eth_sendTransaction".into(), [transaction]).await.expect("sent");
+    // Mined at once; the receipt may follow a moment later.
+    for _ in 0..200 {
+        let receipt: serde_json::Value = node.0.raw_request("eth_getTransactionReceipt".into(), [hash.clone()]).await.unwrap();
+        if !receipt.is_null() {
+            assert_eq!(receipt["status"], "0x1", "{receipt}");
+            return receipt["contractAddress"].as_str().map(str::to_owned);
+        }
+        tokio::time::sleep(Duration::from_millis(10)).await;
+    }
+    panic!("{hash} was not mined");
+}
+
+fn anvil() -> alloy::node_bindings::AnvilInstance {
+    let path = std::env::var_os("ANVIL").map_or_else(|| PathBuf::from("anvil"), PathBuf::from);
+    alloy::node_bindings::Anvil::at(path).chain_id(31337).timeout(20_000).try_spawn().expect("no anvil: run make setup")
+}
+
+/// What is deployed by real transactions is read as it stands: constructor, immutables, storage and all.
+#[tokio::test]
+async fn contracts_on_a_real_chain_are_read_through_their_proxies() {
+    let anvil = anvil();
+    let node = Node(ProviderBuilder::new().connect_http(anvil.endpoint_url()).erased());
+    let deployer = format!("{:#x}", anvil.addresses()[0]);
+    let word = |address: &str| format!("{:0>64}", address.trim_start_matches("0x"));
+    let creation = |name: &str| format!("0x{}", artifact(name).creation);
+    let report = async |address: &str| x_ray(&Input { address: Some(address.to_owned()), bytecode: None }, &node).await.unwrap();
+
+    let token = send(&node, &deployer, None, creation("DemoToken")).await.unwrap();
+    let seen = report(&token).await;
+    assert_eq!(seen.contract.interfaces, ["ERC-20", "ERC-173"]);
+    assert_eq!(seen.authorities[0].holder.as_deref(), Some(deployer.as_str()));
+    assert_eq!(seen.network.as_deref(), Some("eip155:31337"));
+    assert_eq!(seen.contract, Contract { address: Some(token.clone()), ..sample().contract });
+
+    send(&node, &deployer, Some(&token), hex::encode_prefixed(&keccak256("renounceOwnership()")[..4])).await;
+    assert_eq!(finding(&report(&token).await.findings, Power::Mint).severity, Severity::Low);
+
+    // new Proxy1967(Upgradeable, initialize(deployer))
+    let upgradeable = send(&node, &deployer, None, creation("Upgradeable")).await.unwrap();
+    let initialize = format!("{}{}", hex::encode(&keccak256("initialize(address)")[..4]), word(&deployer));
+    let arguments = format!("{}{:064x}{:064x}{initialize:0<128}", word(&upgradeable), 0x40, initialize.len() / 2);
+    let proxy = send(&node, &deployer, None, creation("Proxy1967") + &arguments).await.unwrap();
+    let seen = report(&proxy).await;
+    let shown = seen.proxy.expect("a proxy");
+    assert_eq!((shown.kind, shown.implementation), (ProxyKind::Uups, Some(upgradeable.clone())));
+    let upgrade = finding(&seen.findings, Power::Upgrade);
+    assert_eq!((upgrade.severity, upgrade.in_implementation), (Severity::High, true));
+    assert_eq!(
+        seen.authorities[0].holder.as_deref(),
+        Some(deployer.as_str()),
+        "who is in the proxy's storage, not the implementation's"
+    );
+
+    // new Transparent(Upgradeable, deployer, initialize(deployer)) makes its own admin.
+    let tail = format!("{:064x}{initialize:0<128}", initialize.len() / 2);
+    let arguments = format!("{}{}{:064x}{tail}", word(&upgradeable), word(&deployer), 0x60);
+    let transparent = send(&node, &deployer, None, creation("Transparent") + &arguments).await.unwrap();
+    let shown = report(&transparent).await.proxy.expect("a proxy");
+    assert_eq!((shown.kind, shown.implementation), (ProxyKind::Transparent, Some(upgradeable.clone())));
+    assert!(shown.admin.is_some_and(|admin| admin != deployer));
+
+    // new Beacon(Upgradeable, deployer), new FromBeacon(beacon, "")
+    let beacon =
+        send(&node, &deployer, None, format!("{}{}{}", creation("Beacon"), word(&upgradeable), word(&deployer))).await.unwrap();
+    let arguments = format!("{}{:064x}{:064x}", word(&beacon), 0x40, 0);
+    let from_beacon = send(&node, &deployer, None, creation("FromBeacon") + &arguments).await.unwrap();
+    let shown = report(&from_beacon).await.proxy.expect("a proxy");
+    assert_eq!((shown.kind, shown.beacon, shown.implementation), (ProxyKind::Beacon, Some(beacon), Some(upgradeable)));
+}
+
+// --- how it is shown ---
+
+fn html(view: impl FnOnce() -> AnyView) -> String {
+    Owner::new().with(|| view().to_html())
+}
+
+#[test]
+fn the_report_is_shown_as_data() {
+    let mut report = sample();
+    let evil = "<script>alert(1)</script>";
+    report.contract.functions[0].signature = Some(evil.to_owned());
+    report.contract.storage[0].name = Some(evil.to_owned());
+    report.findings[0].title = evil.to_owned();
+    let shown = html(move || view! { <ReportView report/> }.into_any());
+    assert!(!shown.contains("<script"), "an agent's text is never markup");
+    assert!(shown.contains("&lt;script"), "but it is shown");
+    assert!(!shown.contains("style="), "the page's policy allows no style attributes");
+    for part in ["<caption>", "<tbody>", "severity high", "scope=\"col\"", "<svg", "role=\"region\"", "transfer(address,uint256)"]
+    {
+        assert!(shown.contains(part), "{part} is not in the page");
+    }
+}
+
+#[test]
+fn the_form_tells_each_error_at_its_field() {
+    let shown = html(|| {
+        let input = RwSignal::new(Input { address: None, bytecode: Some("0x608".to_owned()) });
+        let errors = Signal::stored(vec![FieldError { field: "bytecode".to_owned(), error: "One digit is missing.".to_owned() }]);
+        view! { <Form input errors/> }.into_any()
+    });
+    let at = shown.find("One digit is missing.").expect("it is told");
+    assert!(shown[..at].rfind("id=\"xray-bytecode-error\"") > shown[..at].rfind("id=\"xray-bytecode-hint\""), "{shown}");
+    assert!(shown.contains("aria-describedby=\"xray-bytecode-hint xray-bytecode-error\""));
+    assert_eq!(shown.matches("aria-invalid").count(), 1, "only the field that is wrong");
 }
 
 // --- hostile code ---

@@ -132,9 +132,9 @@ async fn in_a_process(program: PathBuf, code: Vec<u8>) -> Result<Examined, Failu
     let read = from.take(ANSWER_BYTES_MAX).read_to_end(&mut answer).await;
     let ended = child.wait().await;
     match (read, ended) {
-        (Ok(_), Ok(status)) if status.success() => {
-            serde_json::from_slice::<Result<Examined, Refusal>>(&answer).map_err(|_| Refusal::TooExpensive)?.map_err(Failure::Refused)
-        }
+        (Ok(_), Ok(status)) if status.success() => serde_json::from_slice::<Result<Examined, Refusal>>(&answer)
+            .map_err(|_| Refusal::TooExpensive)?
+            .map_err(Failure::Refused),
         // It met one of its limits, or evmole a case that its author did not think of.
         (_, Ok(_)) => Err(Failure::Refused(Refusal::TooExpensive)),
         (_, Err(_)) => Err(Failure::Busy),

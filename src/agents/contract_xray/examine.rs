@@ -38,7 +38,9 @@ pub struct Examined {
 pub enum Refusal {
     #[error("This code answers to {0} functions, more than any contract in use: it is made to be expensive, not to be called.")]
     TooManyFunctions(u32),
-    #[error("Following this code takes more time or memory than any contract in use: it is made to be expensive, not to be called.")]
+    #[error(
+        "Following this code takes more time or memory than any contract in use: it is made to be expensive, not to be called."
+    )]
     TooExpensive,
 }
 
@@ -185,11 +187,9 @@ fn guard(walk: &Walk) -> Option<Guard> {
 
 pub(super) fn guard_of(check: &Check) -> Option<Guard> {
     match check {
-        Check::CallerIs(part) => Some(Guard::Slot { slot: slot_text(part.place.slot()?), offset: part.first }),
-        Check::CallerIsFixed(address) => {
-            Some(Guard::Address { address: format!("{:#x}", Address::from_word((*address).into())) })
-        }
-        Check::CallerIsIn(place) => Some(Guard::Mapping { slot: slot_text(place.slot()?) }),
+        Check::Is(part) => Some(Guard::Slot { slot: slot_text(part.place.slot()?), offset: part.first }),
+        Check::Fixed(address) => Some(Guard::Address { address: format!("{:#x}", Address::from_word((*address).into())) }),
+        Check::In(place) => Some(Guard::Mapping { slot: slot_text(place.slot()?) }),
     }
 }
 
@@ -213,7 +213,7 @@ fn authorities(functions: &[Traced]) -> Vec<Authority> {
 }
 
 fn storage(records: Vec<evmole::StorageRecord>, functions: &[Traced]) -> Vec<Variable> {
-    let mut variables: BTreeMap<(U256, u8), (String, u8, BTreeSet<Selector>, BTreeSet<Selector>)> = BTreeMap::new();
+    let mut variables = BTreeMap::new();
     for record in records {
         let bytes = bytes_of(&record.r#type).min(32 - record.offset.min(31));
         variables.insert(
@@ -274,7 +274,8 @@ fn storage(records: Vec<evmole::StorageRecord>, functions: &[Traced]) -> Vec<Var
 
 /// Of a Solidity type in storage; what is longer than a slot, or of no fixed size, begins with a whole one.
 fn bytes_of(kind: &str) -> u8 {
-    let bits = |digits: &str| digits.parse::<u16>().ok().filter(|bits| (8..=256).contains(bits)).map_or(32, |bits| (bits / 8) as u8);
+    let bits =
+        |digits: &str| digits.parse::<u16>().ok().filter(|bits| (8..=256).contains(bits)).map_or(32, |bits| (bits / 8) as u8);
     match kind {
         "bool" => 1,
         "address" => 20,

@@ -27,12 +27,15 @@ const MEMORY_WORDS: usize = 96;
 /// What a caller seems to send: room for 64 words of arguments after the selector.
 const CALL_DATA_BYTES: u64 = 4 + 64 * 32;
 
-/// A check of the caller, passed.
+/// A check of the caller, passed: they are...
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Check {
-    CallerIs(Part),
-    CallerIsFixed(U256),
-    CallerIsIn(Place),
+    /// ... the address stored here.
+    Is(Part),
+    /// ... this address.
+    Fixed(U256),
+    /// ... somebody with an entry in this mapping.
+    In(Place),
 }
 
 /// Bytes of storage that were written.
@@ -220,7 +223,9 @@ impl<'a> Code<'a> {
                 let other = top.checked_sub(usize::from(opcode - op::SWAP1) + 1)?;
                 state.stack.swap(top, other);
             }
-            op::POP => drop(state.pop()?),
+            op::POP => {
+                state.pop()?;
+            }
             op::JUMPDEST => {}
             op::STOP | op::RETURN => return Some(Next::End { well: true }),
             op::REVERT | op::INVALID => return Some(Next::End { well: false }),
@@ -369,10 +374,10 @@ impl State {
             return;
         }
         match &test {
-            Test::CallerIs(part) => self.passed.insert(Check::CallerIs(part.clone())),
-            Test::CallerIsFixed(address) => self.passed.insert(Check::CallerIsFixed(*address)),
+            Test::CallerIs(part) => self.passed.insert(Check::Is(part.clone())),
+            Test::CallerIsFixed(address) => self.passed.insert(Check::Fixed(*address)),
             Test::Truth(Part { place: place @ Place::Member { by_caller: true, .. }, .. }) => {
-                self.passed.insert(Check::CallerIsIn(place.clone()))
+                self.passed.insert(Check::In(place.clone()))
             }
             Test::Truth(_) | Test::Succeeded(_) => false,
         };

@@ -9,7 +9,10 @@ use super::{flow::Walk, op};
 pub enum Place {
     Slot(U256),
     /// An entry of the mapping or array whose own slot this is.
-    Member { slot: U256, by_caller: bool },
+    Member {
+        slot: U256,
+        by_caller: bool,
+    },
     Unknown,
 }
 
@@ -90,17 +93,31 @@ pub enum Value {
     /// Computed from call data.
     Input,
     /// Read from storage: these bits of the word (`mask`, where they are stored), moved down by `shift` bits.
-    Stored { place: Place, mask: U256, shift: u16 },
+    Stored {
+        place: Place,
+        mask: U256,
+        shift: u16,
+    },
     /// A stored word with the bits outside `kept` replaced: how a packed variable is written.
-    Patched { place: Place, kept: U256, by: Change },
+    Patched {
+        place: Place,
+        kept: U256,
+        by: Change,
+    },
     /// A stored word, more or less something.
-    Moved { place: Place, up: bool },
+    Moved {
+        place: Place,
+        up: bool,
+    },
     /// A hash that addresses storage.
     Hash(Place),
     /// One where the call at this place in the code succeeded, else zero.
     Answer(u32),
     /// One where the test holds (zero where it is `negated`).
-    Test { test: Test, negated: bool },
+    Test {
+        test: Test,
+        negated: bool,
+    },
     Other,
 }
 
@@ -239,9 +256,7 @@ impl Value {
         match (opcode, a, b) {
             (op::AND, Self::Known(bits), word) | (op::AND, word, Self::Known(bits)) => word.masked(*bits, walk),
             (op::SHR, Self::Known(by), word) => word.moved_down(*by, walk),
-            (op::DIV, word, Self::Known(by)) if by.count_ones() == 1 => {
-                word.moved_down(U256::from(by.trailing_zeros()), walk)
-            }
+            (op::DIV, word, Self::Known(by)) if by.count_ones() == 1 => word.moved_down(U256::from(by.trailing_zeros()), walk),
             // Solidity shifts a mask's worth of caller or input up to where it is packed.
             (op::SHL, Self::Known(_), Self::Caller) => Self::Caller,
             (op::MUL, Self::Known(by), Self::Caller) | (op::MUL, Self::Caller, Self::Known(by)) if by.count_ones() == 1 => {
@@ -258,15 +273,12 @@ impl Value {
                 Self::Patched { place: place.clone(), kept: *kept, by: *by }
             }
             (op::EQ, Self::Caller, other) | (op::EQ, other, Self::Caller) => Self::caller_is(other, false),
-            (op::SUB | op::XOR, Self::Caller, other) | (op::SUB | op::XOR, other, Self::Caller) => {
-                Self::caller_is(other, true)
-            }
-            (op::EQ, stored @ Self::Stored { .. }, Self::Known(word)) | (op::EQ, Self::Known(word), stored @ Self::Stored { .. }) => {
-                match stored.part() {
-                    Some(part) => Self::Test { test: Test::Truth(part), negated: word.is_zero() },
-                    None => Self::Other,
-                }
-            }
+            (op::SUB | op::XOR, Self::Caller, other) | (op::SUB | op::XOR, other, Self::Caller) => Self::caller_is(other, true),
+            (op::EQ, stored @ Self::Stored { .. }, Self::Known(word))
+            | (op::EQ, Self::Known(word), stored @ Self::Stored { .. }) => match stored.part() {
+                Some(part) => Self::Test { test: Test::Truth(part), negated: word.is_zero() },
+                None => Self::Other,
+            },
             (op::ADD, Self::Hash(place), other) | (op::ADD, other, Self::Hash(place)) => {
                 other.note_use(walk);
                 Self::Hash(place.clone())
