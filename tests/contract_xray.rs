@@ -740,32 +740,37 @@ fn more_functions_than_anybody_has_are_refused_before_they_cost() {
 
 /// Loops that cost evmole gigabytes or minutes: the process that examines them ends, the shop does not.
 #[tokio::test]
-async fn code_made_to_stall_the_analyser_is_refused_in_time() {
+async fn code_made_to_stall_the_analyser_ends_in_time() {
     apart::examine_with(env!("CARGO_BIN_EXE_coinslot").into());
     // The program does work, and says the same as we do here.
     assert_eq!(apart::examined(runtime("DemoToken")).await, Ok(examined("DemoToken")));
 
+    // What can be told without the dearest part is told, and that it is not all.
     let copies_32_kb_for_ever = function(&hex::decode("5b617fff5f5f39602156").unwrap());
     let stores_and_loads_for_ever = function(&hex::decode("5b5f61ffff525f5150602156").unwrap());
     for code in [copies_32_kb_for_ever, stores_and_loads_for_ever] {
-        let input = Input { address: None, bytecode: Some(hex::encode_prefixed(code)) };
-        // On a crowded machine it may be told to come again first; never is it waited for longer than the card's limit.
-        let mut failure = None;
-        for _ in 0..6 {
-            let begun = Instant::now();
-            let told = x_ray(&input, &Shelf::default()).await.unwrap_err();
-            assert!(begun.elapsed() < Duration::from_secs(10), "{:?}", begun.elapsed());
-            assert_eq!(told.code, Code::AgentFailed);
-            let for_good = told.retry == Retry::No;
-            failure = Some(told);
-            if for_good {
-                break;
-            }
-        }
-        let failure = failure.unwrap();
-        assert_eq!(failure.retry, Retry::No, "{failure}");
-        assert!(failure.error.contains("made to be expensive"), "{failure}");
+        let begun = Instant::now();
+        let examined = apart::examined(code).await.unwrap();
+        assert!(begun.elapsed() < Duration::from_secs(10), "{:?}", begun.elapsed());
+        assert_eq!((examined.contract.functions.len(), examined.contract.complete), (1, false));
     }
+
+    // A thousand such functions are too much for every part.
+    let mut code = hex::decode("5f3560e01c").unwrap();
+    for selector in 1..=1000u32 {
+        code.extend([0x80, 0x63]);
+        code.extend(selector.to_be_bytes());
+        code.extend([0x14, 0x62, 1, 0xff, 0x00, 0x57]);
+    }
+    code.resize(0x1ff00, 0);
+    code.extend(hex::decode("5b5f61ffff525f51506201ff0056").unwrap());
+    let begun = Instant::now();
+    let input = Input { address: None, bytecode: Some(hex::encode_prefixed(&code)) };
+    let failure = x_ray(&input, &Shelf::default()).await.unwrap_err();
+    assert!(begun.elapsed() < Duration::from_secs(10), "{:?}", begun.elapsed());
+    assert_eq!(failure.code, Code::AgentFailed);
+    // A crowded machine says "busy" at that point. Given time, the limit on the processor's is met, for good.
+    assert_eq!(apart::examined_within(Duration::from_secs(120), code).await, Err(apart::Failure::Refused(Refusal::TooExpensive)));
 }
 
 // --- validation ---

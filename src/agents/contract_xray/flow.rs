@@ -24,6 +24,8 @@ const BRANCH_VISITS: u8 = 12;
 const STACK_WORDS: usize = 1024;
 /// Words of memory that are remembered on one way.
 const MEMORY_WORDS: usize = 96;
+/// Parts of storage that are remembered of one function.
+const PARTS: usize = 256;
 /// What a caller seems to send: room for 64 words of arguments after the selector.
 const CALL_DATA_BYTES: u64 = 4 + 64 * 32;
 
@@ -72,6 +74,24 @@ pub struct Walk {
     pub ends: bool,
     /// No bound of ours cut it short.
     pub complete: bool,
+}
+
+impl Walk {
+    pub(super) fn reads(&mut self, part: Part) {
+        if self.reads.len() < PARTS {
+            self.reads.insert(part);
+        } else {
+            self.complete = false;
+        }
+    }
+
+    pub(super) fn is_decided_by(&mut self, part: Part) {
+        if self.decides.len() < PARTS {
+            self.decides.insert(part);
+        } else {
+            self.complete = false;
+        }
+    }
 }
 
 /// Code, prepared once for all its functions.
@@ -178,7 +198,11 @@ impl<'a> Code<'a> {
                     }
                     Some(Next::End { well: true }) => {
                         walk.ends = true;
-                        walk.writes.append(&mut state.writes);
+                        if walk.writes.len() < PARTS {
+                            walk.writes.append(&mut state.writes);
+                        } else {
+                            walk.complete = false;
+                        }
                         if first_end {
                             walk.guards = std::mem::take(&mut state.passed);
                             first_end = false;
@@ -277,7 +301,11 @@ impl<'a> Code<'a> {
             op::SSTORE => {
                 let place = state.pop()?.place();
                 let (part, change) = state.pop()?.into_write(place, walk);
-                state.writes.insert(Write { part, change });
+                if state.writes.len() < PARTS {
+                    state.writes.insert(Write { part, change });
+                } else {
+                    walk.complete = false;
+                }
             }
             op::MLOAD => {
                 let at = state.pop()?;

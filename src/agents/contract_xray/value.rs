@@ -188,13 +188,13 @@ impl Value {
 
     pub fn note_use(&self, walk: &mut Walk) {
         if let Some(part) = self.part() {
-            walk.reads.insert(part);
+            walk.reads(part);
         }
     }
 
     pub fn note_decision(&self, walk: &mut Walk) {
         if let Some((Test::Truth(part), _)) = self.as_test() {
-            walk.decides.insert(part);
+            walk.is_decided_by(part);
         }
     }
 
