@@ -3,7 +3,7 @@
 //! - `report`: what it answers. `form`, `view`, `layout`: how it is asked and shown.
 //! - `valid`: what is wrong with an input, before anybody pays. `first_look`: is there code at all, for nothing.
 //! - `source`: from an input to a report. `examine`: one piece of code, whole, from evmole's analysis and ours (`flow`, `value`,
-//!   `op`, `powers`, `proxy`, `interfaces`, `names`). `apart`: strangers' code in a process of its own.
+//!   `op`, `powers`, `proxy`, `storage`, `interfaces`, `names`). `apart`: strangers' code in a process of its own.
 
 mod form;
 mod layout;
@@ -30,6 +30,8 @@ mod powers;
 mod proxy;
 #[cfg(feature = "ssr")]
 pub mod source;
+#[cfg(feature = "ssr")]
+mod storage;
 #[cfg(feature = "ssr")]
 mod valid;
 #[cfg(feature = "ssr")]

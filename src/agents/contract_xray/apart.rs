@@ -15,17 +15,18 @@ use std::{
 use tokio::{
     io::{AsyncReadExt, AsyncWriteExt},
     sync::Semaphore,
+    time::{Instant, timeout_at},
 };
 
-use super::examine::{Examined, Refusal, examine};
+use super::examine::{Examined, Refusal, examine, examine_telling};
 
 /// The word that makes this program examine what it reads and print what it found.
 const WORD: &str = "examine-contract";
-/// Seconds of processor time. Ordinary contracts take a hundredth of one.
+/// Seconds of processor time. Ordinary contracts take a tenth of one, the largest that Monad allows a few.
 const CPU_SECONDS: u64 = 3;
 /// Address space, bytes. Ordinary contracts take a few megabytes.
 const MEMORY_BYTES: u64 = 768 * 1024 * 1024;
-/// Within the card's time limit, so that the answer is ours. Reached before the processor time only on a crowded machine.
+/// Within the card's time limit, so that the answer is ours. Met before the processor time only on a crowded machine.
 const WALL: Duration = Duration::from_secs(8);
 /// Of the answer; a thousand functions make a tenth of it.
 const ANSWER_BYTES_MAX: u64 = 16 * 1024 * 1024;
@@ -66,13 +67,22 @@ pub fn examine_with(program: PathBuf) {
     let _ = PROGRAM.set(program);
 }
 
-/// The child's whole life.
+/// The child's whole life: first a line with what is known before the dearest part of the work, then one with everything.
 fn answer() -> std::io::Result<()> {
     limit_this_process()?;
     let mut code = Vec::new();
     std::io::stdin().lock().read_to_end(&mut code)?;
-    let answer = serde_json::to_vec(&examine(&code))?;
-    std::io::stdout().lock().write_all(&answer)
+    let tell = |told: &Result<Examined, Refusal>| {
+        let mut line = serde_json::to_vec(told)?;
+        line.push(b'\n');
+        let mut out = std::io::stdout().lock();
+        out.write_all(&line)?;
+        out.flush()
+    };
+    let mut told = Ok(());
+    let all = examine_telling(&code, |so_far| told = tell(&Ok(so_far.clone())));
+    told?;
+    tell(&all)
 }
 
 #[cfg(unix)]
@@ -91,30 +101,32 @@ fn limit_this_process() -> std::io::Result<()> {
     Ok(())
 }
 
+/// Everything, or what is known before the dearest part of the work where that part is too dear (`complete` is false then).
+///
 /// # Errors
-/// [`Failure::Refused`] for code that is too much for anybody, [`Failure::Busy`] where the time went by before its turn.
+/// [`Failure::Refused`] for code that is too much even so, [`Failure::Busy`] where the time went by before its turn.
 pub async fn examined(code: Vec<u8>) -> Result<Examined, Failure> {
-    match tokio::time::timeout(WALL, in_turn(code)).await {
-        Ok(answer) => answer,
-        Err(_) => Err(Failure::Busy),
-    }
+    examined_within(WALL, code).await
 }
 
-async fn in_turn(code: Vec<u8>) -> Result<Examined, Failure> {
-    let place = PLACES.acquire().await.map_err(|_| Failure::Busy)?;
+/// The same with a longer or shorter patience.
+pub async fn examined_within(wall: Duration, code: Vec<u8>) -> Result<Examined, Failure> {
+    let until = Instant::now() + wall;
+    let place = timeout_at(until, PLACES.acquire()).await.ok().and_then(Result::ok).ok_or(Failure::Busy)?;
     match PROGRAM.get() {
-        Some(program) => in_a_process(program.clone(), code).await,
-        None => tokio::task::spawn_blocking(move || {
-            let _place = place;
-            examine(&code)
-        })
-        .await
-        .map_err(|_| Refusal::TooExpensive)?
-        .map_err(Failure::Refused),
+        Some(program) => in_a_process(program.clone(), code, until).await,
+        None => {
+            let work = tokio::task::spawn_blocking(move || {
+                let _place = place;
+                examine(&code)
+            });
+            let ended = timeout_at(until, work).await.map_err(|_| Failure::Busy)?;
+            ended.map_err(|_| Refusal::TooExpensive)?.map_err(Failure::Refused)
+        }
     }
 }
 
-async fn in_a_process(program: PathBuf, code: Vec<u8>) -> Result<Examined, Failure> {
+async fn in_a_process(program: PathBuf, code: Vec<u8>, until: Instant) -> Result<Examined, Failure> {
     let mut child = tokio::process::Command::new(program)
         .arg(WORD)
         .env_clear() // it needs none of our secrets
@@ -125,18 +137,22 @@ async fn in_a_process(program: PathBuf, code: Vec<u8>) -> Result<Examined, Failu
         .spawn()
         .map_err(|_| Failure::Busy)?;
     let (Some(mut to), Some(from)) = (child.stdin.take(), child.stdout.take()) else { return Err(Failure::Busy) };
-    // It reads all before it writes anything, so one after the other cannot lock up. A child that is gone is seen below.
-    let _ = to.write_all(&code).await;
-    drop(to);
     let mut answer = Vec::new();
-    let read = from.take(ANSWER_BYTES_MAX).read_to_end(&mut answer).await;
-    let ended = child.wait().await;
-    match (read, ended) {
-        (Ok(_), Ok(status)) if status.success() => {
-            serde_json::from_slice::<Result<Examined, Refusal>>(&answer).map_err(|_| Refusal::TooExpensive)?.map_err(Failure::Refused)
-        }
+    let ended = timeout_at(until, async {
+        // It reads all before it writes anything, so one after the other cannot lock up. A child that is gone is seen below.
+        let _ = to.write_all(&code).await;
+        drop(to);
+        let _ = from.take(ANSWER_BYTES_MAX).read_to_end(&mut answer).await;
+        child.wait().await
+    })
+    .await;
+    // A line that was cut is no line.
+    let whole = answer.iter().rposition(|byte| *byte == b'\n').map_or(&[][..], |end| &answer[..end]);
+    let last = whole.rsplit(|byte| *byte == b'\n').next().unwrap_or_default();
+    match (serde_json::from_slice::<Result<Examined, Refusal>>(last), ended) {
+        (Ok(told), _) => told.map_err(Failure::Refused),
         // It met one of its limits, or evmole a case that its author did not think of.
-        (_, Ok(_)) => Err(Failure::Refused(Refusal::TooExpensive)),
-        (_, Err(_)) => Err(Failure::Busy),
+        (Err(_), Ok(Ok(_))) => Err(Failure::Refused(Refusal::TooExpensive)),
+        (Err(_), Ok(Err(_)) | Err(_)) => Err(Failure::Busy),
     }
 }

@@ -18,7 +18,7 @@ use super::{
     names::{self, Selector},
     op, powers, proxy,
     report::{Authority, Compiler, Contract, Finding, Function, Guard, Mutability, OpcodeSite, Proxy, Variable},
-    value::{Part, Place},
+    storage,
 };
 
 /// Far more than the largest contracts in use have; each costs both analyses some milliseconds.
@@ -38,7 +38,9 @@ pub struct Examined {
 pub enum Refusal {
     #[error("This code answers to {0} functions, more than any contract in use: it is made to be expensive, not to be called.")]
     TooManyFunctions(u32),
-    #[error("Following this code takes more time or memory than any contract in use: it is made to be expensive, not to be called.")]
+    #[error(
+        "Following this code takes more time or memory than any contract in use: it is made to be expensive, not to be called."
+    )]
     TooExpensive,
 }
 
@@ -47,6 +49,8 @@ pub(super) struct Traced {
     pub selector: Selector,
     pub title: String,
     pub name: Option<&'static str>,
+    /// How many.
+    pub arguments: usize,
     pub guard: Option<Guard>,
     pub walk: Walk,
 }
@@ -56,6 +60,11 @@ pub(super) struct Traced {
 /// # Errors
 /// [`Refusal::TooManyFunctions`], before anything expensive is done with them.
 pub fn examine(code: &[u8]) -> Result<Examined, Refusal> {
+    examine_telling(code, |_| ())
+}
+
+/// The same, telling what is known before the dearest part of the work: all but the types of what is stored.
+pub fn examine_telling(code: &[u8], so_far: impl FnOnce(&Examined)) -> Result<Examined, Refusal> {
     let shape = proxy::by_shape(code);
     let metadata = contract_info(ContractInfoArgs::new(code).with_metadata()).metadata;
     if shape.is_some() {
@@ -68,62 +77,64 @@ pub fn examine(code: &[u8]) -> Result<Examined, Refusal> {
     if dispatched > FUNCTIONS_MAX {
         return Err(Refusal::TooManyFunctions(u32::try_from(dispatched).unwrap_or(u32::MAX)));
     }
-    let info = contract_info(ContractInfoArgs::new(code).with_state_mutability().with_storage());
+    let info = contract_info(ContractInfoArgs::new(code).with_arguments().with_state_mutability());
     let mut found = info.functions.unwrap_or_default();
     found.sort_by_key(|function| function.selector);
+    let selectors: BTreeSet<Selector> = found.iter().map(|function| function.selector).collect();
+    let functions: Vec<Function> = found.iter().map(described).collect();
 
     let mut followed = Code::new(code);
     let traced: Vec<Traced> = found
         .iter()
-        .map(|function| {
+        .zip(&functions)
+        .map(|(function, described)| {
             let walk = followed.walk(Entry::Function(function.selector));
             Traced {
                 selector: function.selector,
-                title: String::new(),
+                title: described.title(),
                 name: names::name(function.selector),
+                arguments: function.arguments.as_ref().map_or(0, Vec::len),
                 guard: guard(&walk),
                 walk,
             }
         })
         .collect();
-    let selectors: BTreeSet<Selector> = found.iter().map(|function| function.selector).collect();
+    let functions = functions
+        .into_iter()
+        .zip(&traced)
+        .map(|(function, traced)| Function { guard: traced.guard.clone(), ..function })
+        .collect();
     let nobody = (0..=u32::MAX).rev().map(u32::to_be_bytes).find(|selector| !selectors.contains(selector)).unwrap_or_default();
     let fallback = followed.walk(Entry::Function(nobody));
     let receive = followed.walk(Entry::Receive);
 
-    let functions: Vec<Function> = found
-        .iter()
-        .zip(&traced)
-        .map(|(function, traced)| Function {
-            selector: selector_text(function.selector),
-            signature: names::signature(function.selector).map(str::to_owned),
-            arguments: function
-                .arguments
-                .iter()
-                .flatten()
-                .map(|argument| argument.sol_type_name().into_owned())
-                .collect::<Vec<_>>()
-                .join(","),
-            mutability: match function.state_mutability {
-                Some(StateMutability::Pure) => Mutability::Pure,
-                Some(StateMutability::View) => Mutability::View,
-                Some(StateMutability::Payable) => Mutability::Payable,
-                Some(StateMutability::NonPayable) | None => Mutability::NonPayable,
-            },
-            guard: traced.guard.clone(),
-        })
-        .collect();
-    let traced: Vec<Traced> =
-        traced.into_iter().zip(&functions).map(|(traced, function)| Traced { title: function.title(), ..traced }).collect();
-
-    let storage = storage(info.storage.unwrap_or_default(), &traced);
-    let opcodes = opcodes(&traced, &fallback, &receive);
-    let complete = fallback.complete && receive.complete && traced.iter().all(|function| function.walk.complete);
     let forwards = proxy::by_fallback(&fallback, &selectors);
     let findings = powers::findings(&traced, &fallback, forwards.is_some());
-    let authorities = authorities(&traced);
-    let contract = contract(code, metadata.as_ref(), functions, storage, opcodes, complete);
-    Ok(Examined { contract, findings, authorities, proxy: forwards })
+    let opcodes = opcodes(&traced, &fallback, &receive);
+    let contract = contract(code, metadata.as_ref(), functions, storage::seen(&traced), opcodes, false);
+    let mut examined = Examined { contract, findings, authorities: authorities(&traced), proxy: forwards };
+    so_far(&examined);
+
+    let records = contract_info(ContractInfoArgs::new(code).with_storage()).storage.unwrap_or_default();
+    examined.contract.storage = storage::typed(records, &traced);
+    examined.contract.complete = fallback.complete && receive.complete && traced.iter().all(|function| function.walk.complete);
+    Ok(examined)
+}
+
+fn described(function: &evmole::Function) -> Function {
+    let arguments = function.arguments.iter().flatten().map(|argument| argument.sol_type_name().into_owned());
+    Function {
+        selector: selector_text(function.selector),
+        signature: names::signature(function.selector).map(str::to_owned),
+        arguments: arguments.collect::<Vec<_>>().join(","),
+        mutability: match function.state_mutability {
+            Some(StateMutability::Pure) => Mutability::Pure,
+            Some(StateMutability::View) => Mutability::View,
+            Some(StateMutability::Payable) => Mutability::Payable,
+            Some(StateMutability::NonPayable) | None => Mutability::NonPayable,
+        },
+        guard: None,
+    }
 }
 
 fn contract(
@@ -182,11 +193,9 @@ fn guard(walk: &Walk) -> Option<Guard> {
 
 pub(super) fn guard_of(check: &Check) -> Option<Guard> {
     match check {
-        Check::CallerIs(part) => Some(Guard::Slot { slot: slot_text(part.place.slot()?), offset: part.first }),
-        Check::CallerIsFixed(address) => {
-            Some(Guard::Address { address: format!("{:#x}", Address::from_word((*address).into())) })
-        }
-        Check::CallerIsIn(place) => Some(Guard::Mapping { slot: slot_text(place.slot()?) }),
+        Check::Is(part) => Some(Guard::Slot { slot: slot_text(part.place.slot()?), offset: part.first }),
+        Check::Fixed(address) => Some(Guard::Address { address: format!("{:#x}", Address::from_word((*address).into())) }),
+        Check::In(place) => Some(Guard::Mapping { slot: slot_text(place.slot()?) }),
     }
 }
 
@@ -207,80 +216,6 @@ fn authorities(functions: &[Traced]) -> Vec<Authority> {
             Authority { guard: guard.clone(), holder, functions }
         })
         .collect()
-}
-
-fn storage(records: Vec<evmole::StorageRecord>, functions: &[Traced]) -> Vec<Variable> {
-    let mut variables: BTreeMap<(U256, u8), (String, u8, BTreeSet<Selector>, BTreeSet<Selector>)> = BTreeMap::new();
-    for record in records {
-        let bytes = bytes_of(&record.r#type).min(32 - record.offset.min(31));
-        variables.insert(
-            (U256::from_be_bytes(record.slot), record.offset),
-            (record.r#type, bytes, record.reads.into_iter().collect(), record.writes.into_iter().collect()),
-        );
-    }
-    // What we saw written and evmole did not: slots that a standard or a library names by a hash.
-    for function in functions {
-        for write in &function.walk.writes {
-            let Place::Slot(slot) = write.part.place else { continue };
-            let known = variables.keys().any(|(known, _)| *known == slot);
-            if !known {
-                let bytes = write.part.last - write.part.first + 1;
-                let kind = if bytes == 20 { "address".to_owned() } else { format!("uint{}", u16::from(bytes) * 8) };
-                variables.insert((slot, write.part.first), (kind, bytes, BTreeSet::new(), BTreeSet::new()));
-            }
-        }
-    }
-    variables
-        .into_iter()
-        .map(|((slot, offset), (kind, bytes, mut reads, mut writes))| {
-            let covers = |part: &Part| {
-                part.place.slot() == Some(slot)
-                    && (matches!(part.place, Place::Member { .. }) || (part.first < offset + bytes && offset <= part.last))
-            };
-            let mut name = proxy::standard_slot(slot).map(str::to_owned);
-            for function in functions {
-                let seen = || function.walk.reads.iter().chain(&function.walk.decides);
-                if seen().any(covers) {
-                    reads.insert(function.selector);
-                }
-                if function.walk.writes.iter().any(|write| covers(&write.part)) {
-                    writes.insert(function.selector);
-                }
-                // A getter reads one variable and nothing else.
-                let getter = function.walk.writes.is_empty() && function.walk.deeds.is_empty() && seen().any(covers);
-                if name.is_none() && getter && seen().all(covers) {
-                    name = function.name.map(str::to_owned);
-                }
-            }
-            Variable {
-                slot: slot_text(slot),
-                offset,
-                bytes,
-                kind,
-                name,
-                read_by: reads.into_iter().map(selector_text).collect(),
-                written_by: writes.into_iter().map(selector_text).collect(),
-            }
-        })
-        .collect()
-}
-
-/// Of a Solidity type in storage; what is longer than a slot, or of no fixed size, begins with a whole one.
-fn bytes_of(kind: &str) -> u8 {
-    let bits = |digits: &str| digits.parse::<u16>().ok().filter(|bits| (8..=256).contains(bits)).map_or(32, |bits| (bits / 8) as u8);
-    match kind {
-        "bool" => 1,
-        "address" => 20,
-        _ => {
-            if let Some(digits) = kind.strip_prefix("uint").or_else(|| kind.strip_prefix("int")) {
-                bits(digits)
-            } else if let Some(digits) = kind.strip_prefix("bytes") {
-                digits.parse().ok().filter(|bytes| (1..=32).contains(bytes)).unwrap_or(32)
-            } else {
-                32
-            }
-        }
-    }
 }
 
 fn opcodes(functions: &[Traced], fallback: &Walk, receive: &Walk) -> Vec<OpcodeSite> {

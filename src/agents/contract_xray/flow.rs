@@ -17,22 +17,27 @@ const FUNCTION_STEPS: u32 = 40_000;
 /// Instructions on one way through a function: what loops is cut here.
 const WAY_STEPS: u32 = 10_000;
 /// Instructions in the whole contract: a second of work at most.
-const CONTRACT_STEPS: u32 = 6_000_000;
-/// How often one side of one branch is taken in a function.
-const BRANCH_VISITS: u8 = 16;
+const CONTRACT_STEPS: u32 = 3_000_000;
+/// How often one side of one branch is taken with the same checks behind it: what a loop does, it has done by then.
+const BRANCH_VISITS: u8 = 12;
 /// The EVM's own limit.
 const STACK_WORDS: usize = 1024;
 /// Words of memory that are remembered on one way.
 const MEMORY_WORDS: usize = 96;
+/// Parts of storage that are remembered of one function.
+const PARTS: usize = 256;
 /// What a caller seems to send: room for 64 words of arguments after the selector.
 const CALL_DATA_BYTES: u64 = 4 + 64 * 32;
 
-/// A check of the caller, passed.
+/// A check of the caller, passed: they are...
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Check {
-    CallerIs(Part),
-    CallerIsFixed(U256),
-    CallerIsIn(Place),
+    /// ... the address stored here.
+    Is(Part),
+    /// ... this address.
+    Fixed(U256),
+    /// ... somebody with an entry in this mapping.
+    In(Place),
 }
 
 /// Bytes of storage that were written.
@@ -67,8 +72,26 @@ pub struct Walk {
     pub deeds: BTreeMap<Deed, BTreeSet<Check>>,
     /// Some way ends well.
     pub ends: bool,
-    /// Every way was followed to its end.
+    /// No bound of ours cut it short.
     pub complete: bool,
+}
+
+impl Walk {
+    pub(super) fn reads(&mut self, part: Part) {
+        if self.reads.len() < PARTS {
+            self.reads.insert(part);
+        } else {
+            self.complete = false;
+        }
+    }
+
+    pub(super) fn is_decided_by(&mut self, part: Part) {
+        if self.decides.len() < PARTS {
+            self.decides.insert(part);
+        } else {
+            self.complete = false;
+        }
+    }
 }
 
 /// Code, prepared once for all its functions.
@@ -119,7 +142,7 @@ impl<'a> Code<'a> {
     /// Follows one entry. The order of the calls matters only when the contract's bound is reached.
     pub fn walk(&mut self, entry: Entry) -> Walk {
         let mut walk = Walk { complete: true, ..Walk::default() };
-        let mut visits: BTreeMap<(usize, bool), u8> = BTreeMap::new();
+        let mut visits: BTreeMap<(usize, bool, usize), u8> = BTreeMap::new();
         let mut first_end = true;
         let mut steps = 0;
         let mut ways = vec![State {
@@ -152,26 +175,22 @@ impl<'a> Code<'a> {
                         state.pc = to;
                     }
                     Some(Next::Branch(to, condition)) => {
-                        let here = state.pc;
+                        // Ways that passed fewer checks are not taken for those that passed more: a guard must hold on all.
+                        let (here, passed) = (state.pc, state.passed.len());
                         let mut take = |jump: bool| {
-                            let visits = visits.entry((here, jump)).or_default();
+                            let visits = visits.entry((here, jump, passed)).or_default();
                             *visits = visits.saturating_add(1);
                             *visits <= BRANCH_VISITS
                         };
-                        if self.is_destination(to) {
-                            if take(true) {
-                                // Copying a way is work too, and is paid for like it.
-                                steps += state.stack.len() as u32 / 8;
-                                let mut other = state.clone();
-                                other.pc = to;
-                                other.pass(&condition, true);
-                                ways.push(other);
-                            } else {
-                                walk.complete = false;
-                            }
+                        if self.is_destination(to) && take(true) {
+                            // Copying a way is work too, and is paid for like it.
+                            steps += state.stack.len() as u32 / 8;
+                            let mut other = state.clone();
+                            other.pc = to;
+                            other.pass(&condition, true);
+                            ways.push(other);
                         }
                         if !take(false) {
-                            walk.complete = false;
                             break;
                         }
                         state.pass(&condition, false);
@@ -179,7 +198,11 @@ impl<'a> Code<'a> {
                     }
                     Some(Next::End { well: true }) => {
                         walk.ends = true;
-                        walk.writes.append(&mut state.writes);
+                        if walk.writes.len() < PARTS {
+                            walk.writes.append(&mut state.writes);
+                        } else {
+                            walk.complete = false;
+                        }
                         if first_end {
                             walk.guards = std::mem::take(&mut state.passed);
                             first_end = false;
@@ -224,7 +247,9 @@ impl<'a> Code<'a> {
                 let other = top.checked_sub(usize::from(opcode - op::SWAP1) + 1)?;
                 state.stack.swap(top, other);
             }
-            op::POP => drop(state.pop()?),
+            op::POP => {
+                state.pop()?;
+            }
             op::JUMPDEST => {}
             op::STOP | op::RETURN => return Some(Next::End { well: true }),
             op::REVERT | op::INVALID => return Some(Next::End { well: false }),
@@ -276,7 +301,11 @@ impl<'a> Code<'a> {
             op::SSTORE => {
                 let place = state.pop()?.place();
                 let (part, change) = state.pop()?.into_write(place, walk);
-                state.writes.insert(Write { part, change });
+                if state.writes.len() < PARTS {
+                    state.writes.insert(Write { part, change });
+                } else {
+                    walk.complete = false;
+                }
             }
             op::MLOAD => {
                 let at = state.pop()?;
@@ -297,9 +326,17 @@ impl<'a> Code<'a> {
             op::PC => state.push(Value::Known(U256::from(state.pc))),
             op::CALLDATACOPY | op::CODECOPY | op::RETURNDATACOPY | op::MCOPY => {
                 let at = state.pop()?;
-                state.pop()?;
+                let from = state.pop()?;
                 let size = state.pop()?;
                 state.forget(&at, &size);
+                // Where a constant is long and frequent, solc keeps it beside the code and copies it.
+                if opcode == op::CODECOPY
+                    && size.small() == Some(0x20)
+                    && let Some(from) = from.small()
+                    && let Some(word) = self.bytes.get(from as usize..from as usize + 0x20)
+                {
+                    state.store(&at, Value::Known(U256::from_be_slice(word)));
+                }
             }
             op::CALL | op::CALLCODE | op::DELEGATECALL | op::STATICCALL => {
                 state.pop()?; // gas
@@ -308,11 +345,12 @@ impl<'a> Code<'a> {
                     op::CALL | op::CALLCODE => state.pop()?.known().is_none_or(|coins| !coins.is_zero()),
                     _ => false,
                 };
-                for _ in 0..4 {
-                    state.pop()?;
-                }
+                state.pop()?; // where its input is, and
+                state.pop()?; // how long
+                let (answer, size) = (state.pop()?, state.pop()?);
+                state.forget(&answer, &size);
                 state.note_deed(walk, Deed { opcode, offset: state.pc as u32, target: target.source(), value });
-                state.push(Value::Other);
+                state.push(Value::Answer(state.pc as u32));
             }
             op::CREATE | op::CREATE2 => {
                 for _ in 0..3 + usize::from(opcode == op::CREATE2) {
@@ -352,17 +390,24 @@ impl State {
 
     /// This way goes on where `condition` is true, or false: what that says about the caller is remembered.
     fn pass(&mut self, condition: &Value, truth: bool) {
-        let Value::Test { test, negated } = condition else { return };
-        if truth == *negated {
+        let Some((test, negated)) = condition.as_test() else { return };
+        let holds = truth != negated;
+        if let Test::Succeeded(call) = test {
+            // A later branch on the same answer goes the same way: try and catch leave different stacks.
+            for word in self.stack.iter_mut().filter(|word| **word == Value::Answer(call)) {
+                *word = Value::Known(U256::from(holds));
+            }
+        }
+        if !holds {
             return;
         }
-        match test {
-            Test::CallerIs(part) => self.passed.insert(Check::CallerIs(part.clone())),
-            Test::CallerIsFixed(address) => self.passed.insert(Check::CallerIsFixed(*address)),
+        match &test {
+            Test::CallerIs(part) => self.passed.insert(Check::Is(part.clone())),
+            Test::CallerIsFixed(address) => self.passed.insert(Check::Fixed(*address)),
             Test::Truth(Part { place: place @ Place::Member { by_caller: true, .. }, .. }) => {
-                self.passed.insert(Check::CallerIsIn(place.clone()))
+                self.passed.insert(Check::In(place.clone()))
             }
-            Test::Truth(_) => false,
+            Test::Truth(_) | Test::Succeeded(_) => false,
         };
     }
 

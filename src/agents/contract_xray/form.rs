@@ -52,7 +52,10 @@ pub fn Form(input: RwSignal<Input>, errors: Signal<Vec<FieldError>>) -> impl Int
     };
     let error = move |field: &'static str| {
         errors.with(|errors| {
-            errors.iter().find(|error| error.field == field || (error.field.is_empty() && field == "address")).map(|error| error.error.clone())
+            errors
+                .iter()
+                .find(|error| error.field == field || (error.field.is_empty() && field == "address"))
+                .map(|error| error.error.clone())
         })
     };
     let choice = move |this: Mode, value: &'static str, label: &'static str| {
@@ -139,8 +142,12 @@ fn FirstLook(input: RwSignal<Input>) -> impl IntoView {
         let told = told.get();
         let current = input.with(|input| input.address.clone());
         match told.filter(|(address, _)| Some(address) == current.as_ref()) {
-            Some((_, Precheck::Contract { bytes, network })) => (format!("There is a contract on {network}: {bytes} bytes of code."), false),
-            Some((_, Precheck::Delegated { to, network })) => (format!("This is a wallet on {network} that runs the code of {to}."), false),
+            Some((_, Precheck::Contract { bytes, network })) => {
+                (format!("There is a contract on {network}: {bytes} bytes of code."), false)
+            }
+            Some((_, Precheck::Delegated { to, network })) => {
+                (format!("This is a wallet on {network} that runs the code of {to}."), false)
+            }
             Some((_, Precheck::NoCode { network })) => {
                 (format!("There is no code at this address on {network}: a run would find nothing."), true)
             }

@@ -193,6 +193,7 @@ const WELL_KNOWN: &[&str] = &[
 ];
 
 #[cfg(test)]
+#[allow(clippy::unwrap_used, clippy::expect_used)]
 mod tests {
     use std::collections::BTreeSet;
 

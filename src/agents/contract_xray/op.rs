@@ -64,20 +64,20 @@ pub fn push_bytes(opcode: u8) -> usize {
 /// Words taken from the stack, and whether one is given back. `None`: no such instruction, or one that is handled by itself.
 pub fn arity(opcode: u8) -> Option<(u8, bool)> {
     Some(match opcode {
-        0x08 | 0x09 => (3, true),          // ADDMOD, MULMOD
+        0x08 | 0x09 => (3, true), // ADDMOD, MULMOD
         0x01..=0x07 | 0x0a..=0x0b => (2, true),
         0x10..=0x14 | 0x16..=0x18 | 0x1a..=0x1d => (2, true),
-        0x15 | 0x19 | 0x1e => (1, true),   // ISZERO, NOT, CLZ
-        0x30 | 0x32 | 0x34 => (0, true),   // ADDRESS, ORIGIN, CALLVALUE
-        0x31 | 0x3b | 0x3f => (1, true),   // BALANCE, EXTCODESIZE, EXTCODEHASH
-        0x3a | 0x3d => (0, true),          // GASPRICE, RETURNDATASIZE
-        0x3c => (4, false),                // EXTCODECOPY
-        0x40 | 0x49 => (1, true),          // BLOCKHASH, BLOBHASH
+        0x15 | 0x19 | 0x1e => (1, true), // ISZERO, NOT, CLZ
+        0x30 | 0x32 | 0x34 => (0, true), // ADDRESS, ORIGIN, CALLVALUE
+        0x31 | 0x3b | 0x3f => (1, true), // BALANCE, EXTCODESIZE, EXTCODEHASH
+        0x3a | 0x3d => (0, true),        // GASPRICE, RETURNDATASIZE
+        0x3c => (4, false),              // EXTCODECOPY
+        0x40 | 0x49 => (1, true),        // BLOCKHASH, BLOBHASH
         0x41..=0x48 | 0x4a => (0, true),
-        0x53 => (2, false),                // MSTORE8
-        0x59 | 0x5a => (0, true),          // MSIZE, GAS
-        0x5c => (1, true),                 // TLOAD
-        0x5d => (2, false),                // TSTORE
+        0x53 => (2, false),       // MSTORE8
+        0x59 | 0x5a => (0, true), // MSIZE, GAS
+        0x5c => (1, true),        // TLOAD
+        0x5d => (2, false),       // TSTORE
         0xa0..=0xa4 => (2 + (opcode - 0xa0), false),
         _ => return None,
     })

@@ -13,8 +13,14 @@ use super::{
     value::{Change, Part, Place, Source},
 };
 
-const MOVES: &[&str] =
-    &["transfer", "transferFrom", "safeTransferFrom", "safeBatchTransferFrom", "transferWithAuthorization", "receiveWithAuthorization"];
+const MOVES: &[&str] = &[
+    "transfer",
+    "transferFrom",
+    "safeTransferFrom",
+    "safeBatchTransferFrom",
+    "transferWithAuthorization",
+    "receiveWithAuthorization",
+];
 
 /// The worst first; deterministic.
 pub(super) fn findings(functions: &[Traced], fallback: &Walk, is_proxy: bool) -> Vec<Finding> {
@@ -122,7 +128,7 @@ impl<'a> Contract<'a> {
             .iter()
             .filter_map(|function| function.walk.guards.first())
             .filter_map(|check| match check {
-                Check::CallerIs(part) => Some(part.clone()),
+                Check::Is(part) => Some(part.clone()),
                 _ => None,
             })
             .collect();
@@ -203,10 +209,14 @@ impl<'a> Contract<'a> {
         let blocking = setters(&lists);
         if !blocking.is_empty() {
             all.push(
-                Draft::new(Severity::High, Power::Block, format!("{} can stop chosen accounts from moving tokens", whoever(&blocking)))
-                    .because("Moving tokens looks accounts up in a list that a guarded function writes.")
-                    .functions(&blocking)
-                    .slots(written(&blocking, &lists)),
+                Draft::new(
+                    Severity::High,
+                    Power::Block,
+                    format!("{} can stop chosen accounts from moving tokens", whoever(&blocking)),
+                )
+                .because("Moving tokens looks accounts up in a list that a guarded function writes.")
+                .functions(&blocking)
+                .slots(written(&blocking, &lists)),
             );
         }
         let flags = owned(&decides, false);
@@ -261,7 +271,8 @@ impl<'a> Contract<'a> {
             .filter(|function| {
                 !function.privileged()
                     && function.walk.ends
-                    && (function.changes(&self.authorities, Change::ToCaller) || function.changes(&self.authorities, Change::ToInput))
+                    && (function.changes(&self.authorities, Change::ToCaller)
+                        || function.changes(&self.authorities, Change::ToInput))
             })
             .collect();
         let (asked, unasked): (Vec<_>, Vec<_>) =
@@ -296,10 +307,7 @@ impl<'a> Contract<'a> {
     }
 
     fn upgrades(&self, all: &mut Vec<Draft>) {
-        let slots: BTreeSet<Part> = [proxy::IMPLEMENTATION, proxy::BEACON]
-            .into_iter()
-            .map(|slot| Part { place: Place::Slot(slot), first: 0, last: 31 })
-            .collect();
+        let slots = upgrade_slots();
         let upgrading: Vec<_> = self
             .functions
             .iter()
@@ -329,7 +337,7 @@ impl<'a> Contract<'a> {
         }
     }
 
-    /// DELEGATECALL, CALLCODE and SELFDESTRUCT.
+    /// DELEGATECALL, CALLCODE and SELFDESTRUCT. What only an upgrade does is told as an upgrade.
     fn foreign_code(&self, all: &mut Vec<Draft>) {
         let runs = |deed: &Deed| {
             matches!(deed.opcode, op::DELEGATECALL | op::CALLCODE) && matches!(deed.target, Source::Input | Source::Caller)
@@ -418,9 +426,17 @@ impl<'a> Contract<'a> {
             let mut functions = Vec::new();
             let mut deeds = Vec::new();
             for function in self.functions {
+                if power == Power::RunAnyCode && function.writes_any(&upgrade_slots()) {
+                    continue;
+                }
                 let before = deeds.len();
                 deeds.extend(
-                    function.walk.deeds.iter().filter(|(deed, passed)| wanted(deed) && passed.is_empty() == open).map(|(deed, _)| deed),
+                    function
+                        .walk
+                        .deeds
+                        .iter()
+                        .filter(|(deed, passed)| wanted(deed) && passed.is_empty() == open)
+                        .map(|(deed, _)| deed),
                 );
                 if deeds.len() > before {
                     functions.push(function);
@@ -434,10 +450,16 @@ impl<'a> Contract<'a> {
                 continue;
             }
             let who = if open { "Anybody".to_owned() } else { whoever(&functions) };
-            let severity = Severity::High;
-            all.push(Draft::new(severity, power, format!("{who} can {what}")).because(why).functions(&functions).opcodes(deeds));
+            all.push(
+                Draft::new(Severity::High, power, format!("{who} can {what}")).because(why).functions(&functions).opcodes(deeds),
+            );
         }
     }
+}
+
+/// Where EIP-1967 keeps what a proxy runs.
+fn upgrade_slots() -> BTreeSet<Part> {
+    [proxy::IMPLEMENTATION, proxy::BEACON].into_iter().map(|slot| Part { place: Place::Slot(slot), first: 0, last: 31 }).collect()
 }
 
 /// The parts that these functions write, of those.

@@ -76,7 +76,8 @@ pub fn by_fallback(fallback: &Walk, functions: &BTreeSet<Selector>) -> Option<Pr
     // A beacon is asked first, and what it answers is called.
     let asked = fallback.deeds.keys().any(|deed| deed.opcode == op::STATICCALL);
     let target = *targets.first()?;
-    let proxy = |kind, slot: Option<U256>| Proxy { kind, slot: slot.map(slot_text), beacon: None, implementation: None, admin: None };
+    let proxy =
+        |kind, slot: Option<U256>| Proxy { kind, slot: slot.map(slot_text), beacon: None, implementation: None, admin: None };
     Some(match target {
         Source::Stored(Place::Slot(slot)) if *slot == IMPLEMENTATION => {
             let uups = functions.contains(&selector("proxiableUUID()"));

@@ -84,11 +84,7 @@ async fn of_address(address: Address, source: &impl CodeSource) -> Result<Report
     if let Some(proxy) = &mut examined.proxy {
         resolve(proxy, address, source).await.map_err(no_answer)?;
     }
-    let mut report = Report {
-        address: Some(address.to_string()),
-        network: Some(source.network_id()),
-        ..report(examined)
-    };
+    let mut report = Report { address: Some(address.to_string()), network: Some(source.network_id()), ..report(examined) };
     let target = report.proxy.as_ref().and_then(|proxy| proxy.implementation.as_ref()?.parse().ok());
     if let Some(target) = target {
         implementation(&mut report, target, source).await?;

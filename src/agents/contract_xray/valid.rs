@@ -17,13 +17,17 @@ pub fn exactly_one(bytecode: &Option<String>) -> impl FnOnce(&Option<String>, &(
 pub fn address(address: &Option<String>, (): &()) -> Result {
     let Some(address) = address else { return Ok(()) };
     if address.parse::<crate::evm::Address>().is_err() {
-        return Err(Error::new("An address is 0x and 40 hexadecimal digits, for example 0x52908400098527886E0F7030069857D2E4169EE7."));
+        return Err(Error::new(
+            "An address is 0x and 40 hexadecimal digits, for example 0x52908400098527886E0F7030069857D2E4169EE7.",
+        ));
     }
     // EIP-55: letters in both cases are a check sum.
     let digits = address.get(2..).unwrap_or_default();
     let mixed = digits.bytes().any(|digit| digit.is_ascii_lowercase()) && digits.bytes().any(|digit| digit.is_ascii_uppercase());
     if mixed && alloy::primitives::Address::parse_checksummed(address, None).is_err() {
-        return Err(Error::new("This address has a typing error: its upper and lower case letters do not fit its digits (EIP-55)."));
+        return Err(Error::new(
+            "This address has a typing error: its upper and lower case letters do not fit its digits (EIP-55).",
+        ));
     }
     Ok(())
 }

@@ -9,7 +9,10 @@ use super::{flow::Walk, op};
 pub enum Place {
     Slot(U256),
     /// An entry of the mapping or array whose own slot this is.
-    Member { slot: U256, by_caller: bool },
+    Member {
+        slot: U256,
+        by_caller: bool,
+    },
     Unknown,
 }
 
@@ -79,6 +82,8 @@ pub enum Test {
     CallerIsFixed(U256),
     /// It is not zero.
     Truth(Part),
+    /// The call at this place in the code succeeded.
+    Succeeded(u32),
 }
 
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -88,15 +93,31 @@ pub enum Value {
     /// Computed from call data.
     Input,
     /// Read from storage: these bits of the word (`mask`, where they are stored), moved down by `shift` bits.
-    Stored { place: Place, mask: U256, shift: u16 },
+    Stored {
+        place: Place,
+        mask: U256,
+        shift: u16,
+    },
     /// A stored word with the bits outside `kept` replaced: how a packed variable is written.
-    Patched { place: Place, kept: U256, by: Change },
+    Patched {
+        place: Place,
+        kept: U256,
+        by: Change,
+    },
     /// A stored word, more or less something.
-    Moved { place: Place, up: bool },
+    Moved {
+        place: Place,
+        up: bool,
+    },
     /// A hash that addresses storage.
     Hash(Place),
+    /// One where the call at this place in the code succeeded, else zero.
+    Answer(u32),
     /// One where the test holds (zero where it is `negated`).
-    Test { test: Test, negated: bool },
+    Test {
+        test: Test,
+        negated: bool,
+    },
     Other,
 }
 
@@ -150,22 +171,31 @@ impl Value {
         match self {
             Self::Stored { place, mask, .. } => Some(Part::of(place.clone(), *mask)),
             Self::Moved { place, .. } => Some(Part::of(place.clone(), U256::MAX)),
+            Self::Test { test: Test::CallerIs(part) | Test::Truth(part), .. } => Some(part.clone()),
+            _ => None,
+        }
+    }
+
+    /// What a branch on this word decides by, and whether it holds where the word is zero.
+    pub fn as_test(&self) -> Option<(Test, bool)> {
+        match self {
+            Self::Test { test, negated } => Some((test.clone(), *negated)),
+            Self::Stored { .. } => self.part().map(|part| (Test::Truth(part), false)),
+            Self::Answer(call) => Some((Test::Succeeded(*call), false)),
             _ => None,
         }
     }
 
     pub fn note_use(&self, walk: &mut Walk) {
         if let Some(part) = self.part() {
-            walk.reads.insert(part);
+            walk.reads(part);
         }
     }
 
     pub fn note_decision(&self, walk: &mut Walk) {
-        match self {
-            Self::Test { test: Test::Truth(part), .. } => walk.decides.insert(part.clone()),
-            Self::Stored { .. } => self.part().is_some_and(|part| walk.decides.insert(part)),
-            _ => false,
-        };
+        if let Some((Test::Truth(part), _)) = self.as_test() {
+            walk.is_decided_by(part);
+        }
     }
 
     /// What storing this word at `place` changes.
@@ -211,9 +241,8 @@ impl Value {
         match (opcode, a) {
             (op::ISZERO, Self::Known(word)) => Self::truth(word.is_zero()),
             (op::NOT, Self::Known(word)) => Self::Known(!*word),
-            (op::ISZERO, Self::Test { test, negated }) => Self::Test { test: test.clone(), negated: !negated },
-            (op::ISZERO, Self::Stored { .. }) => match a.part() {
-                Some(part) => Self::Test { test: Test::Truth(part), negated: true },
+            (op::ISZERO, Self::Test { .. } | Self::Stored { .. } | Self::Answer(_)) => match a.as_test() {
+                Some((test, negated)) => Self::Test { test, negated: !negated },
                 None => Self::Other,
             },
             _ => Self::mixed(std::slice::from_ref(a), walk),
@@ -227,9 +256,7 @@ impl Value {
         match (opcode, a, b) {
             (op::AND, Self::Known(bits), word) | (op::AND, word, Self::Known(bits)) => word.masked(*bits, walk),
             (op::SHR, Self::Known(by), word) => word.moved_down(*by, walk),
-            (op::DIV, word, Self::Known(by)) if by.count_ones() == 1 => {
-                word.moved_down(U256::from(by.trailing_zeros()), walk)
-            }
+            (op::DIV, word, Self::Known(by)) if by.count_ones() == 1 => word.moved_down(U256::from(by.trailing_zeros()), walk),
             // Solidity shifts a mask's worth of caller or input up to where it is packed.
             (op::SHL, Self::Known(_), Self::Caller) => Self::Caller,
             (op::MUL, Self::Known(by), Self::Caller) | (op::MUL, Self::Caller, Self::Known(by)) if by.count_ones() == 1 => {
@@ -246,15 +273,12 @@ impl Value {
                 Self::Patched { place: place.clone(), kept: *kept, by: *by }
             }
             (op::EQ, Self::Caller, other) | (op::EQ, other, Self::Caller) => Self::caller_is(other, false),
-            (op::SUB | op::XOR, Self::Caller, other) | (op::SUB | op::XOR, other, Self::Caller) => {
-                Self::caller_is(other, true)
-            }
-            (op::EQ, stored @ Self::Stored { .. }, Self::Known(word)) | (op::EQ, Self::Known(word), stored @ Self::Stored { .. }) => {
-                match stored.part() {
-                    Some(part) => Self::Test { test: Test::Truth(part), negated: word.is_zero() },
-                    None => Self::Other,
-                }
-            }
+            (op::SUB | op::XOR, Self::Caller, other) | (op::SUB | op::XOR, other, Self::Caller) => Self::caller_is(other, true),
+            (op::EQ, stored @ Self::Stored { .. }, Self::Known(word))
+            | (op::EQ, Self::Known(word), stored @ Self::Stored { .. }) => match stored.part() {
+                Some(part) => Self::Test { test: Test::Truth(part), negated: word.is_zero() },
+                None => Self::Other,
+            },
             (op::ADD, Self::Hash(place), other) | (op::ADD, other, Self::Hash(place)) => {
                 other.note_use(walk);
                 Self::Hash(place.clone())

@@ -51,11 +51,15 @@ fn worries(findings: Vec<Finding>) -> AnyView {
 
 fn worry(finding: Finding) -> AnyView {
     let word = finding.severity.word();
-    let stands_on = [("Functions", finding.functions), ("Slots", finding.slots.iter().map(|slot| short(slot)).collect()), ("Instructions", finding.opcodes)]
-        .into_iter()
-        .filter(|(_, items)| !items.is_empty())
-        .map(|(what, items)| view! { <div><dt>{what}</dt><dd>{codes(items)}</dd></div> }.into_any())
-        .collect::<Vec<_>>();
+    let stands_on = [
+        ("Functions", finding.functions),
+        ("Slots", finding.slots.iter().map(|slot| short(slot)).collect()),
+        ("Instructions", finding.opcodes),
+    ]
+    .into_iter()
+    .filter(|(_, items)| !items.is_empty())
+    .map(|(what, items)| view! { <div><dt>{what}</dt><dd>{codes(items)}</dd></div> }.into_any())
+    .collect::<Vec<_>>();
     view! {
         <li class=format!("xray-finding xray-finding-{word}")>
             <p class="xray-finding-title">
@@ -100,7 +104,9 @@ fn in_charge(authorities: Vec<Authority>) -> Option<AnyView> {
         .into_iter()
         .map(|authority| {
             let holder = match authority.holder {
-                Some(address) if address.trim_start_matches(['0', 'x']).is_empty() => view! { "nobody (the zero address)" }.into_any(),
+                Some(address) if address.trim_start_matches(['0', 'x']).is_empty() => {
+                    view! { "nobody (the zero address)" }.into_any()
+                }
                 Some(address) => view! { <code>{address}</code> }.into_any(),
                 None => view! { "the code alone does not tell" }.into_any(),
             };
@@ -204,7 +210,11 @@ fn functions(functions: &[Function]) -> AnyView {
 
 /// A hash in the middle of a sentence, by its ends.
 fn short_guard(words: &str) -> String {
-    words.split(' ').map(|word| if word.starts_with("0x") && word.len() > 42 { short(word) } else { word.to_owned() }).collect::<Vec<_>>().join(" ")
+    words
+        .split(' ')
+        .map(|word| if word.starts_with("0x") && word.len() > 42 { short(word) } else { word.to_owned() })
+        .collect::<Vec<_>>()
+        .join(" ")
 }
 
 fn storage(storage: &[Variable]) -> Option<AnyView> {
