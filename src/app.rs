@@ -10,6 +10,7 @@ mod header;
 mod shell;
 mod trouble;
 
+use crate::ui::Erase;
 use leptos::prelude::*;
 use leptos_meta::{Title, provide_meta_context};
 use leptos_router::{
@@ -52,7 +53,7 @@ pub fn App() -> impl IntoView {
         </Router>
     }
     // Erased, here and in each component: a type that holds the whole page is too deep for the compiler, and large in wasm.
-    .into_any()
+    .erase()
 }
 
 /// The page and what stands around it: inside the router, since all of it has links.
@@ -81,5 +82,5 @@ fn Around() -> impl IntoView {
         <WalletPicker/>
         <Toasts/>
     }
-    .into_any()
+    .erase()
 }

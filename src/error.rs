@@ -236,7 +236,7 @@ impl CallError {
 impl CallError {
     /// What an answer that is no result says. A proxy's own page has no code: then the status decides, and never that nothing was paid.
     pub fn of_answer(status: u16, body: &str) -> Self {
-        serde_json::from_str(body).unwrap_or_else(|_| {
+        serde_json::from_slice(body.as_bytes()).unwrap_or_else(|_| {
             let code = match status {
                 202 => Code::PaymentPending,
                 401 => Code::NotSignedIn,

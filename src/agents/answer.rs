@@ -6,6 +6,7 @@
 mod download;
 mod markdown;
 
+use crate::ui::Erase;
 use leptos::prelude::*;
 use serde_json::Value;
 
@@ -36,7 +37,7 @@ pub fn with_key(path: String) -> String {
 #[component]
 pub fn Answer(run: RunView) -> impl IntoView {
     let Some(output) = run.output.clone() else {
-        return view! { <p class="empty">"The answer was deleted. Its receipt stays."</p> }.into_any();
+        return view! { <p class="empty">"The answer was deleted. Its receipt stays."</p> }.erase();
     };
     let compact = output.to_string();
     let pretty = pretty(&output);
@@ -50,7 +51,7 @@ pub fn Answer(run: RunView) -> impl IntoView {
             <Details summary="Raw JSON">{json(pretty)}</Details>
         </section>
     }
-    .into_any()
+    .erase()
 }
 
 fn pretty(value: &Value) -> String {
@@ -59,7 +60,7 @@ fn pretty(value: &Value) -> String {
 
 fn json(text: String) -> AnyView {
     // Focusable, so that a keyboard can scroll it.
-    view! { <pre class="json" tabindex="0"><code translate="no">{text}</code></pre> }.into_any()
+    view! { <pre class="json" tabindex="0"><code translate="no">{text}</code></pre> }.erase()
 }
 
 fn facts(run: &RunView) -> AnyView {
@@ -72,21 +73,21 @@ fn facts(run: &RunView) -> AnyView {
             {run.price.clone().map(|money| row("Cost", view! {
                 <MoneyView money/>
                 {fee.map(|money| view! { " and about " <MoneyView money/> " network fee" })}
-            }.into_any()))}
+            }.erase()))}
             {row("Made by", engine(run))}
             {row("Payment", match run.transaction {
-                Some(hash) => view! { <HashView hash url=run.transaction_url.clone()/> }.into_any(),
-                None => "From your credit, with no network fee".into_any(),
+                Some(hash) => view! { <HashView hash url=run.transaction_url.clone()/> }.erase(),
+                None => "From your credit, with no network fee".erase(),
             })}
-            {run.finished_at_ms.map(|ms| row("Finished", view! { <TimeView ms/> }.into_any()))}
+            {run.finished_at_ms.map(|ms| row("Finished", view! { <TimeView ms/> }.erase()))}
             {row("Kept at", view! {
                 <a href=with_key(format!("/runs/{}", run.id))>"This answer"</a>
                 " · "
                 <a href=with_key(format!("/receipts/{}", run.id))>"Receipt"</a>
-            }.into_any())}
+            }.erase())}
         </dl>
     }
-    .into_any()
+    .erase()
 }
 
 fn engine(run: &RunView) -> AnyView {
@@ -96,11 +97,11 @@ fn engine(run: &RunView) -> AnyView {
         Some("computed") => format!("{version}, computed"),
         Some(model) => format!("{version}, with {model}"),
     }
-    .into_any()
+    .erase()
 }
 
 fn row(name: &'static str, value: AnyView) -> AnyView {
-    view! { <div><dt>{name}</dt><dd>{value}</dd></div> }.into_any()
+    view! { <div><dt>{name}</dt><dd>{value}</dd></div> }.erase()
 }
 
 fn take_along(run: &RunView, output: &Value, pretty: String) -> AnyView {
@@ -123,7 +124,7 @@ fn take_along(run: &RunView, output: &Value, pretty: String) -> AnyView {
             <button type="button" disabled=move || !live.get() on:click=download(as_markdown, "text/markdown")>"Download Markdown"</button>
         </p>
     }
-    .into_any()
+    .erase()
 }
 
 /// The answer as a document that stands alone: what it is, what it cost, what it says.

@@ -7,6 +7,7 @@ pub mod answer;
 pub mod panel;
 pub mod under_way;
 
+use crate::ui::Erase;
 use leptos::prelude::*;
 
 use crate::card::Card;
@@ -33,13 +34,13 @@ macro_rules! on_sale {
                 &$agent::CARD,
                 prefill,
                 $agent::$agent,
-                |input, errors| view! { <$agent::Form input errors/> }.into_any(),
-                |report| view! { <$agent::ReportView report/> }.into_any(),
+                |input, errors| view! { <$agent::Form input errors/> }.erase(),
+                |report| view! { <$agent::ReportView report/> }.erase(),
             ),
             report: |output| {
-                serde_json::from_str(output).ok().map(|report| view! { <$agent::ReportView report/> }.into_any())
+                serde_json::from_slice(output.as_bytes()).ok().map(|report| view! { <$agent::ReportView report/> }.erase())
             },
-            sample: || view! { <$agent::ReportView report=$agent::sample()/> }.into_any(),
+            sample: || view! { <$agent::ReportView report=$agent::sample()/> }.erase(),
         }),*];
 
         #[cfg(feature = "ssr")]

@@ -8,6 +8,7 @@ mod trouble;
 
 use std::future::Future;
 
+use crate::ui::Erase;
 use leptos::{html, prelude::*, task::spawn_local};
 use serde::{Serialize, de::DeserializeOwned};
 
@@ -93,7 +94,7 @@ where
     F: Future<Output = Result<R, CallError>> + Send + 'static,
 {
     let call = fetch::slot(card.slug);
-    let read = |json: String| serde_json::from_str::<I>(&json).ok();
+    let read = |json: String| serde_json::from_slice::<I>(json.as_bytes()).ok();
     let input = RwSignal::new(prefill.or_else(|| last_body(call)).and_then(read).unwrap_or_default());
     let sent = StoredValue::new(None::<I>);
     let unstored = RwSignal::new(None::<R>);
@@ -209,7 +210,7 @@ fn frame(
             {answer(desk, result)}
         </section>
     }
-    .into_any()
+    .erase()
 }
 
 /// While this panel is on the screen, its own call needs no card elsewhere (C9).
@@ -263,11 +264,11 @@ fn answer(desk: Desk, result: Callback<(), Option<AnyView>>) -> AnyView {
     view! {
         <div class="answer">
             {move || match run.get() {
-                Some(Ok(run)) => view! { <Answer run/> }.into_any(),
-                Some(Err(())) => result.run(()).into_any(),
-                None => ().into_any(),
+                Some(Ok(run)) => view! { <Answer run/> }.erase(),
+                Some(Err(())) => result.run(()).erase(),
+                None => ().erase(),
             }}
         </div>
     }
-    .into_any()
+    .erase()
 }

@@ -5,6 +5,7 @@
 
 use std::time::Duration;
 
+use crate::ui::Erase;
 use leptos::prelude::*;
 
 use crate::{
@@ -121,13 +122,13 @@ fn followed(known: Tracked) -> AnyView {
             }}
         </li>
     }
-    .into_any()
+    .erase()
 }
 
 fn done_link(call: Call) -> Option<AnyView> {
     let done = call.phase.with(|phase| *phase == Phase::Done);
     let id = call.run.get().filter(|_| done)?;
-    Some(view! { <a class="button" href=format!("/runs/{id}")>"Open the answer"</a> }.into_any())
+    Some(view! { <a class="button" href=format!("/runs/{id}")>"Open the answer"</a> }.erase())
 }
 
 /// The page was left while the wallet was asking. What became of it, only the chain knows.
@@ -151,7 +152,7 @@ fn open_question(wallet: Wallet, question: Pending, questions: RwSignal<Vec<Pend
             </button>
         </li>
     }
-    .into_any()
+    .erase()
 }
 
 /// The call that an arrival's own card makes.
@@ -191,7 +192,7 @@ fn arrival(arrived: Arrived) -> AnyView {
             {move || done_link(call)}
         </li>
     }
-    .into_any()
+    .erase()
 }
 
 /// Another device's, or one of before this browser forgot.
@@ -213,7 +214,7 @@ fn run_elsewhere(run: &RunView) -> AnyView {
             {hash.map(|hash| view! { <p class="transaction">"Transaction " <HashView hash url/></p> })}
         </li>
     }
-    .into_any()
+    .erase()
 }
 
 /// Between two questions to the server while anything is open; longer as it takes longer.

@@ -1,5 +1,6 @@
 //! Only `coinslot demo` has this strip: it says that the money is play money, and gives some to the visitor's own wallet.
 
+use crate::ui::Erase;
 use leptos::{ev::SubmitEvent, prelude::*, task::spawn_local};
 use wasm_bindgen::{JsCast, JsValue};
 use wasm_bindgen_futures::JsFuture;
@@ -14,7 +15,7 @@ use crate::{
 
 #[component]
 pub fn DemoStrip() -> impl IntoView {
-    with_shop(|shop| shop.demo.map(|_| view! { <Strip/> }).into_any())
+    with_shop(|shop| shop.demo.map(|_| view! { <Strip/> }).erase())
 }
 
 #[component]
@@ -30,7 +31,7 @@ fn Strip() -> impl IntoView {
             </div>
         </aside>
     }
-    .into_any()
+    .erase()
 }
 
 /// Where the one question of this form stands.
@@ -101,7 +102,7 @@ fn Faucet() -> impl IntoView {
             </button>
         </form>
     }
-    .into_any()
+    .erase()
 }
 
 /// # Errors
@@ -119,6 +120,6 @@ async fn pour(to: Address) -> Result<(), CallError> {
         return Ok(());
     }
     let text = JsFuture::from(response.text().map_err(offline)?).await.map_err(offline)?;
-    let said = text.as_string().and_then(|text| serde_json::from_str(&text).ok());
+    let said = text.as_string().and_then(|text| serde_json::from_slice(text.as_bytes()).ok());
     Err(said.unwrap_or_else(|| Code::Internal.into()))
 }

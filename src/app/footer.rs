@@ -1,5 +1,6 @@
 //! The bottom of every page: what this is, where it is paid, and the promise.
 
+use crate::ui::Erase;
 use leptos::prelude::*;
 
 use crate::{pages::shop::with_shop, ui::AddressView};
@@ -22,11 +23,11 @@ pub fn Footer() -> impl IntoView {
                     {with_shop(|shop| view! {
                         <p>{shop.networks.iter().map(|network| network.name.clone()).collect::<Vec<_>>().join(", ")}</p>
                         <p>"to "<AddressView address=shop.pay_to/></p>
-                    }.into_any())}
+                    }.erase())}
                     <p class="source">"Open source, Apache-2.0 or MIT"</p>
                 </section>
             </div>
         </footer>
     }
-    .into_any()
+    .erase()
 }

@@ -1,5 +1,6 @@
 //! The top of every page: the name, the ways, the network, and who is here.
 
+use crate::ui::Erase;
 use leptos::{ev::FocusEvent, html, prelude::*};
 use leptos_router::components::A;
 use wasm_bindgen::JsCast;
@@ -35,19 +36,19 @@ pub fn Header() -> impl IntoView {
                 </nav>
                 <div class="here">
                     {with_shop(|shop| {
-                        shop.networks.first().map(|network| view! { <span class="network">{network.name.clone()}</span> }).into_any()
+                        shop.networks.first().map(|network| view! { <span class="network">{network.name.clone()}</span> }).erase()
                     })}
                     <span class="with-js">
                         {move || match visitor.get() {
-                            Visitor::Payer(address) => view! { <Account address/> }.into_any(),
-                            _ => view! { <Connect/> }.into_any(),
+                            Visitor::Payer(address) => view! { <Account address/> }.erase(),
+                            _ => view! { <Connect/> }.erase(),
                         }}
                     </span>
                 </div>
             </div>
         </header>
     }
-    .into_any()
+    .erase()
 }
 
 /// Whose wallet, what stands to its credit, and the way out.
@@ -84,9 +85,9 @@ fn Account(address: Address) -> impl IntoView {
                     {move || {
                         let credit = wallet.session.get().map(|session| session.credit).unwrap_or_default();
                         if credit.is_empty() {
-                            "None".into_any()
+                            "None".erase()
                         } else {
-                            credit.into_iter().map(|money| view! { <span class="line"><MoneyView money/></span> }).collect_view().into_any()
+                            credit.into_iter().map(|money| view! { <span class="line"><MoneyView money/></span> }).collect_view().erase()
                         }
                     }}
                 </p>
@@ -94,5 +95,5 @@ fn Account(address: Address) -> impl IntoView {
             </div>
         </details>
     }
-    .into_any()
+    .erase()
 }

@@ -1,5 +1,6 @@
 //! What is wrong with the wallet, said once, above the page (A4, A5, A8).
 
+use crate::ui::Erase;
 use leptos::prelude::*;
 
 use crate::{
@@ -13,7 +14,7 @@ use crate::{
 pub fn Trouble() -> impl IntoView {
     let wallet = Wallet::get();
     view! { <div class="trouble" aria-live="polite">{move || wallet.trouble.get().map(|error| banner(wallet, error))}</div> }
-        .into_any()
+        .erase()
 }
 
 fn banner(wallet: Wallet, error: CallError) -> AnyView {
@@ -34,5 +35,5 @@ fn banner(wallet: Wallet, error: CallError) -> AnyView {
             <button type="button" class="quiet" on:click=move |_| wallet.trouble.set(None)>"Dismiss"</button>
         </div>
     }
-    .into_any()
+    .erase()
 }

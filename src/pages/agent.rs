@@ -1,5 +1,7 @@
 //! One agent: its form, what a run costs and what becomes of the money, and a sample of what one gets.
 
+use super::loaded::{Loaded, load};
+use crate::ui::Erase;
 use leptos::{context::Provider, prelude::*};
 use leptos_meta::{Meta, Title};
 use leptos_router::hooks::{use_params_map, use_query_map};
@@ -23,7 +25,7 @@ pub fn AgentPage() -> impl IntoView {
     let slug = use_params_map();
     move || match slug.with(|params| params.get("agent").and_then(|slug| agents::find(&slug))) {
         Some(agent) => one(agent),
-        None => view! { <NotFound/> }.into_any(),
+        None => view! { <NotFound/> }.erase(),
     }
 }
 
@@ -46,13 +48,13 @@ fn one(agent: &'static OnSale) -> AnyView {
             </section>
         </div>
     }
-    .into_any()
+    .erase()
 }
 
 /// What the form starts with (E6): `?input=<json>`, or the input of one's own run, `?run=<id>`. Asks the server only for the latter.
-fn prefill() -> Resource<Option<String>> {
+fn prefill() -> Loaded<Option<String>> {
     let query = use_query_map();
-    Resource::new_blocking(
+    load(
         move || query.with(|query| (query.get("input"), query.get("run"), query.get("key"))),
         async |(input, run, key)| match (input, run) {
             (Some(input), _) => (input.len() <= PREFILL_MAX).then_some(input),
@@ -82,7 +84,7 @@ fn counter(agent: &'static OnSale, shop: Shop) -> AnyView {
             {bill}
         </div>
     }
-    .into_any()
+    .erase()
 }
 
 /// `None`: this shop has no network whose coin the agent is sold for.
@@ -115,7 +117,7 @@ fn what_you_pay(terms: PanelTerms) -> AnyView {
             <p>"If the run fails you are not charged: the price is your credit."</p>
         </aside>
     }
-    .into_any()
+    .erase()
 }
 
 /// How many times the price the fee surely is, in round words; `None` where it is not worth a word.

@@ -1,5 +1,6 @@
 //! The way in: a wallet that is there is connected, one that is not is fetched (A1).
 
+use crate::ui::Erase;
 use leptos::prelude::*;
 
 use crate::{
@@ -17,7 +18,7 @@ pub fn Connect(
     let live = hydrated();
     move || {
         if wallet.found.get() == Found::Nothing {
-            view! { <a class="button" class:primary=main href=get_wallet_url()>"Get MetaMask"</a> }.into_any()
+            view! { <a class="button" class:primary=main href=get_wallet_url()>"Get MetaMask"</a> }.erase()
         } else {
             view! {
                 <button
@@ -29,7 +30,7 @@ pub fn Connect(
                     {move || if wallet.busy.get() { "Connecting…" } else { "Connect wallet" }}
                 </button>
             }
-            .into_any()
+            .erase()
         }
     }
 }
@@ -48,5 +49,5 @@ pub fn SignInFirst(
             <p class="without-js">"A wallet needs JavaScript, which is off in this browser. Prices and samples can be read without it."</p>
         </div>
     }
-    .into_any()
+    .erase()
 }

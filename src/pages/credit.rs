@@ -1,5 +1,7 @@
 //! What stands to one's credit, and how it came about: arrived, set aside, back, spent. Read from the books alone (E8).
 
+use super::loaded::load;
+use crate::ui::Erase;
 use leptos::prelude::*;
 use leptos_meta::Title;
 use leptos_router::hooks::use_query_map;
@@ -14,11 +16,11 @@ use crate::ui::{HashView, Heading, MoneyView, TimeView};
 pub fn CreditPage() -> impl IntoView {
     let query = use_query_map();
     let visitor = visitor();
-    let statement = Resource::new_blocking(
+    let statement = load(
         move || query.with(|query| query.get("before")),
         move |before| Mine::load(visitor.get_untracked(), my_statement(before)),
     );
-    let page = Personal { heading: None, what: "your credit", show, missing: || ().into_any(), has_key: false };
+    let page = Personal { heading: None, what: "your credit", show, missing: || ().erase(), has_key: false };
     view! {
         <Title text="Credit"/>
         <div class="page">
@@ -26,15 +28,15 @@ pub fn CreditPage() -> impl IntoView {
             {page.render(statement)}
         </div>
     }
-    .into_any()
+    .erase()
 }
 
 fn show(statement: Statement) -> AnyView {
     let Statement { credit, lines, more } = statement;
     let balances = if credit.is_empty() {
-        view! { <p class="figure nothing">"No credit"</p> }.into_any()
+        view! { <p class="figure nothing">"No credit"</p> }.erase()
     } else {
-        credit.into_iter().map(|money| view! { <p class="figure"><MoneyView money/></p> }).collect_view().into_any()
+        credit.into_iter().map(|money| view! { <p class="figure"><MoneyView money/></p> }).collect_view().erase()
     };
     let statement = if lines.is_empty() {
         view! {
@@ -44,7 +46,7 @@ fn show(statement: Statement) -> AnyView {
                 <p><a class="button" href="/">"See the agents"</a></p>
             </div>
         }
-        .into_any()
+        .erase()
     } else {
         view! {
             <h2>"How it came about"</h2>
@@ -62,7 +64,7 @@ fn show(statement: Statement) -> AnyView {
             </div>
             {more.map(|before| view! { <p class="more"><a class="button" href=format!("/credit?before={before}")>"Older entries"</a></p> })}
         }
-        .into_any()
+        .erase()
     };
     view! {
         <section class="balances" aria-label="Your credit">
@@ -71,7 +73,7 @@ fn show(statement: Statement) -> AnyView {
         </section>
         {statement}
     }
-    .into_any()
+    .erase()
 }
 
 fn row(line: Line) -> AnyView {
@@ -83,9 +85,9 @@ fn row(line: Line) -> AnyView {
     };
     let agent = line.agent.unwrap_or_else(|| "run".into());
     let change = if sign.is_empty() {
-        view! { <span class="hint">"no change"</span> }.into_any()
+        view! { <span class="hint">"no change"</span> }.erase()
     } else {
-        view! { <span class="change">{sign}<MoneyView money=line.money/></span> }.into_any()
+        view! { <span class="change">{sign}<MoneyView money=line.money/></span> }.erase()
     };
     view! {
         <tr>
@@ -102,5 +104,5 @@ fn row(line: Line) -> AnyView {
             <td class="number">{change}</td>
         </tr>
     }
-    .into_any()
+    .erase()
 }

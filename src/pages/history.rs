@@ -1,5 +1,7 @@
 //! One's own runs, newest first. Read from the books alone: it works while the chain cannot be reached (E8).
 
+use super::loaded::load;
+use crate::ui::Erase;
 use leptos::prelude::*;
 use leptos_meta::Title;
 use leptos_router::hooks::use_query_map;
@@ -21,11 +23,11 @@ const TITLE_MAX: usize = 24;
 pub fn HistoryPage() -> impl IntoView {
     let query = use_query_map();
     let visitor = visitor();
-    let history = Resource::new_blocking(
+    let history = load(
         move || query.with(|query| query.get("before")),
         move |before| Mine::load(visitor.get_untracked(), my_history(before)),
     );
-    let page = Personal { heading: None, what: "your runs", show: table, missing: || ().into_any(), has_key: false };
+    let page = Personal { heading: None, what: "your runs", show: table, missing: || ().erase(), has_key: false };
     view! {
         <Title text="History"/>
         <div class="page">
@@ -33,7 +35,7 @@ pub fn HistoryPage() -> impl IntoView {
             {page.render(history)}
         </div>
     }
-    .into_any()
+    .erase()
 }
 
 fn table(history: History) -> AnyView {
@@ -45,7 +47,7 @@ fn table(history: History) -> AnyView {
                 <p><a class="button" href="/">"See the agents"</a></p>
             </div>
         }
-        .into_any();
+        .erase();
     }
     view! {
         <div class="table-scroll">
@@ -64,13 +66,13 @@ fn table(history: History) -> AnyView {
         </div>
         {history.more.map(|before| view! { <p class="more"><a class="button" href=format!("/history?before={before}")>"Older runs"</a></p> })}
     }
-    .into_any()
+    .erase()
 }
 
 fn row(run: RunView) -> AnyView {
     let transaction = match run.transaction {
-        Some(hash) => view! { <HashView hash url=run.transaction_url.clone()/> }.into_any(),
-        None => view! { <span class="hint">"from credit"</span> }.into_any(),
+        Some(hash) => view! { <HashView hash url=run.transaction_url.clone()/> }.erase(),
+        None => view! { <span class="hint">"from credit"</span> }.erase(),
     };
     view! {
         <tr>
@@ -82,12 +84,12 @@ fn row(run: RunView) -> AnyView {
                 </span>
             </td>
             <td><StatusWord state=run.state/></td>
-            <td class="number">{run.price.clone().map_or_else(|| "—".into_any(), |money| view! { <MoneyView money/> }.into_any())}</td>
+            <td class="number">{run.price.clone().map_or_else(|| "—".erase(), |money| view! { <MoneyView money/> }.erase())}</td>
             <td class="wide-only">{transaction}</td>
             <td class="wide-only"><a href=format!("/receipts/{}", run.id)>"Receipt"</a></td>
         </tr>
     }
-    .into_any()
+    .erase()
 }
 
 /// The first text in an input: what was asked about.

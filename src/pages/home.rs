@@ -1,5 +1,6 @@
 //! The shop window: what is on sale, what it costs, how paying works, and the same for programs. All of it readable without JavaScript.
 
+use crate::ui::Erase;
 use leptos::prelude::*;
 use leptos_meta::{Meta, Title};
 
@@ -44,7 +45,7 @@ pub fn Home() -> impl IntoView {
                 <p class="lead">"Pick an agent. Pay once from your wallet. Read the answer."</p>
             </section>
             <section class="window" aria-label="Agents">
-                {with_shop(|shop| ON_SALE.iter().map(|agent| card(agent, &shop)).collect_view().into_any())}
+                {with_shop(|shop| ON_SALE.iter().map(|agent| card(agent, &shop)).collect_view().erase())}
             </section>
             <section class="steps" aria-labelledby="how">
                 <h2 id="how">"One call, and where your money is"</h2>
@@ -63,14 +64,14 @@ pub fn Home() -> impl IntoView {
             {with_shop(|shop| for_programs(&shop))}
         </div>
     }
-    .into_any()
+    .erase()
 }
 
 fn card(agent: &'static OnSale, shop: &Shop) -> AnyView {
     let card = agent.card;
     let price = match shop.price_of(card.slug) {
-        Some(price) => view! { <MoneyView money=price.clone()/> }.into_any(),
-        None => card.headline_price().into_any(),
+        Some(price) => view! { <MoneyView money=price.clone()/> }.erase(),
+        None => card.headline_price().erase(),
     };
     let heading = format!("{}-card", card.slug);
     view! {
@@ -87,11 +88,11 @@ fn card(agent: &'static OnSale, shop: &Shop) -> AnyView {
             <Details summary="Sample answer">{(agent.sample)()}</Details>
         </article>
     }
-    .into_any()
+    .erase()
 }
 
 fn for_programs(shop: &Shop) -> AnyView {
-    let Some(first) = ON_SALE.first() else { return ().into_any() };
+    let Some(first) = ON_SALE.first() else { return ().erase() };
     let call = format!("curl -i -X POST {}{}", shop.public_url, first.card.endpoint());
     view! {
         <section class="programs" aria-labelledby="programs">
@@ -106,5 +107,5 @@ fn for_programs(shop: &Shop) -> AnyView {
             </div>
         </section>
     }
-    .into_any()
+    .erase()
 }

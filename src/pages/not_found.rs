@@ -1,5 +1,6 @@
 //! There is nothing here; what there is instead. Status 404.
 
+use crate::ui::Erase;
 use leptos::prelude::*;
 use leptos_meta::Title;
 
@@ -17,5 +18,5 @@ pub fn NotFound() -> impl IntoView {
             <p><a class="button" href="/">"See the agents"</a></p>
         </div>
     }
-    .into_any()
+    .erase()
 }

@@ -1,5 +1,7 @@
 //! One run of the ledger, as two pages ask for it: the run's own and its receipt.
 
+use super::loaded::{Loaded, load};
+use crate::ui::Erase;
 use leptos::prelude::*;
 use leptos_router::hooks::{use_params_map, use_query_map};
 
@@ -12,10 +14,10 @@ use super::{
 use crate::{agents::answer::RunKey, run::RunView};
 
 /// The run named in the path, for its payer or for whoever holds its `?key=`.
-pub fn named_in_path() -> Resource<Mine<RunView>> {
+pub fn named_in_path() -> Loaded<Mine<RunView>> {
     let (params, query) = (use_params_map(), use_query_map());
     let visitor = visitor();
-    Resource::new_blocking(
+    load(
         move || (params.with(|params| params.get("id")).unwrap_or_default(), query.with(|query| query.get("key"))),
         move |(id, key)| Mine::load(visitor.get_untracked(), my_run(id, key)),
     )
@@ -42,5 +44,5 @@ pub fn no_such_run() -> AnyView {
             <p class="without-js">"A wallet needs JavaScript, which is off in this browser."</p>
         </div>
     }
-    .into_any()
+    .erase()
 }

@@ -5,6 +5,8 @@
 
 use std::future::Future;
 
+use super::loaded::Loaded;
+use crate::ui::Erase;
 use leptos::prelude::*;
 use serde::{Deserialize, Serialize, de::DeserializeOwned};
 
@@ -98,7 +100,7 @@ impl<T> Personal<T>
 where
     T: Clone + PartialEq + Serialize + DeserializeOwned + Send + Sync + 'static,
 {
-    pub fn render(self, loaded: Resource<Mine<T>>) -> AnyView {
+    pub fn render(self, loaded: Loaded<Mine<T>>) -> AnyView {
         let visitor = visitor();
         Effect::new(move |_| {
             let now = visitor.get();
@@ -114,17 +116,17 @@ where
                 })}
             </Transition>
         }
-        .into_any()
+        .erase()
     }
 
-    fn one(self, mine: &Mine<T>, visitor: Visitor, loaded: Resource<Mine<T>>) -> AnyView {
+    fn one(self, mine: &Mine<T>, visitor: Visitor, loaded: Loaded<Mine<T>>) -> AnyView {
         let may_see = self.has_key || mine.is_for(visitor);
         let instead = match (may_see, visitor, mine.what.clone()) {
             (true, _, Ok(what)) => return (self.show)(what),
-            (false, Visitor::Nobody, _) => view! { <SignInFirst what=self.what/> }.into_any(),
-            (false, ..) => view! { <Spinner/> }.into_any(),
+            (false, Visitor::Nobody, _) => view! { <SignInFirst what=self.what/> }.erase(),
+            (false, ..) => view! { <Spinner/> }.erase(),
             (true, _, Err(error)) => match error.code {
-                Code::NotSignedIn => view! { <SignInFirst what=self.what/> }.into_any(),
+                Code::NotSignedIn => view! { <SignInFirst what=self.what/> }.erase(),
                 Code::NoSuchRun => (self.missing)(),
                 _ => failed(error, move || loaded.refetch()),
             },
@@ -133,7 +135,7 @@ where
             {self.heading.map(|heading| view! { <Heading>{heading}</Heading> })}
             {instead}
         }
-        .into_any()
+        .erase()
     }
 }
 
@@ -144,7 +146,7 @@ fn failed(error: CallError, again: impl Fn() + Send + Sync + 'static) -> AnyView
             <button type="button" on:click=move |_| again()>"Try again"</button>
         </div>
     }
-    .into_any()
+    .erase()
 }
 
 #[cfg(test)]

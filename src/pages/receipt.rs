@@ -1,6 +1,7 @@
 //! The receipt of a run: what was offered, who paid whom, on which network, for which input and answer. Made to be printed and kept;
 //! failed and void runs have one too (E5).
 
+use crate::ui::Erase;
 use leptos::prelude::*;
 use leptos_meta::Title;
 
@@ -29,7 +30,7 @@ pub fn ReceiptPage() -> impl IntoView {
             {page.render(run)}
         </div>
     }
-    .into_any()
+    .erase()
 }
 
 fn receipt(run: &RunView, shop: &Shop) -> AnyView {
@@ -52,23 +53,23 @@ fn receipt(run: &RunView, shop: &Shop) -> AnyView {
                     {row("Offer", offer(run))}
                     {row("Payer", code(run.payer))}
                     {row("Payee", code(shop.pay_to))}
-                    {row("Network", network.into_any())}
+                    {row("Network", network.erase())}
                     {row("Transaction", transaction(run))}
-                    {row("Block", run.block.map_or_else(|| "—".into_any(), |block| block.to_string().into_any()))}
+                    {row("Block", run.block.map_or_else(|| "—".erase(), |block| block.to_string().erase()))}
                 </dl>
             </section>
             <section>
                 <h2>"Run"</h2>
                 <dl class="facts">
-                    {row("Agent", format!("{}, version {}", run.agent_name, run.version).into_any())}
-                    {row("Run", view! { <a href=with_key(format!("/runs/{}", run.id))><code>{run.id.clone()}</code></a> }.into_any())}
-                    {row("Engine", run.engine.clone().unwrap_or_else(|| "—".into()).into_any())}
-                    {row("Attempts", run.attempts.to_string().into_any())}
+                    {row("Agent", format!("{}, version {}", run.agent_name, run.version).erase())}
+                    {row("Run", view! { <a href=with_key(format!("/runs/{}", run.id))><code>{run.id.clone()}</code></a> }.erase())}
+                    {row("Engine", run.engine.clone().unwrap_or_else(|| "—".into()).erase())}
+                    {row("Attempts", run.attempts.to_string().erase())}
                     {row("Asked", moment(Some(run.created_at_ms)))}
                     {row("Paid", moment(run.held_at_ms))}
                     {row("Finished", moment(run.finished_at_ms))}
                     {row("Input, SHA-256", code(&run.input_sha256))}
-                    {row("Answer, SHA-256", run.output_sha256.as_ref().map_or_else(|| "No answer".into_any(), code))}
+                    {row("Answer, SHA-256", run.output_sha256.as_ref().map_or_else(|| "No answer".erase(), code))}
                 </dl>
             </section>
         </article>
@@ -76,47 +77,47 @@ fn receipt(run: &RunView, shop: &Shop) -> AnyView {
             <button type="button" disabled=move || !live.get() on:click=|_| drop(window().print())>"Print"</button>
         </p>
     }
-    .into_any()
+    .erase()
 }
 
 fn amount(run: &RunView) -> AnyView {
     match (run.state, &run.price) {
-        (RunState::Done, Some(price)) => view! { <MoneyView money=price.clone()/> }.into_any(),
+        (RunState::Done, Some(price)) => view! { <MoneyView money=price.clone()/> }.erase(),
         // Nothing was spent, whatever it would have cost.
-        (_, Some(price)) => view! { <MoneyView money=price.with(Default::default())/> }.into_any(),
-        (_, None) => "Nothing charged".into_any(),
+        (_, Some(price)) => view! { <MoneyView money=price.with(Default::default())/> }.erase(),
+        (_, None) => "Nothing charged".erase(),
     }
 }
 
 fn offer(run: &RunView) -> AnyView {
     match &run.price {
-        Some(price) => view! { "One run for " <MoneyView money=price.clone()/> }.into_any(),
-        None => "No price was held".into_any(),
+        Some(price) => view! { "One run for " <MoneyView money=price.clone()/> }.erase(),
+        None => "No price was held".erase(),
     }
 }
 
 fn transaction(run: &RunView) -> AnyView {
     match (run.transaction, &run.transaction_url) {
         (Some(hash), Some(url)) => {
-            view! { <a href=url.clone() target="_blank" rel="noopener"><code>{hash.to_string()}</code></a> }.into_any()
+            view! { <a href=url.clone() target="_blank" rel="noopener"><code>{hash.to_string()}</code></a> }.erase()
         }
         (Some(hash), None) => code(hash),
-        (None, _) => "None: paid from credit".into_any(),
+        (None, _) => "None: paid from credit".erase(),
     }
 }
 
 /// For people in their own zone, and exactly, as the books have it.
 fn moment(ms: Option<i64>) -> AnyView {
     match ms {
-        Some(ms) => view! { <TimeView ms/>" "<span class="hint">{utc_date_time(ms)}</span> }.into_any(),
-        None => "—".into_any(),
+        Some(ms) => view! { <TimeView ms/>" "<span class="hint">{utc_date_time(ms)}</span> }.erase(),
+        None => "—".erase(),
     }
 }
 
 fn code(text: impl ToString) -> AnyView {
-    view! { <code translate="no">{text.to_string()}</code> }.into_any()
+    view! { <code translate="no">{text.to_string()}</code> }.erase()
 }
 
 fn row(name: &'static str, value: AnyView) -> AnyView {
-    view! { <div><dt>{name}</dt><dd>{value}</dd></div> }.into_any()
+    view! { <div><dt>{name}</dt><dd>{value}</dd></div> }.erase()
 }

@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use crate::ui::Erase;
 use leptos::{prelude::*, task::spawn_local};
 use leptos_meta::Title;
 
@@ -32,7 +33,7 @@ pub fn RunPage() -> impl IntoView {
         <Title text="Run"/>
         <div class="page run-page">{page.render(run)}</div>
     }
-    .into_any()
+    .erase()
 }
 
 fn one(run: RunView) -> AnyView {
@@ -51,7 +52,7 @@ fn one(run: RunView) -> AnyView {
         </header>
         {now}
     }
-    .into_any()
+    .erase()
 }
 
 /// The run as the server has it now: asked again and again until it has ended, while somebody looks.
@@ -100,7 +101,7 @@ fn shown(run: RunView) -> AnyView {
         {asked(&run)}
         {again}
     }
-    .into_any()
+    .erase()
 }
 
 /// Where the run and its money are.
@@ -133,7 +134,7 @@ fn reason(run: &RunView) -> Option<AnyView> {
             <p>{why}</p>
             {details.map(|details| view! { <Details summary="Details"><p>{details}</p></Details> })}
         }
-        .into_any(),
+        .erase(),
     )
 }
 
@@ -145,8 +146,8 @@ fn money(run: &RunView) -> AnyView {
                 <dt>"Payment"</dt>
                 <dd>
                     {match run.transaction {
-                        Some(hash) => view! { <HashView hash url=run.transaction_url.clone()/> }.into_any(),
-                        None => "From your credit".into_any(),
+                        Some(hash) => view! { <HashView hash url=run.transaction_url.clone()/> }.erase(),
+                        None => "From your credit".erase(),
                     }}
                 </dd>
             </div>
@@ -155,18 +156,18 @@ fn money(run: &RunView) -> AnyView {
             })}
         </dl>
     }
-    .into_any()
+    .erase()
 }
 
 fn asked(run: &RunView) -> AnyView {
     let input = match &run.input {
         Some(input) => {
             let text = serde_json::to_string_pretty(input).unwrap_or_default();
-            view! { <pre class="json" tabindex="0"><code>{text}</code></pre> }.into_any()
+            view! { <pre class="json" tabindex="0"><code>{text}</code></pre> }.erase()
         }
-        None => view! { <p>"The input was deleted."</p> }.into_any(),
+        None => view! { <p>"The input was deleted."</p> }.erase(),
     };
-    view! { <section class="asked" aria-labelledby="asked"><h2 id="asked">"What was asked"</h2>{input}</section> }.into_any()
+    view! { <section class="asked" aria-labelledby="asked"><h2 id="asked">"What was asked"</h2>{input}</section> }.erase()
 }
 
 /// Prefilled (E6), where there is something to fill in and somebody to ask.
@@ -175,5 +176,5 @@ fn again(run: &RunView) -> Option<AnyView> {
     let href = with_key(format!("{}?run={}", agent.card.page(), run.id));
     // The one thing to do after a failure; after an answer, one of several.
     let main = run.state != RunState::Done;
-    Some(view! { <p><a class="button" class:primary=main href=href>"Run again"</a></p> }.into_any())
+    Some(view! { <p><a class="button" class:primary=main href=href>"Run again"</a></p> }.erase())
 }

@@ -1,5 +1,7 @@
 //! The shop, loaded once per page load: on the server before anything is sent, in the browser from what the server sent.
 
+use super::loaded::{Loaded, load};
+use crate::ui::Erase;
 use leptos::{context::Provider, prelude::*};
 
 use super::data::{Shop, the_shop};
@@ -7,12 +9,12 @@ use crate::error::CallError;
 
 /// In the context of every page.
 #[derive(Clone, Copy)]
-pub struct TheShop(pub Resource<Result<Shop, CallError>>);
+pub struct TheShop(pub Loaded<Result<Shop, CallError>>);
 
 impl TheShop {
     /// Once, in `App`.
     pub fn provide() -> Self {
-        let shop = Self(Resource::new_blocking(|| (), |()| the_shop()));
+        let shop = Self(load(|| (), |()| the_shop()));
         provide_context(shop);
         shop
     }
@@ -29,13 +31,13 @@ pub fn with_shop(show: impl Fn(Shop) -> AnyView + Clone + Send + Sync + 'static)
                     match shop.await {
                         Ok(shop) => {
                             let value = shop.clone();
-                            view! { <Provider value>{show(shop)}</Provider> }.into_any()
+                            view! { <Provider value>{show(shop)}</Provider> }.erase()
                         }
-                        Err(error) => view! { <p class="failure" role="alert">{error.error}</p> }.into_any(),
+                        Err(error) => view! { <p class="failure" role="alert">{error.error}</p> }.erase(),
                     }
                 })
             }}
         </Suspense>
     }
-    .into_any()
+    .erase()
 }

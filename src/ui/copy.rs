@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use super::Erase;
 use leptos::{prelude::*, task::spawn_local};
 use wasm_bindgen_futures::JsFuture;
 
@@ -63,7 +64,7 @@ pub fn CopyButton(
             <span class="copied" aria-live="polite">{move || copied.get().word()}</span>
         </span>
     }
-    .into_any()
+    .erase()
 }
 
 async fn write(text: &str) -> bool {

@@ -1,5 +1,6 @@
 //! Addresses and hashes: short to read, whole to copy.
 
+use super::Erase;
 use leptos::prelude::*;
 
 use super::CopyButton;
@@ -12,8 +13,8 @@ pub fn HashView(#[prop(into)] hash: TxHash, #[prop(optional_no_strip)] url: Opti
     let code = view! { <code translate="no">{hash.short()}</code> };
     let shown = match url {
         // Its own tab: a payment may be under way in this one.
-        Some(url) => view! { <a href=url target="_blank" rel="noopener">{code}</a> }.into_any(),
-        None => code.into_any(),
+        Some(url) => view! { <a href=url target="_blank" rel="noopener">{code}</a> }.erase(),
+        None => code.erase(),
     };
     view! {
         <span class="id" title=whole>
@@ -21,7 +22,7 @@ pub fn HashView(#[prop(into)] hash: TxHash, #[prop(optional_no_strip)] url: Opti
             <CopyButton text=whole.clone() label="Copy transaction hash"/>
         </span>
     }
-    .into_any()
+    .erase()
 }
 
 #[component]
@@ -33,5 +34,5 @@ pub fn AddressView(address: Address) -> impl IntoView {
             <CopyButton text=whole.clone() label="Copy address"/>
         </span>
     }
-    .into_any()
+    .erase()
 }

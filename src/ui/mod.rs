@@ -5,6 +5,7 @@
 
 mod copy;
 mod details;
+mod erase;
 mod heading;
 mod hydrated;
 mod ids;
@@ -16,6 +17,7 @@ mod toast;
 
 pub use copy::CopyButton;
 pub use details::Details;
+pub use erase::Erase;
 pub use heading::{Heading, follow_navigation};
 pub use hydrated::hydrated;
 pub use ids::{AddressView, HashView};

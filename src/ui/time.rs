@@ -2,6 +2,7 @@
 //!
 //! Plain integer arithmetic: a date library costs more bytes than the rest of the page.
 
+use super::Erase;
 use leptos::prelude::*;
 
 const MONTHS: [&str; 12] = ["Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"];
@@ -12,7 +13,7 @@ pub fn TimeView(ms: i64) -> impl IntoView {
     let shown = RwSignal::new(utc_text(ms));
     // In an effect: the server does not know the visitor's zone, and both must render the same first.
     Effect::new(move |_| shown.set(local_text(ms)));
-    view! { <time datetime=utc_date_time(ms) title=utc_date_time(ms)>{move || shown.get()}</time> }.into_any()
+    view! { <time datetime=utc_date_time(ms) title=utc_date_time(ms)>{move || shown.get()}</time> }.erase()
 }
 
 /// `25 Nov 2026, 00:51 UTC`

@@ -62,7 +62,7 @@ pub async fn signed_in(wallet: Wallet, asking: &dyn Fn(Asked)) -> Result<(Connec
 /// The wallet's signature under the server's nonce, for the session's cookie.
 async fn sign(connection: &Connection, account: Address) -> Result<SessionView, CallError> {
     let nonce = http::json("POST", "/api/session/nonce", Some(&format!(r#"{{"address":"{account}"}}"#))).await?;
-    let nonce: Nonce = serde_json::from_str(&nonce).map_err(unreadable)?;
+    let nonce: Nonce = serde_json::from_slice(nonce.as_bytes()).map_err(unreadable)?;
     let (domain, uri) = browser::host_and_origin().ok_or(Code::Internal)?;
     let message = SignIn {
         domain,
@@ -79,7 +79,7 @@ async fn sign(connection: &Connection, account: Address) -> Result<SessionView, 
     let signature = signature.as_string().ok_or(Code::WalletFailed)?;
     let body = serde_json::to_string(&SignedIn { message, signature }).map_err(unreadable)?;
     let session = http::json("POST", "/api/session", Some(&body)).await?;
-    serde_json::from_str(&session).map_err(unreadable)
+    serde_json::from_slice(session.as_bytes()).map_err(unreadable)
 }
 
 pub fn unreadable(cause: serde_json::Error) -> CallError {
@@ -103,7 +103,7 @@ pub fn begin(wallet: Wallet) {
 /// Asks the server who is signed in. Without an answer, what was known stands.
 pub async fn refresh(wallet: Wallet) {
     let Ok(body) = http::json("GET", "/api/session", None).await else { return };
-    if let Ok(session) = serde_json::from_str::<SessionView>(&body)
+    if let Ok(session) = serde_json::from_slice::<SessionView>(body.as_bytes())
         && wallet.session.with_untracked(|known| known.as_ref() != Some(&session))
     {
         wallet.session.set(Some(session));

@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use leptos::{prelude::*, task::spawn_local};
+use crate::ui::Erase;
 
 use super::{Input, Precheck, look_first};
 use crate::{error::FieldError, evm::Address};
@@ -102,12 +103,12 @@ pub fn Form(input: RwSignal<Input>, errors: Signal<Vec<FieldError>>) -> impl Int
                 <span>"Try an example:"</span>
                 {move || example.and_then(|example| example.get()).map(|ExampleAddress(address)| view! {
                     <button type="button" class="xray-chip" on:click=move |_| set_address(address.clone())>"the demo’s token"</button>
-                }.into_any())}
+                }.erase())}
                 <button type="button" class="xray-chip" on:click=move |_| set_bytecode(EXAMPLE_BYTECODE.to_owned())>"a clone’s bytecode"</button>
             </div>
         </fieldset>
     }
-    .into_any()
+    .erase()
 }
 
 /// Says under the address, before paying, whether there is anything to look at (B1). Nothing of it runs on the server.

@@ -1,6 +1,7 @@
 //! A picture of the storage: one bar of 32 bytes for each slot, each variable where it lies.
 
 use leptos::prelude::*;
+use crate::ui::Erase;
 
 use super::report::Variable;
 
@@ -33,7 +34,7 @@ pub fn Layout<'a>(storage: &'a [Variable]) -> impl IntoView {
             </figcaption>
         </figure>
     }
-    .into_any()
+    .erase()
 }
 
 fn bar(y: u32, slot: &str, storage: &[Variable]) -> AnyView {
@@ -51,7 +52,7 @@ fn bar(y: u32, slot: &str, storage: &[Variable]) -> AnyView {
                 <rect class=format!("xray-bytes xray-{}", family(&variable.kind)) x=x y=y width=width height=BAR rx="2"></rect>
                 <text class="xray-bytes-name" x=x + width / 2 y=y + 15 text-anchor="middle">{label}</text>
             }
-            .into_any()
+            .erase()
         })
         .collect();
     view! {
@@ -59,7 +60,7 @@ fn bar(y: u32, slot: &str, storage: &[Variable]) -> AnyView {
         <rect class="xray-slot" x=MARGIN y=y width=32 * BYTE height=BAR rx="2"></rect>
         {variables}
     }
-    .into_any()
+    .erase()
 }
 
 /// What it is drawn as. Never the only sign: the name is in it or in the table.

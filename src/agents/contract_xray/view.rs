@@ -1,6 +1,7 @@
 //! The report as it is read: what to worry about first, then what it stands on. Every text is data, never markup (D4).
 
 use leptos::prelude::*;
+use crate::ui::Erase;
 
 use super::{
     layout::{Layout, short},
@@ -11,8 +12,8 @@ use super::{
 pub fn ReportView(report: Report) -> impl IntoView {
     let Report { findings, authorities, proxy, contract, implementation, address, .. } = report;
     let subject = match &address {
-        Some(address) => view! { <p class="xray-subject">"Code at " <code>{address.clone()}</code></p> }.into_any(),
-        None => view! { <p class="xray-subject">"The bytecode that was sent"</p> }.into_any(),
+        Some(address) => view! { <p class="xray-subject">"Code at " <code>{address.clone()}</code></p> }.erase(),
+        None => view! { <p class="xray-subject">"The bytecode that was sent"</p> }.erase(),
     };
     let sections: Vec<AnyView> = std::iter::once(code_of(&contract, proxy.is_some() && implementation.is_some()))
         .chain(implementation.as_ref().map(|implementation| code_of(implementation, false)))
@@ -26,7 +27,7 @@ pub fn ReportView(report: Report) -> impl IntoView {
             {sections}
         </div>
     }
-    .into_any()
+    .erase()
 }
 
 fn worries(findings: Vec<Finding>) -> AnyView {
@@ -37,7 +38,7 @@ fn worries(findings: Vec<Finding>) -> AnyView {
                 <p>"We found no power over those who use this code. That is no promise that there is none."</p>
             </section>
         }
-        .into_any();
+        .erase();
     }
     let items: Vec<AnyView> = findings.into_iter().map(worry).collect();
     view! {
@@ -46,7 +47,7 @@ fn worries(findings: Vec<Finding>) -> AnyView {
             <ul class="xray-findings">{items}</ul>
         </section>
     }
-    .into_any()
+    .erase()
 }
 
 fn worry(finding: Finding) -> AnyView {
@@ -58,7 +59,7 @@ fn worry(finding: Finding) -> AnyView {
     ]
     .into_iter()
     .filter(|(_, items)| !items.is_empty())
-    .map(|(what, items)| view! { <div><dt>{what}</dt><dd>{codes(items)}</dd></div> }.into_any())
+    .map(|(what, items)| view! { <div><dt>{what}</dt><dd>{codes(items)}</dd></div> }.erase())
     .collect::<Vec<_>>();
     view! {
         <li class=format!("xray-finding xray-finding-{word}")>
@@ -72,7 +73,7 @@ fn worry(finding: Finding) -> AnyView {
             <dl class="xray-evidence">{stands_on}</dl>
         </li>
     }
-    .into_any()
+    .erase()
 }
 
 fn hands_on(proxy: Proxy) -> AnyView {
@@ -84,7 +85,7 @@ fn hands_on(proxy: Proxy) -> AnyView {
     ]
     .into_iter()
     .filter_map(|(what, value)| value.map(|value| (what, value)))
-    .map(|(what, value)| view! { <div><dt>{what}</dt><dd><code>{value}</code></dd></div> }.into_any())
+    .map(|(what, value)| view! { <div><dt>{what}</dt><dd><code>{value}</code></dd></div> }.erase())
     .collect::<Vec<_>>();
     view! {
         <section class="xray-section xray-proxy">
@@ -93,7 +94,7 @@ fn hands_on(proxy: Proxy) -> AnyView {
             <dl class="xray-facts">{rows}</dl>
         </section>
     }
-    .into_any()
+    .erase()
 }
 
 fn in_charge(authorities: Vec<Authority>) -> Option<AnyView> {
@@ -105,10 +106,10 @@ fn in_charge(authorities: Vec<Authority>) -> Option<AnyView> {
         .map(|authority| {
             let holder = match authority.holder {
                 Some(address) if address.trim_start_matches(['0', 'x']).is_empty() => {
-                    view! { "nobody (the zero address)" }.into_any()
+                    view! { "nobody (the zero address)" }.erase()
                 }
-                Some(address) => view! { <code>{address}</code> }.into_any(),
-                None => view! { "the code alone does not tell" }.into_any(),
+                Some(address) => view! { <code>{address}</code> }.erase(),
+                None => view! { "the code alone does not tell" }.erase(),
             };
             view! {
                 <tr>
@@ -117,7 +118,7 @@ fn in_charge(authorities: Vec<Authority>) -> Option<AnyView> {
                     <td>{codes(authority.functions)}</td>
                 </tr>
             }
-            .into_any()
+            .erase()
         })
         .collect::<Vec<_>>();
     Some(
@@ -127,7 +128,7 @@ fn in_charge(authorities: Vec<Authority>) -> Option<AnyView> {
                 {table("Who is let in, and to what", &["Let in", "Right now", "May call"], rows)}
             </section>
         }
-        .into_any(),
+        .erase(),
     )
 }
 
@@ -144,27 +145,27 @@ fn code_of(contract: &Contract, brief: bool) -> AnyView {
         ("Compiler", compiler(contract)),
     ]
     .into_iter()
-    .map(|(what, value)| view! { <div><dt>{what}</dt><dd><code>{value}</code></dd></div> }.into_any())
+    .map(|(what, value)| view! { <div><dt>{what}</dt><dd><code>{value}</code></dd></div> }.erase())
     .collect::<Vec<_>>();
     let standards = contract
         .interfaces
         .iter()
-        .map(|standard| view! { <li class="xray-chip">{standard.clone()}</li> }.into_any())
+        .map(|standard| view! { <li class="xray-chip">{standard.clone()}</li> }.erase())
         .collect::<Vec<_>>();
     view! {
         <section class="xray-section">
             <h3>{title}</h3>
-            {(!standards.is_empty()).then(|| view! { <ul class="xray-chips" aria-label="Standards">{standards}</ul> }.into_any())}
+            {(!standards.is_empty()).then(|| view! { <ul class="xray-chips" aria-label="Standards">{standards}</ul> }.erase())}
             <dl class="xray-facts">{facts}</dl>
             {(!contract.complete).then(|| view! {
                 <p class="xray-note">"This code branches more than we follow: there may be more to it than is listed here."</p>
-            }.into_any())}
+            }.erase())}
             {functions(&contract.functions)}
             {storage(&contract.storage)}
             {opcodes(&contract.opcodes)}
         </section>
     }
-    .into_any()
+    .erase()
 }
 
 fn compiler(contract: &Contract) -> String {
@@ -181,14 +182,14 @@ fn compiler(contract: &Contract) -> String {
 
 fn functions(functions: &[Function]) -> AnyView {
     if functions.is_empty() {
-        return view! { <p class="xray-note">"It answers to no function by name: whatever is sent goes one way."</p> }.into_any();
+        return view! { <p class="xray-note">"It answers to no function by name: whatever is sent goes one way."</p> }.erase();
     }
     let rows = functions
         .iter()
         .map(|function| {
             let named = match &function.signature {
-                Some(signature) => view! { <code>{signature.clone()}</code> }.into_any(),
-                None => view! { <code>{format!("?({})", function.arguments)}</code> }.into_any(),
+                Some(signature) => view! { <code>{signature.clone()}</code> }.erase(),
+                None => view! { <code>{format!("?({})", function.arguments)}</code> }.erase(),
             };
             view! {
                 <tr>
@@ -198,7 +199,7 @@ fn functions(functions: &[Function]) -> AnyView {
                     <td>{function.guard.as_ref().map(|guard| short_guard(&guard.words()))}</td>
                 </tr>
             }
-            .into_any()
+            .erase()
         })
         .collect::<Vec<_>>();
     table(
@@ -235,7 +236,7 @@ fn storage(storage: &[Variable]) -> Option<AnyView> {
                     <td>{codes(variable.written_by.clone())}</td>
                 </tr>
             }
-            .into_any()
+            .erase()
         })
         .collect::<Vec<_>>();
     Some(
@@ -244,7 +245,7 @@ fn storage(storage: &[Variable]) -> Option<AnyView> {
             <Layout storage/>
             {table("Storage, variable by variable", &["Slot", "Bytes", "Type", "Name", "Readers", "Written by"], rows)}
         }
-        .into_any(),
+        .erase(),
     )
 }
 
@@ -262,7 +263,7 @@ fn opcodes(sites: &[OpcodeSite]) -> Option<AnyView> {
                     <td>{codes(site.reached_by.clone())}</td>
                 </tr>
             }
-            .into_any()
+            .erase()
         })
         .collect::<Vec<_>>();
     Some(
@@ -270,18 +271,18 @@ fn opcodes(sites: &[OpcodeSite]) -> Option<AnyView> {
             <h4>"Instructions to know about"</h4>
             {table("Where a call can reach them", &["Instruction", "At", "Reached by"], rows)}
         }
-        .into_any(),
+        .erase(),
     )
 }
 
 fn codes(items: Vec<String>) -> AnyView {
-    let items = items.into_iter().map(|item| view! { <li><code>{item}</code></li> }.into_any()).collect::<Vec<_>>();
-    view! { <ul class="xray-codes">{items}</ul> }.into_any()
+    let items = items.into_iter().map(|item| view! { <li><code>{item}</code></li> }.erase()).collect::<Vec<_>>();
+    view! { <ul class="xray-codes">{items}</ul> }.erase()
 }
 
 /// Scrolls inside its own frame on a narrow screen, by keyboard too.
 fn table(caption: &str, heads: &[&'static str], rows: Vec<AnyView>) -> AnyView {
-    let heads = heads.iter().map(|head| view! { <th scope="col">{*head}</th> }.into_any()).collect::<Vec<_>>();
+    let heads = heads.iter().map(|head| view! { <th scope="col">{*head}</th> }.erase()).collect::<Vec<_>>();
     view! {
         <div class="xray-scroll" tabindex="0" role="region" aria-label=caption.to_owned()>
             <table class="xray-table">
@@ -291,5 +292,5 @@ fn table(caption: &str, heads: &[&'static str], rows: Vec<AnyView>) -> AnyView {
             </table>
         </div>
     }
-    .into_any()
+    .erase()
 }

@@ -1,5 +1,6 @@
 //! What the visitor agrees to before the wallet opens (B2), and the buttons that begin it.
 
+use crate::ui::Erase;
 use leptos::prelude::*;
 
 use super::{Desk, Go, PanelTerms};
@@ -53,28 +54,28 @@ pub fn quote(desk: Desk) -> AnyView {
         <dl class="quote">
             {move || match numbers() {
                 Some(numbers) => rows(numbers),
-                None => row("Price", desk.card.headline_price().into_any()),
+                None => row("Price", desk.card.headline_price().erase()),
             }}
         </dl>
     }
-    .into_any()
+    .erase()
 }
 
 fn rows(numbers: Numbers) -> AnyView {
     let total = numbers.total();
     let until = match numbers.expires_at_ms {
-        Some(ms) => view! { <TimeView ms/> }.into_any(),
-        None => "told when you press the button, before your wallet opens".into_any(),
+        Some(ms) => view! { <TimeView ms/> }.erase(),
+        None => "told when you press the button, before your wallet opens".erase(),
     };
     view! {
-        {row("Price", view! { <MoneyView money=numbers.price/> }.into_any())}
-        {numbers.fee.map(|money| row("Network fee (estimate)", view! { <MoneyView money/> }.into_any()))}
-        {total.map(|money| row("Total", view! { <MoneyView money/> }.into_any()))}
-        {row("Network", numbers.network.into_any())}
-        {row("Recipient", view! { <AddressView address=numbers.pay_to/> }.into_any())}
+        {row("Price", view! { <MoneyView money=numbers.price/> }.erase())}
+        {numbers.fee.map(|money| row("Network fee (estimate)", view! { <MoneyView money/> }.erase()))}
+        {total.map(|money| row("Total", view! { <MoneyView money/> }.erase()))}
+        {row("Network", numbers.network.erase())}
+        {row("Recipient", view! { <AddressView address=numbers.pay_to/> }.erase())}
         {row("Offer holds until", until)}
     }
-    .into_any()
+    .erase()
 }
 
 fn row(name: &'static str, value: AnyView) -> AnyView {
@@ -84,7 +85,7 @@ fn row(name: &'static str, value: AnyView) -> AnyView {
             <dd>{value}</dd>
         </div>
     }
-    .into_any()
+    .erase()
 }
 
 pub fn buttons(desk: Desk) -> AnyView {
@@ -99,14 +100,14 @@ pub fn buttons(desk: Desk) -> AnyView {
                             "Get MetaMask"
                         </a>
                     }
-                        .into_any()
+                        .erase()
                 } else {
                     view! {
                         <button type="submit" class="primary" disabled=waits>
                             {move || format!("Run for {}", desk.price())}
                         </button>
                     }
-                        .into_any()
+                        .erase()
                 }
             }} {credit_button(desk)}
         </div>
@@ -126,7 +127,7 @@ pub fn buttons(desk: Desk) -> AnyView {
                 .then(|| view! { <p class="hint">"No wallet was found in this browser. You pay with your own: no account, no card."</p> })
         }}
     }
-    .into_any()
+    .erase()
 }
 
 /// B18: nothing but this click ever spends credit.
@@ -161,7 +162,7 @@ fn credit_button(desk: Desk) -> AnyView {
                 })
         }}
     }
-    .into_any()
+    .erase()
 }
 
 #[cfg(test)]

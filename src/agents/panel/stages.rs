@@ -1,5 +1,6 @@
 //! Where the call is: one sentence, the list of stages with the present one marked (C1), the hash as soon as there is one.
 
+use crate::ui::Erase;
 use leptos::prelude::*;
 
 use super::Desk;
@@ -60,7 +61,7 @@ pub fn status(desk: Desk) -> AnyView {
         }}
         {move || spent(desk)}
     }
-    .into_any()
+    .erase()
 }
 
 fn list(desk: Desk) -> Option<AnyView> {
@@ -83,7 +84,7 @@ fn list(desk: Desk) -> Option<AnyView> {
             }
         })
         .collect_view();
-    Some(view! { <ol class="stages">{items}</ol> }.into_any())
+    Some(view! { <ol class="stages">{items}</ol> }.erase())
 }
 
 /// B18: what is left is said where it was spent.
@@ -92,7 +93,7 @@ fn spent(desk: Desk) -> Option<AnyView> {
     let price = (done && desk.by_credit.get()).then(|| desk.terms.get().map(|terms| terms.price))??;
     let left = desk.wallet.session.with(|session| session.as_ref().and_then(|session| session.credit_in(&price).cloned()));
     let left = left.unwrap_or_else(|| price.with(crate::money::Amount::ZERO));
-    Some(view! { <p class="note">{format!("Paid from your credit. {left} of credit is left.")}</p> }.into_any())
+    Some(view! { <p class="note">{format!("Paid from your credit. {left} of credit is left.")}</p> }.erase())
 }
 
 #[cfg(test)]

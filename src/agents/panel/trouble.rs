@@ -1,5 +1,6 @@
 //! What went wrong, in a sentence that can be acted on; what can be done about it; and the question about a changed price (B10).
 
+use crate::ui::Erase;
 use leptos::prelude::*;
 
 use super::{Desk, Go};
@@ -35,7 +36,7 @@ pub fn new_price(desk: Desk) -> AnyView {
                 })
         }}
     }
-    .into_any()
+    .erase()
 }
 
 pub fn failure(desk: Desk) -> AnyView {
@@ -45,7 +46,7 @@ pub fn failure(desk: Desk) -> AnyView {
             _ => None,
         })
     });
-    view! { {move || failed.get().map(|error| alert(desk, error))} }.into_any()
+    view! { {move || failed.get().map(|error| alert(desk, error))} }.erase()
 }
 
 /// The visitor's own no is no error.
@@ -104,7 +105,7 @@ fn alert(desk: Desk, error: CallError) -> AnyView {
                 })}
         </div>
     }
-    .into_any()
+    .erase()
 }
 
 /// B5: where test coins come from. The demo's own faucet takes a POST, anybody else's is a page.
@@ -117,7 +118,7 @@ fn coins(desk: Desk, url: String) -> AnyView {
                 </a>
             </p>
         }
-        .into_any();
+        .erase();
     }
     let told = RwSignal::new(None::<String>);
     view! {
@@ -126,7 +127,7 @@ fn coins(desk: Desk, url: String) -> AnyView {
         </button>
         {move || told.get().map(|text| view! { <p class="note">{text}</p> })}
     }
-    .into_any()
+    .erase()
 }
 
 #[cfg(test)]

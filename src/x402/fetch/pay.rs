@@ -320,7 +320,8 @@ pub async fn networks() -> Result<Vec<Network>, CallError> {
     if !known.is_empty() {
         return Ok(known);
     }
-    let terms: Terms = serde_json::from_str(&http::json("GET", "/api/page/shop", None).await?).map_err(sign_in::unreadable)?;
+    let terms: Terms =
+        serde_json::from_slice(http::json("GET", "/api/page/shop", None).await?.as_bytes()).map_err(sign_in::unreadable)?;
     NETWORKS.set(terms.networks.clone());
     Ok(terms.networks)
 }

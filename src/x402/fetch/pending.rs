@@ -55,7 +55,7 @@ const MOST: usize = 20;
 
 /// What is still worth remembering, oldest first. Anything unreadable is nothing: this is a convenience, the server has the books.
 pub fn read(text: &str, now_ms: i64) -> Vec<Pending> {
-    let mut list: Vec<Pending> = serde_json::from_str(text).unwrap_or_default();
+    let mut list: Vec<Pending> = serde_json::from_slice(text.as_bytes()).unwrap_or_default();
     list.retain(|entry| {
         let age_ms = now_ms.saturating_sub(entry.created_ms);
         age_ms < if entry.payment.is_some() { PAYMENT_MS } else { QUESTION_MS }
