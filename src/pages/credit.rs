@@ -31,6 +31,7 @@ pub fn CreditPage() -> impl IntoView {
 
 fn show(statement: Statement) -> AnyView {
     let Statement { credit, lines, more } = statement;
+    let spendable = credit.iter().any(|money| !money.amount.is_zero());
     let balances = if credit.is_empty() {
         view! { <p class="figure nothing">"No credit"</p> }.into_any()
     } else {
@@ -67,7 +68,13 @@ fn show(statement: Statement) -> AnyView {
     view! {
         <section class="balances" aria-label="Your credit">
             {balances}
-            <p>"Yours to spend on any agent here. It is spent only when you click for it."</p>
+            <p>
+                {if spendable {
+                    "Yours to spend on any agent here. It is spent only when you click for it."
+                } else {
+                    "What you pay above a price, and the price of a run that fails, stands here for the next one."
+                }}
+            </p>
         </section>
         {statement}
     }
