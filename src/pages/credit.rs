@@ -16,9 +16,9 @@ pub fn CreditPage() -> impl IntoView {
     let visitor = visitor();
     let statement = Resource::new_blocking(
         move || query.with(|query| query.get("before")),
-        move |before| Mine::load(visitor.get_untracked(), my_statement(before)),
+        move |before| Mine::load(visitor.get_untracked(), false, my_statement(before)),
     );
-    let page = Personal { heading: None, what: "your credit", show, missing: || ().into_any(), has_key: false };
+    let page = Personal { heading: None, what: "your credit", show, missing: || ().into_any() };
     view! {
         <Title text="Credit"/>
         <div class="page">

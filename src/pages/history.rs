@@ -23,9 +23,9 @@ pub fn HistoryPage() -> impl IntoView {
     let visitor = visitor();
     let history = Resource::new_blocking(
         move || query.with(|query| query.get("before")),
-        move |before| Mine::load(visitor.get_untracked(), my_history(before)),
+        move |before| Mine::load(visitor.get_untracked(), false, my_history(before)),
     );
-    let page = Personal { heading: None, what: "your runs", show: table, missing: || ().into_any(), has_key: false };
+    let page = Personal { heading: None, what: "your runs", show: table, missing: || ().into_any() };
     view! {
         <Title text="History"/>
         <div class="page">
