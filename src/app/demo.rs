@@ -81,10 +81,10 @@ fn Faucet() -> impl IntoView {
     view! {
         <form class="faucet" on:submit=submit>
             <div class="field">
-                <label for="faucet-address">"Address"</label>
+                <label for="faucet-wallet">"Send it to"</label>
                 <input
-                    id="faucet-address"
-                    name="address"
+                    id="faucet-wallet"
+                    name="wallet"
                     required
                     maxlength="44"
                     spellcheck="false"

@@ -18,9 +18,9 @@ pub fn CreditPage() -> impl IntoView {
     let visitor = visitor();
     let statement = load(
         move || query.with(|query| query.get("before")),
-        move |before| Mine::load(visitor.get_untracked(), my_statement(before)),
+        move |before| Mine::load(visitor.get_untracked(), false, my_statement(before)),
     );
-    let page = Personal { heading: None, what: "your credit", show, missing: || ().erase(), has_key: false };
+    let page = Personal { heading: None, what: "your credit", show, missing: || ().erase() };
     view! {
         <Title text="Credit"/>
         <div class="page">
@@ -33,6 +33,7 @@ pub fn CreditPage() -> impl IntoView {
 
 fn show(statement: Statement) -> AnyView {
     let Statement { credit, lines, more } = statement;
+    let spendable = credit.iter().any(|money| !money.amount.is_zero());
     let balances = if credit.is_empty() {
         view! { <p class="figure nothing">"No credit"</p> }.erase()
     } else {
@@ -69,7 +70,13 @@ fn show(statement: Statement) -> AnyView {
     view! {
         <section class="balances" aria-label="Your credit">
             {balances}
-            <p>"Yours to spend on any agent here. It is spent only when you click for it."</p>
+            <p>
+                {if spendable {
+                    "Yours to spend on any agent here. It is spent only when you click for it."
+                } else {
+                    "What you pay above a price, and the price of a run that fails, stands here for the next one."
+                }}
+            </p>
         </section>
         {statement}
     }

@@ -25,9 +25,9 @@ pub fn HistoryPage() -> impl IntoView {
     let visitor = visitor();
     let history = load(
         move || query.with(|query| query.get("before")),
-        move |before| Mine::load(visitor.get_untracked(), my_history(before)),
+        move |before| Mine::load(visitor.get_untracked(), false, my_history(before)),
     );
-    let page = Personal { heading: None, what: "your runs", show: table, missing: || ().erase(), has_key: false };
+    let page = Personal { heading: None, what: "your runs", show: table, missing: || ().erase() };
     view! {
         <Title text="History"/>
         <div class="page">

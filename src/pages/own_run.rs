@@ -17,20 +17,19 @@ use crate::{agents::answer::RunKey, run::RunView};
 pub fn named_in_path() -> Loaded<Mine<RunView>> {
     let (params, query) = (use_params_map(), use_query_map());
     let visitor = visitor();
+    // So that the links of this page open as well.
+    if let Some(key) = key() {
+        provide_context(RunKey(key));
+    }
     load(
         move || (params.with(|params| params.get("id")).unwrap_or_default(), query.with(|query| query.get("key"))),
-        move |(id, key)| Mine::load(visitor.get_untracked(), my_run(id, key)),
+        move |(id, key)| Mine::load(visitor.get_untracked(), key.is_some(), my_run(id, key)),
     )
 }
 
 /// The run's key, where the address has it.
 pub fn key() -> Option<String> {
     use_query_map().with_untracked(|query| query.get("key"))
-}
-
-/// So that the links of this page open as well. Says whether there is one.
-pub fn provide_key() -> bool {
-    key().map(|key| provide_context(RunKey(key))).is_some()
 }
 
 /// The same words whether it never was or is another's (E1).

@@ -56,9 +56,12 @@ pub struct Mine<T> {
 
 impl<T> Mine<T> {
     /// `visitor` as it was before asking: an answer that arrives after a change carries the old name, and is not shown.
-    pub async fn load(visitor: Visitor, asked: impl Future<Output = Result<T, CallError>>) -> Self {
+    ///
+    /// Nobody asks for nothing, unless the address has a key: the cookie outlives the page's knowledge by a moment, and would answer.
+    pub async fn load(visitor: Visitor, has_key: bool, asked: impl Future<Output = Result<T, CallError>>) -> Self {
         let whose = match visitor {
             Visitor::Payer(address) => Some(address),
+            Visitor::Nobody if !has_key => return Self { whose: None, what: Err(Code::NotSignedIn.into()) },
             Visitor::Nobody => None,
             Visitor::Unknown => my_session().await.ok().and_then(|session| session.address),
         };
@@ -83,8 +86,6 @@ pub struct Personal<T: 'static> {
     pub show: fn(T) -> AnyView,
     /// In place of what does not exist, or is another's: the page does not say which.
     pub missing: fn() -> AnyView,
-    /// The visitor holds the row's key: whoever holds it may see it.
-    pub has_key: bool,
 }
 
 // By hand: a derive would ask that `T` be `Copy`, which is only named here.
@@ -120,8 +121,7 @@ where
     }
 
     fn one(self, mine: &Mine<T>, visitor: Visitor, loaded: Loaded<Mine<T>>) -> AnyView {
-        let may_see = self.has_key || mine.is_for(visitor);
-        let instead = match (may_see, visitor, mine.what.clone()) {
+        let instead = match (mine.is_for(visitor), visitor, mine.what.clone()) {
             (true, _, Ok(what)) => return (self.show)(what),
             (false, Visitor::Nobody, _) => view! { <SignInFirst what=self.what/> }.erase(),
             (false, ..) => view! { <Spinner/> }.erase(),
@@ -149,9 +149,16 @@ fn failed(error: CallError, again: impl Fn() + Send + Sync + 'static) -> AnyView
     .erase()
 }
 
-#[cfg(test)]
+#[cfg(all(test, feature = "ssr"))]
 mod tests {
     use super::*;
+
+    #[tokio::test]
+    async fn a7_nobody_is_not_answered_by_a_cookie_that_is_still_there() {
+        let cookies = async || Ok("a row of the wallet that has just signed out");
+        assert_eq!(Mine::load(Visitor::Nobody, false, cookies()).await.what, Err(Code::NotSignedIn.into()));
+        assert!(Mine::load(Visitor::Nobody, true, cookies()).await.what.is_ok(), "a key answers anybody");
+    }
 
     #[test]
     fn a7_what_was_loaded_for_one_account_is_shown_to_no_other() {

@@ -21,7 +21,6 @@ pub fn ReceiptPage() -> impl IntoView {
         what: "this receipt",
         show: |run| with_shop(move |shop| receipt(&run, &shop)),
         missing: own_run::no_such_run,
-        has_key: own_run::provide_key(),
     };
     view! {
         <Title text="Receipt"/>

@@ -22,13 +22,7 @@ const ASK_EVERY: Duration = Duration::from_secs(2);
 #[component]
 pub fn RunPage() -> impl IntoView {
     let run = own_run::named_in_path();
-    let page = Personal {
-        heading: Some("Run"),
-        what: "this run",
-        show: one,
-        missing: own_run::no_such_run,
-        has_key: own_run::provide_key(),
-    };
+    let page = Personal { heading: Some("Run"), what: "this run", show: one, missing: own_run::no_such_run };
     view! {
         <Title text="Run"/>
         <div class="page run-page">{page.render(run)}</div>
