@@ -12,7 +12,7 @@ wasm=wasm32-unknown-unknown
 
 say() { printf 'setup: %s\n' "$*" >&2; }
 fail() { say "$*"; exit 1; }
-have() { command -v "$1" >/dev/null 2>&1; }
+have() { type -P "$1" >/dev/null; } # programs only: some functions here are named as the program they look for
 
 locked_version() { # of a crate, from Cargo.lock
     awk -v name="name = \"$1\"" '$0 == name { getline; gsub(/version = |"/, ""); print; exit }' Cargo.lock
@@ -130,7 +130,7 @@ anvil() {
     system="$(uname -s | tr '[:upper:]' '[:lower:]')"
     case "$(uname -m)" in x86_64) machine=amd64 ;; aarch64 | arm64) machine=arm64 ;; *) machine="$(uname -m)" ;; esac
     found="$PWD/end2end/node_modules/@foundry-rs/anvil-$system-$machine/bin/anvil"
-    if [ -x "$found" ]; then echo "$found"; else command -v anvil || true; fi
+    if [ -x "$found" ]; then echo "$found"; else type -P anvil || true; fi
 }
 
 # ── for the tests: a browser, PostgreSQL ──────────────────────────────────────────────────────────────────────────────────
@@ -141,7 +141,7 @@ has_playwrights_own() {
 }
 
 # Nothing where Playwright has its own: it is the one it was built for.
-chromium() { has_playwrights_own || command -v chromium || command -v chromium-browser || command -v google-chrome || true; }
+chromium() { has_playwrights_own || type -P chromium || type -P chromium-browser || type -P google-chrome || true; }
 
 browser() {
     has_playwrights_own && return

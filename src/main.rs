@@ -69,7 +69,12 @@ async fn run(cli: Coinslot) -> ExitCode {
         }
         Err(wrong) => return fail(&wrong.into()),
     };
-    logging::start(&settings, if matches!(cli.command, Command::Serve) { "info" } else { "warn" });
+    let level = match cli.command {
+        Command::Serve => "info",
+        Command::Demo => "warn",
+        Command::Check | Command::Books { .. } => "error", // what they found is their answer
+    };
+    logging::start(&settings, level);
     let opened = match cli.command {
         Command::Serve => serve(settings).await,
         Command::Demo => play(settings, cli.data.is_some()).await,
