@@ -5,7 +5,7 @@ import { TOKEN } from './support/contracts.ts';
 import { expect, open, test } from './support/test.ts';
 import { AGENT, PRICE_WEI } from './support/xray.ts';
 
-test("E1 another's run does not exist: not as a page, not as JSON, not in a list", async ({ browser, guard, shop, chain, xray, page }) => {
+test("E1 another's run does not exist: not as a page, not as JSON, not in a list", async ({ browser, guard, shop, chain, xray, page, wallet: _ }) => {
   await xray.buy({ bytecode: TOKEN });
   await xray.done();
   const path = await xray.main.locator('a[href^="/runs/"]').first().getAttribute('href');
@@ -41,7 +41,7 @@ test('E2 the list says when, what, price, state and transaction', async ({ page,
   await expect(row.locator('time')).toHaveAttribute('datetime', /^\d{4}-/);
 });
 
-test('E6 run again: the form is filled in as it was', async ({ page, xray }) => {
+test('E6 run again: the form is filled in as it was', async ({ page, xray, wallet: _ }) => {
   await xray.buy({ bytecode: TOKEN });
   await xray.done();
   await open(page, '/history');
@@ -73,7 +73,7 @@ test('E9 a payment that nobody told us of is found while the wallet is watched',
 
   // The same wallet pays from another window, and no hash ever reaches the shop.
   await buyer.pay({ payTo: market.payTo as `0x${string}`, amount: String(PRICE_WEI) });
-  await expect.poll(() => buyer.session(), { timeout: 20_000 }).toMatchObject([{ amount: String(PRICE_WEI) }]);
+  await expect.poll(() => buyer.credit(), { timeout: 20_000 }).toMatchObject([{ amount: String(PRICE_WEI) }]);
   await open(page, '/credit');
   await expect(page.getByRole('row', { name: /Payment arrived/ })).toContainText('0.0001 MON');
 });

@@ -30,14 +30,14 @@ test('D2 the agent fails: not charged, and trying again costs nothing and opens 
 
   await expect(xray.failure).toContainText('You were not charged');
   await expect(xray.failure).toContainText('0.0001 MON');
-  expect(await buyer.session()).toMatchObject([{ amount: '100000000000000' }]);
+  expect(await buyer.credit()).toMatchObject([{ amount: '100000000000000' }]);
 
   rpc.clear();
   const windows = wallet.windows.length;
   await xray.tryAgain.click();
   await xray.done();
   expect(wallet.windows).toHaveLength(windows);
-  expect(await buyer.session()).toEqual([]);
+  expect(await buyer.credit()).toEqual([]);
 });
 
 test('D4 the answer has its engine, cost, transaction, permalink, copy and download', async ({ page, context, wallet, xray }) => {
@@ -65,7 +65,7 @@ test('D4 the answer has its engine, cost, transaction, permalink, copy and downl
   await expect(page.getByRole('main').getByText(wallet.sent[0]!)).toBeVisible();
 });
 
-test('D4 hostile text in an answer stays text', async ({ page, xray }) => {
+test('D4 hostile text in an answer stays text', async ({ page, xray, wallet: _ }) => {
   const hostile = '<img src=x onerror="window.owned=1"><script>window.owned=1</script>';
   // As if an agent had answered it: names of functions are what a contract can choose.
   await page.route(`**/api/x402/${AGENT}`, async (route) => {
@@ -115,7 +115,7 @@ test('D8 the same paid call again: the same bytes, and said so', async ({ page, 
   expect(wallet.sent).toHaveLength(1);
 });
 
-test('D8 the same payment for another input is refused', async ({ page, shop, xray }) => {
+test('D8 the same payment for another input is refused', async ({ page, shop, xray, wallet: _ }) => {
   await xray.buy({ bytecode: TOKEN });
   await xray.done();
   const paid = xray.paid().at(-1)!;

@@ -31,7 +31,7 @@ test('C1 each stage is said when it happens, in order, on one status line', asyn
   expect(stages.filter((stage) => order.includes(stage))).toEqual(order);
 });
 
-test('C2 a payment that the network does not show yet is sent, and never failed', async ({ chain, rpc, xray }) => {
+test('C2 a payment that the network does not show yet is sent, and never failed', async ({ chain, rpc, xray, wallet: _ }) => {
   rpc.fault(({ method }) => (/^eth_getTransaction(ByHash|Receipt)$/.test(method) ? { result: null } : undefined));
   await xray.buy({ bytecode: TOKEN });
   await expect(xray.status).toHaveText(SENT);
@@ -45,7 +45,7 @@ test('C2 a payment that the network does not show yet is sent, and never failed'
   await xray.done();
 });
 
-test('C3 after ten seconds: it takes longer than usual, and the tab may be closed', async ({ page, context, chain, xray }) => {
+test('C3 after ten seconds: it takes longer than usual, and the tab may be closed', async ({ page, context, chain, xray, wallet: _ }) => {
   chain.pause();
   await xray.buy({ bytecode: TOKEN });
   await expect(xray.status).toHaveText(SENT);
@@ -108,7 +108,7 @@ test('C9 the server is killed while the payment is pending: the page waits, and 
 
   await expect(xray.status).toHaveText('Done.', { timeout: 30_000 });
   expect(wallet.sent).toHaveLength(1);
-  expect(await buyer.session(), 'nothing left over, nothing taken twice').toEqual([]);
+  expect(await buyer.credit(), 'nothing left over, nothing taken twice').toEqual([]);
 });
 
 test('C9 the server is killed and nobody waits: it finishes by itself after its start', async ({ page, chain, shop, guard, xray, buyer }) => {
@@ -140,7 +140,7 @@ test('C9 confirmed in the wallet after the page was reloaded: the payment is fou
 
   expect(wallet.windows).toHaveLength(windows);
   expect(wallet.sent).toHaveLength(1);
-  expect(await buyer.session()).toEqual([]);
+  expect(await buyer.credit()).toEqual([]);
   await expect(xray.arrived).toBeHidden();
 });
 

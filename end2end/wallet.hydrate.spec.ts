@@ -1,12 +1,20 @@
 // The wallet and signing in, before any money: ux.md, section A.
 
+import type { Page } from '@playwright/test';
 import { TOKEN } from './support/contracts.ts';
 import { freshAccount } from './support/buyer.mjs';
 import { expect, hydrated, open, test } from './support/test.ts';
 import { Wallet } from './support/wallet.ts';
 import { XrayPage } from './support/xray.ts';
 
-const short = (address: string) => `${address.slice(0, 6)}…${address.slice(38)}`.toLowerCase();
+/** The header's name of who is signed in; the menu is behind it. */
+const account = (page: Page, { address }: { address: string }) =>
+  page.getByRole('banner').locator('summary').getByText(`${address.slice(0, 6)}…${address.slice(38)}`.toLowerCase());
+
+async function signOut(page: Page) {
+  await page.getByRole('banner').locator('summary').click();
+  await page.getByRole('button', { name: 'Sign out' }).click();
+}
 
 test('A1 no wallet found: everything stays readable, and the button says where to get one', async ({ page, xray }) => {
   await open(page, '/');
@@ -33,7 +41,7 @@ for (const how of ['twice', 'late', 'legacy'] as const) {
     test(`A1 a wallet that is announced "${how}" is found, once`, async ({ page, wallet }) => {
       await open(page, '/');
       await page.getByRole('banner').getByRole('button', { name: /^Connect/ }).click();
-      await expect(page.getByRole('banner').getByText(short(wallet.address))).toBeVisible();
+      await expect(account(page, wallet)).toBeVisible();
       expect(wallet.asked('eth_requestAccounts')).toHaveLength(1);
     });
   });
@@ -53,14 +61,14 @@ test('A2 several wallets: a picker with names and icons, and the choice is remem
   const second = picker.getByRole('button', { name: '<b>Other</b> Wallet' });
   await expect(second.locator('img')).toHaveCount(0);
   await second.click();
-  await expect(page.getByRole('banner').getByText(short(other.address))).toBeVisible();
+  await expect(account(page, other)).toBeVisible();
   expect(wallet.windows).toEqual([]);
 
-  await page.getByRole('button', { name: 'Sign out' }).click();
+  await signOut(page);
   await page.reload();
   await hydrated(page);
   await page.getByRole('banner').getByRole('button', { name: /^Connect/ }).click();
-  await expect(page.getByRole('banner').getByText(short(other.address))).toBeVisible();
+  await expect(account(page, other)).toBeVisible();
   await expect(picker).toBeHidden();
 });
 
@@ -68,12 +76,12 @@ test('A3 a page load opens no wallet window, and a wallet of before is there aga
   await open(page, '/');
   expect(wallet.windows).toEqual([]);
   await page.getByRole('banner').getByRole('button', { name: /^Connect/ }).click();
-  await expect(page.getByRole('banner').getByText(short(wallet.address))).toBeVisible();
+  await expect(account(page, wallet)).toBeVisible();
   expect(wallet.windows).toEqual(['eth_requestAccounts', 'personal_sign']);
 
   await page.reload();
   await hydrated(page);
-  await expect(page.getByRole('banner').getByText(short(wallet.address))).toBeVisible();
+  await expect(account(page, wallet)).toBeVisible();
   expect(wallet.windows).toHaveLength(2);
 });
 
@@ -103,7 +111,7 @@ test('A5 a request waits in the wallet: said, and not asked a second time', asyn
   question.approve();
   await xray.done();
   expect(wallet.asked('eth_requestAccounts')).toHaveLength(2);
-  await expect(page.getByRole('banner').getByText(short(wallet.address))).toBeVisible();
+  await expect(account(page, wallet)).toBeVisible();
 });
 
 test('A6 what the wallet shows names this site, this chain and an end', async ({ shop, wallet, xray }) => {
@@ -120,7 +128,7 @@ test('A6 what the wallet shows names this site, this chain and an end', async ({
 test('A7 the wallet disconnects the site: signed out', async ({ page, wallet }) => {
   await open(page, '/history');
   await page.getByRole('main').getByRole('button', { name: /^Connect/ }).click();
-  await expect(page.getByRole('banner').getByText(short(wallet.address))).toBeVisible();
+  await expect(account(page, wallet)).toBeVisible();
 
   await wallet.disconnect();
   await expect(page.getByRole('banner').getByRole('button', { name: /^Connect/ })).toBeVisible();
@@ -153,7 +161,7 @@ test('A8 a disconnected wallet: a sentence and a retry', async ({ wallet, xray }
   await xray.buy({ bytecode: TOKEN });
   await expect(xray.page.getByText('Your wallet is locked or not connected.').first()).toBeVisible();
   await xray.page.getByRole('button', { name: 'Try again' }).first().click();
-  await expect(xray.page.getByRole('banner').getByText(short(wallet.address))).toBeVisible();
+  await expect(account(xray.page, wallet)).toBeVisible();
 });
 
 test('A9 signing in is asked for at the run button, and the run goes on by itself', async ({ wallet, xray }) => {
@@ -168,8 +176,8 @@ test('A9 signing in is asked for at the run button, and the run goes on by itsel
 test('A9 signing out takes the session away in every tab', async ({ page, context, wallet }) => {
   await open(page, '/');
   await page.getByRole('banner').getByRole('button', { name: /^Connect/ }).click();
-  await expect(page.getByRole('banner').getByText(short(wallet.address))).toBeVisible();
-  await page.getByRole('button', { name: 'Sign out' }).click();
+  await expect(account(page, wallet)).toBeVisible();
+  await signOut(page);
   await expect(page.getByRole('banner').getByRole('button', { name: /^Connect/ })).toBeVisible();
 
   const tab = await context.newPage();

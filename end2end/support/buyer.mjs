@@ -83,9 +83,16 @@ export class Buyer {
     return this;
   }
 
-  /** @param {string} name */
-  async session(name = 'credit') {
+  /** @param {'underWay' | 'arrived'} name */
+  async session(name) {
     return (await this.ask('/api/session')).json[name];
+  }
+
+  /** What stands to the payer's credit, by asset; what came to nothing is left out. */
+  async credit() {
+    /** @type {{ amount: string }[]} */
+    const all = (await this.ask('/api/session')).json.credit;
+    return all.filter(({ amount }) => amount !== '0');
   }
 
   /**

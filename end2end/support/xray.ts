@@ -19,7 +19,7 @@ export class XrayPage {
   readonly quote: Locator;
   readonly address: Locator;
   readonly bytecode: Locator;
-  /** Payments and runs that have not ended, and payments that arrived without their run. */
+  /** A payment that arrived without its run. */
   readonly arrived: Locator;
   /** Every call of the agent that this page made, in order. */
   readonly calls: Request[] = [];
@@ -30,12 +30,15 @@ export class XrayPage {
     this.run = this.main.getByRole('button', { name: `Run for ${PRICE}`, exact: true });
     this.payFromCredit = this.main.getByRole('button', { name: /^Pay .*from( your)? credit/ });
     this.tryAgain = this.main.getByRole('button', { name: 'Try again', exact: true });
-    this.status = this.main.getByRole('status').first();
-    this.failure = this.main.getByRole('alert').first();
+    this.status = this.main.locator('[role=status].phase');
+    this.failure = this.main.locator('[role=alert].failure');
     this.quote = this.main.locator('dl.quote');
     this.address = this.main.getByRole('textbox', { name: 'Address' });
-    this.bytecode = this.main.getByRole('textbox', { name: 'Bytecode' });
-    this.arrived = page.getByRole('region', { name: 'Your payment arrived' });
+    this.bytecode = this.main.getByRole('textbox', { name: 'Runtime bytecode' });
+    this.arrived = page
+      .getByRole('region', { name: 'Payments and runs under way' })
+      .getByRole('listitem')
+      .filter({ has: page.getByRole('heading', { name: 'Your payment arrived' }) });
     page.on('request', (request) => request.url().includes(`/api/x402/${AGENT}`) && this.calls.push(request));
     page.on('response', (response) => response.url().includes(`/api/x402/${AGENT}`) && this.answers.push(response));
   }
@@ -46,7 +49,7 @@ export class XrayPage {
 
   async lookAt(input: { address: string } | { bytecode: string }) {
     const [mode, text] = Object.entries(input)[0] as ['address' | 'bytecode', string];
-    await this.main.getByText(mode === 'address' ? 'Address' : 'Bytecode', { exact: true }).first().click();
+    await this.main.getByText(mode === 'address' ? 'A contract’s address' : 'Its bytecode', { exact: true }).click();
     await this[mode].fill(text);
   }
 
@@ -67,7 +70,7 @@ export class XrayPage {
       const said: string[] = [];
       Object.assign(window, { said });
       new MutationObserver(() => {
-        const text = main.querySelector('[role=status]')?.textContent?.trim();
+        const text = main.querySelector('[role=status].phase')?.textContent?.trim();
         if (text && text !== said.at(-1)) said.push(text);
       }).observe(main, { subtree: true, childList: true, characterData: true });
     });
