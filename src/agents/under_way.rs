@@ -47,7 +47,7 @@ pub fn UnderWay() -> impl IntoView {
         <section class="under-way" aria-label="Payments and runs under way" hidden=none>
             <h2>"Under way"</h2>
             <ul>
-                {move || arrived.get().into_iter().map(arrival).collect_view()}
+                {move || arrived.get().into_iter().map(|found| arrival(wallet, found)).collect_view()}
                 {move || calls.get().into_iter().map(followed).collect_view()}
                 {move || questions.get().into_iter().map(|question| open_question(wallet, question, questions)).collect_view()}
                 {move || elsewhere.get().iter().map(run_elsewhere).collect_view()}
@@ -161,7 +161,7 @@ fn arrivals_call(arrived: &Arrived) -> Call {
 }
 
 /// E9: money that arrived without its page. One click runs what it was meant for, from credit.
-fn arrival(arrived: Arrived) -> AnyView {
+fn arrival(wallet: Wallet, arrived: Arrived) -> AnyView {
     let call = arrivals_call(&arrived);
     let busy = Memo::new(move |_| call.phase.with(Phase::busy));
     let title = name(&arrived.agent);
@@ -189,6 +189,9 @@ fn arrival(arrived: Arrived) -> AnyView {
                         </button>
                     }
                 })}
+            <button type="button" class="quiet" disabled=busy on:click=move |_| fetch::drop_arrivals(wallet)>
+                "Not now"
+            </button>
             {move || done_link(call)}
         </li>
     }

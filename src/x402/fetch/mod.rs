@@ -30,10 +30,12 @@ use super::phase::Call;
 
 #[cfg(not(feature = "hydrate"))]
 pub use absent::{
-    call, drop_payment, drop_question, questions, resume, shown, slot, spend_credit, tracked, untrack, watch_again,
+    call, drop_arrivals, drop_payment, drop_question, questions, resume, shown, slot, spend_credit, tracked, untrack, watch_again,
 };
 #[cfg(feature = "hydrate")]
-pub use page::{drop_payment, drop_question, questions, resume, shown, slot, spend_credit, tracked, untrack, watch_again};
+pub use page::{
+    drop_arrivals, drop_payment, drop_question, questions, resume, shown, slot, spend_credit, tracked, untrack, watch_again,
+};
 #[cfg(feature = "hydrate")]
 pub use pay::call;
 #[cfg(feature = "hydrate")]

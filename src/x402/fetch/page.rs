@@ -11,7 +11,7 @@ use super::{
     storage,
 };
 use crate::{
-    browser,
+    browser::{self, http},
     evm::Address,
     wallet::{Wallet, outlive},
     x402::phase::{Call, PayWith, Phase},
@@ -129,6 +129,16 @@ pub fn questions(wallet: Address) -> Vec<Pending> {
 /// The answer is known, or nobody wants to know it any more.
 pub fn drop_question(wallet: Address, question: &Pending) {
     storage::settle(wallet, &question.path, &question.body);
+}
+
+/// Nobody wants what the payments that arrived were meant for: they stay as credit.
+pub fn drop_arrivals(wallet: Wallet) {
+    spawn_local(async move {
+        if let Err(error) = http::json("DELETE", "/api/watch", None).await {
+            wallet.trouble.set(Some(error));
+        }
+        wallet.refresh();
+    });
 }
 
 /// The page is open, so the watch for the question's payment goes on (B13).
