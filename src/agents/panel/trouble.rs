@@ -59,6 +59,8 @@ fn again(error: &CallError) -> Option<&'static str> {
     match (error.retry, error.code.status()) {
         (Retry::SamePayment, 401) => Some("Sign in and try again"),
         (Retry::SamePayment, _) => Some("Try again"),
+        // Unlocked meanwhile, it goes on (A8).
+        _ if error.code == Code::WalletDisconnected => Some("Try again"),
         _ => None,
     }
 }
@@ -140,6 +142,7 @@ mod tests {
         assert_eq!(again(&Code::PayerNotProven.into()), Some("Sign in and try again"));
         assert_eq!(again(&Code::PaymentReverted.into()), None, "the run button takes a fresh offer");
         assert_eq!(again(&Code::InvalidInput.into()), None);
+        assert_eq!(again(&Code::WalletDisconnected.into()), Some("Try again"));
     }
 
     #[test]
