@@ -89,11 +89,17 @@ async fn run(wallet: Wallet, recipe: &Recipe, call: Call) -> Result<Answer, Call
     {
         return follow(wallet, payer, recipe, paid, call).await;
     }
-    let answer = send(recipe, None).await?;
-    if answer.status != 402 {
-        return Ok(answer);
-    }
-    let required = answer.offers()?;
+    let declined = DECLINED.take().filter(|(declined, _)| declined == recipe);
+    let required = match declined {
+        Some((_, required)) => required,
+        None => {
+            let answer = send(recipe, None).await?;
+            if answer.status != 402 {
+                return Ok(answer);
+            }
+            answer.offers()?
+        }
+    };
     let twin = wallet.signed_in_now().is_some_and(|payer| storage::asked(payer, recipe));
     let (turn, waited) = turn(call).await;
     let buyer = Buyer { wallet, recipe, call, stood_aside: twin && waited };
@@ -215,8 +221,15 @@ impl Buyer<'_> {
         }
         chain::unchanged(&connection, network, payer).await?;
 
-        let entry = self.ask_wallet(&connection, network, &deal, &transfer).await?;
-        Ok((payer, entry, Some(watch)))
+        match self.ask_wallet(&connection, network, &deal, &transfer).await {
+            Ok(entry) => Ok((payer, entry, Some(watch))),
+            Err(error) => {
+                if error.code == Code::PaymentCancelled {
+                    DECLINED.set(Some((self.recipe.clone(), deal.required)));
+                }
+                Err(error)
+            }
+        }
     }
 
     /// The server watches for `payer` from now on; signs in again where the page believed in a session that has ended.
@@ -303,6 +316,8 @@ impl Buyer<'_> {
 }
 
 thread_local! {
+    /// What the wallet's question offered when it was refused: the same button takes the same offer again (B7), renewed where it ended (B11).
+    static DECLINED: RefCell<Option<(Recipe, PaymentRequired)>> = const { RefCell::new(None) };
     static NETWORKS: RefCell<Vec<Network>> = const { RefCell::new(Vec::new()) };
 }
 
