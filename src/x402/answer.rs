@@ -130,7 +130,7 @@ pub fn of_run(desk: &Desk, card: &Card, run: &Run, replay: bool) -> Response<Bod
             }
             None => with_receipt(error(&CallError::from(Code::ContentDeleted).with_run(&run.id)), desk, run),
         },
-        RunState::Failed => with_receipt(error(&failure(run)), desk, run),
+        RunState::Failed => with_receipt(error(&not_charged(desk, run)), desk, run),
         RunState::Void => refusal(desk, card, &failure(run)),
     }
 }
@@ -139,6 +139,15 @@ fn failure(run: &Run) -> CallError {
     let mut why = run.error.clone().unwrap_or_else(|| Code::AgentFailed.into()).with_run(&run.id);
     why.transaction = why.transaction.or(native::transaction_of(&run.proof));
     why
+}
+
+/// A failed run's reason, and what became of its price.
+fn not_charged(desk: &Desk, run: &Run) -> CallError {
+    let why = failure(run);
+    match run.price.as_ref().and_then(|(asset, amount)| desk.money(asset, *amount)) {
+        Some(price) => CallError { error: format!("{} {price} went to your credit.", why.error), ..why },
+        None => why,
+    }
 }
 
 /// Where the run can be read with its key and no session.
