@@ -53,7 +53,7 @@ test: ## everything, with no internet: units, both databases, a real chain node,
 	@scripts/setup.sh test
 	@$(MAKE) --no-print-directory build
 	$(EMBED) cargo test --release --locked --features ssr
-	cd end2end && npx playwright test
+	cd end2end && npx playwright test && npm run --silent test:docs
 
 lint: ## formatting, and no warning on either side
 	@scripts/setup.sh run

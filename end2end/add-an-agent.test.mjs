@@ -47,6 +47,8 @@ describe('docs/add-an-agent.md', () => {
     // Entry by entry: the copy may lie inside what is copied.
     const wanted = (/** @type {string} */ from) => !LEFT_OUT.has(path.basename(from)) && from !== TARGET;
     for (const name of readdirSync(ROOT)) cpSync(path.join(ROOT, name), path.join(COPY, name), { recursive: true, filter: wanted });
+    // The server does not open without a page; the one that is built serves here, since nobody looks at it.
+    cpSync(path.join(ROOT, 'target/site'), path.join(COPY, 'target/site'), { recursive: true });
   });
 
   after(async () => {
