@@ -47,7 +47,7 @@ for (const how of ['twice', 'late', 'legacy'] as const) {
   });
 }
 
-test('A2 several wallets: a picker with names and icons, and the choice is remembered', async ({ page, context, wallet, rpc }) => {
+test('A2 several wallets: a picker with names and icons, and the choice is remembered until one signs out', async ({ page, context, wallet, rpc }) => {
   // An icon that is not a data: URI would be a request to whoever named it.
   const other = await Wallet.install(context, rpc.url('wallet'), {
     rdns: 'example.other',
@@ -64,12 +64,19 @@ test('A2 several wallets: a picker with names and icons, and the choice is remem
   await expect(account(page, other)).toBeVisible();
   expect(wallet.windows).toEqual([]);
 
-  await signOut(page);
+  // The session ends, the choice does not.
+  await context.clearCookies();
   await page.reload();
   await hydrated(page);
   await page.getByRole('banner').getByRole('button', { name: /^Connect/ }).click();
   await expect(account(page, other)).toBeVisible();
   await expect(picker).toBeHidden();
+
+  // Who signs out is asked again: it may be another wallet's turn.
+  await signOut(page);
+  await page.getByRole('banner').getByRole('button', { name: /^Connect/ }).click();
+  await picker.getByRole('button', { name: 'MetaMask' }).click();
+  await expect(account(page, wallet)).toBeVisible();
 });
 
 test('A3 a page load opens no wallet window, and a wallet of before is there again', async ({ page, wallet }) => {
