@@ -56,6 +56,8 @@ pub struct Deed {
     pub target: Source,
     /// It may carry coins.
     pub value: bool,
+    /// The function that it calls there, where the code fixes that.
+    pub calls: Option<[u8; 4]>,
 }
 
 /// What one function does, over all the ways through it that end well.
@@ -115,6 +117,8 @@ struct State {
     steps: u32,
     stack: Vec<Value>,
     memory: Vec<(u32, Value)>,
+    /// The first four bytes of known words: they outlive the word, because arguments are written from the fifth on.
+    selectors: Vec<(u32, [u8; 4])>,
     passed: BTreeSet<Check>,
     /// On this way only: it counts when the way ends well.
     writes: BTreeSet<Write>,
@@ -150,6 +154,7 @@ impl<'a> Code<'a> {
             steps: 0,
             stack: Vec::new(),
             memory: Vec::new(),
+            selectors: Vec::new(),
             passed: BTreeSet::new(),
             writes: BTreeSet::new(),
         }];
@@ -345,23 +350,26 @@ impl<'a> Code<'a> {
                     op::CALL | op::CALLCODE => state.pop()?.known().is_none_or(|coins| !coins.is_zero()),
                     _ => false,
                 };
-                state.pop()?; // where its input is, and
-                state.pop()?; // how long
+                let (input, _size) = (state.pop()?, state.pop()?);
+                let calls = input
+                    .small()
+                    .and_then(|at| state.selectors.iter().find(|(offset, _)| *offset == at))
+                    .map(|(_, calls)| *calls);
                 let (answer, size) = (state.pop()?, state.pop()?);
                 state.forget(&answer, &size);
-                state.note_deed(walk, Deed { opcode, offset: state.pc as u32, target: target.source(), value });
+                state.note_deed(walk, Deed { opcode, offset: state.pc as u32, target: target.source(), value, calls });
                 state.push(Value::Answer(state.pc as u32));
             }
             op::CREATE | op::CREATE2 => {
                 for _ in 0..3 + usize::from(opcode == op::CREATE2) {
                     state.pop()?;
                 }
-                state.note_deed(walk, Deed { opcode, offset: state.pc as u32, target: Source::Other, value: false });
+                state.note_deed(walk, Deed { opcode, offset: state.pc as u32, target: Source::Other, value: false, calls: None });
                 state.push(Value::Other);
             }
             op::SELFDESTRUCT => {
                 let target = state.pop()?.source();
-                state.note_deed(walk, Deed { opcode, offset: state.pc as u32, target, value: true });
+                state.note_deed(walk, Deed { opcode, offset: state.pc as u32, target, value: true, calls: None });
                 return Some(Next::End { well: true });
             }
             _ => {
@@ -429,7 +437,11 @@ impl State {
 
     fn store(&mut self, at: &Value, word: Value) {
         let Some(at) = at.small() else { return };
-        self.memory.retain(|(offset, _)| offset.abs_diff(at) >= 32);
+        self.forget_bytes(at, at.saturating_add(32));
+        if let (Some(word), true) = (word.known(), self.selectors.len() < MEMORY_WORDS) {
+            let [a, b, c, d, ..] = word.to_be_bytes::<32>();
+            self.selectors.push((at, [a, b, c, d]));
+        }
         if self.memory.len() < MEMORY_WORDS {
             self.memory.push((at, word));
         }
@@ -438,8 +450,12 @@ impl State {
     /// Something that we do not follow was copied there.
     fn forget(&mut self, at: &Value, size: &Value) {
         let (Some(from), Some(size)) = (at.small(), size.small()) else { return };
-        let to = from.saturating_add(size);
+        self.forget_bytes(from, from.saturating_add(size));
+    }
+
+    fn forget_bytes(&mut self, from: u32, to: u32) {
         self.memory.retain(|(offset, _)| *offset >= to || offset.saturating_add(32) <= from);
+        self.selectors.retain(|(offset, _)| *offset >= to || offset.saturating_add(4) <= from);
     }
 
     /// A hash of one word is where an array begins, of two words a mapping's entry.

@@ -8,7 +8,7 @@ use std::collections::BTreeSet;
 use super::{
     examine::{Traced, slot_text},
     flow::{Check, Deed, Walk},
-    op, proxy,
+    names, op, proxy,
     report::{Finding, Guard, Power, Severity},
     value::{Change, Part, Place, Source},
 };
@@ -20,6 +20,16 @@ const MOVES: &[&str] = &[
     "safeBatchTransferFrom",
     "transferWithAuthorization",
     "receiveWithAuthorization",
+];
+
+/// What a token asks of whoever receives it: no power of the one who sends it there.
+const ASKED_BACK: &[&str] = &[
+    "onERC721Received",
+    "onERC1155Received",
+    "onERC1155BatchReceived",
+    "onTransferReceived",
+    "onApprovalReceived",
+    "tokensReceived",
 ];
 
 /// The worst first; deterministic.
@@ -401,6 +411,7 @@ impl<'a> Contract<'a> {
                 .deeds
                 .keys()
                 .filter(|deed| deed.opcode == op::CALL && !deed.value && deed.target == Source::Input)
+                .filter(|deed| !deed.calls.and_then(names::name).is_some_and(|name| ASKED_BACK.contains(&name)))
                 .cloned()
                 .collect()
         };
