@@ -9,7 +9,8 @@ use alloy::primitives::U256;
 
 use super::{
     op,
-    value::{Change, Part, Place, Source, Test, Value},
+    value::{Change, Part, Place, Source, Value},
+    way::State,
 };
 
 /// Instructions in one function, over all its branches. Ordinary functions take a few thousand.
@@ -22,8 +23,6 @@ const CONTRACT_STEPS: u32 = 3_000_000;
 const BRANCH_VISITS: u8 = 12;
 /// The EVM's own limit.
 const STACK_WORDS: usize = 1024;
-/// Words of memory that are remembered on one way.
-const MEMORY_WORDS: usize = 96;
 /// Parts of storage that are remembered of one function.
 const PARTS: usize = 256;
 /// What a caller seems to send: room for 64 words of arguments after the selector.
@@ -111,19 +110,6 @@ pub enum Entry {
     Receive,
 }
 
-#[derive(Clone)]
-struct State {
-    pc: usize,
-    steps: u32,
-    stack: Vec<Value>,
-    memory: Vec<(u32, Value)>,
-    /// The first four bytes of known words: they outlive the word, because arguments are written from the fifth on.
-    selectors: Vec<(u32, [u8; 4])>,
-    passed: BTreeSet<Check>,
-    /// On this way only: it counts when the way ends well.
-    writes: BTreeSet<Write>,
-}
-
 /// How an instruction went on.
 enum Next {
     Step,
@@ -149,15 +135,7 @@ impl<'a> Code<'a> {
         let mut visits: BTreeMap<(usize, bool, usize), u8> = BTreeMap::new();
         let mut first_end = true;
         let mut steps = 0;
-        let mut ways = vec![State {
-            pc: 0,
-            steps: 0,
-            stack: Vec::new(),
-            memory: Vec::new(),
-            selectors: Vec::new(),
-            passed: BTreeSet::new(),
-            writes: BTreeSet::new(),
-        }];
+        let mut ways = vec![State::default()];
         while let Some(mut state) = ways.pop() {
             loop {
                 if steps >= FUNCTION_STEPS || self.steps_left == 0 {
@@ -351,10 +329,7 @@ impl<'a> Code<'a> {
                     _ => false,
                 };
                 let (input, _size) = (state.pop()?, state.pop()?);
-                let calls = input
-                    .small()
-                    .and_then(|at| state.selectors.iter().find(|(offset, _)| *offset == at))
-                    .map(|(_, calls)| *calls);
+                let calls = state.selector(&input);
                 let (answer, size) = (state.pop()?, state.pop()?);
                 state.forget(&answer, &size);
                 state.note_deed(walk, Deed { opcode, offset: state.pc as u32, target: target.source(), value, calls });
@@ -384,89 +359,5 @@ impl<'a> Code<'a> {
         }
         state.pc += 1;
         Some(Next::Step)
-    }
-}
-
-impl State {
-    fn push(&mut self, value: Value) {
-        self.stack.push(value);
-    }
-
-    fn pop(&mut self) -> Option<Value> {
-        self.stack.pop()
-    }
-
-    /// This way goes on where `condition` is true, or false: what that says about the caller is remembered.
-    fn pass(&mut self, condition: &Value, truth: bool) {
-        let Some((test, negated)) = condition.as_test() else { return };
-        let holds = truth != negated;
-        if let Test::Succeeded(call) = test {
-            // A later branch on the same answer goes the same way: try and catch leave different stacks.
-            for word in self.stack.iter_mut().filter(|word| **word == Value::Answer(call)) {
-                *word = Value::Known(U256::from(holds));
-            }
-        }
-        if !holds {
-            return;
-        }
-        match &test {
-            Test::CallerIs(part) => self.passed.insert(Check::Is(part.clone())),
-            Test::CallerIsFixed(address) => self.passed.insert(Check::Fixed(*address)),
-            Test::Truth(Part { place: place @ Place::Member { by_caller: true, .. }, .. }) => {
-                self.passed.insert(Check::In(place.clone()))
-            }
-            Test::Truth(_) | Test::Succeeded(_) => false,
-        };
-    }
-
-    fn note_deed(&self, walk: &mut Walk, deed: Deed) {
-        match walk.deeds.entry(deed) {
-            std::collections::btree_map::Entry::Vacant(first) => {
-                first.insert(self.passed.clone());
-            }
-            std::collections::btree_map::Entry::Occupied(mut again) => {
-                again.get_mut().retain(|check| self.passed.contains(check));
-            }
-        }
-    }
-
-    fn word(&self, at: &Value) -> Value {
-        let Some(at) = at.small() else { return Value::Other };
-        self.memory.iter().rev().find(|(offset, _)| *offset == at).map_or(Value::Other, |(_, word)| word.clone())
-    }
-
-    fn store(&mut self, at: &Value, word: Value) {
-        let Some(at) = at.small() else { return };
-        self.forget_bytes(at, at.saturating_add(32));
-        if let (Some(word), true) = (word.known(), self.selectors.len() < MEMORY_WORDS) {
-            let [a, b, c, d, ..] = word.to_be_bytes::<32>();
-            self.selectors.push((at, [a, b, c, d]));
-        }
-        if self.memory.len() < MEMORY_WORDS {
-            self.memory.push((at, word));
-        }
-    }
-
-    /// Something that we do not follow was copied there.
-    fn forget(&mut self, at: &Value, size: &Value) {
-        let (Some(from), Some(size)) = (at.small(), size.small()) else { return };
-        self.forget_bytes(from, from.saturating_add(size));
-    }
-
-    fn forget_bytes(&mut self, from: u32, to: u32) {
-        self.memory.retain(|(offset, _)| *offset >= to || offset.saturating_add(32) <= from);
-        self.selectors.retain(|(offset, _)| *offset >= to || offset.saturating_add(4) <= from);
-    }
-
-    /// A hash of one word is where an array begins, of two words a mapping's entry.
-    fn hash(&self, at: &Value, size: &Value) -> Value {
-        let (Some(at), Some(size)) = (at.small(), size.small()) else { return Value::Other };
-        let base = match size {
-            0x20 => self.word(&Value::Known(U256::from(at))),
-            0x40 => self.word(&Value::Known(U256::from(at.saturating_add(0x20)))),
-            _ => return Value::Other,
-        };
-        let by_caller = size == 0x40 && matches!(self.word(&Value::Known(U256::from(at))), Value::Caller);
-        base.member(by_caller)
     }
 }
