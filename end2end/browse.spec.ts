@@ -20,7 +20,9 @@ test("an agent's page tells price, fee, network and recipient before anything is
   await expect(bill).toContainText(PRICE);
   await expect(bill).toContainText('about 0.0021 MON');
   await expect(bill).toContainText('Local chain');
-  await expect(bill).toContainText(market.payTo.slice(0, 6).toLowerCase());
+  const quote = page.getByRole('main').locator('dl.quote');
+  await expect(quote).toContainText('0.0022 MON');
+  await expect(quote).toContainText(market.payTo.slice(0, 6).toLowerCase());
   await expect(page.getByRole('heading', { name: 'A sample answer' })).toBeVisible();
 });
 

@@ -32,7 +32,7 @@ test('a first visitor runs the example with the demo wallet, from the printed ad
   const xray = new XrayPage(page);
   await open(page, '/');
   await page.getByRole('link', { name: /Contract X-ray/ }).first().click();
-  await xray.main.getByRole('button', { name: /example/i }).click();
+  await xray.main.getByRole('button', { name: 'the demo’s token' }).click();
   await xray.run.click();
 
   await test.step('connect, sign in, pay: three questions, each in words', async () => {
@@ -43,8 +43,8 @@ test('a first visitor runs the example with the demo wallet, from the printed ad
     await confirm(page);
   });
   await xray.done();
-  await expect(xray.main.getByText('setBlacklisted').first()).toBeVisible();
-  await xray.main.getByRole('link', { name: /receipt/i }).click();
+  await expect(xray.answer.getByText('setBlacklisted').first()).toBeVisible();
+  await xray.answer.getByRole('link', { name: 'Receipt' }).click();
   await expect(page.getByRole('heading', { name: 'Receipt' })).toBeVisible();
   expect(await demo.books()).toBeTruthy();
 });
@@ -52,7 +52,7 @@ test('a first visitor runs the example with the demo wallet, from the printed ad
 test('declining in the demo wallet charges nothing', async ({ page }) => {
   const xray = new XrayPage(page);
   await xray.open();
-  await xray.main.getByRole('button', { name: /example/i }).click();
+  await xray.main.getByRole('button', { name: 'the demo’s token' }).click();
   await xray.run.click();
   await decline(page);
   await expect(xray.main.getByText('Connection cancelled.').first()).toBeVisible();

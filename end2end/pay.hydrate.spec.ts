@@ -1,5 +1,6 @@
 // From the price to the payment: ux.md, section B.
 
+import type { Page } from '@playwright/test';
 import { Buyer, freshAccount } from './support/buyer.mjs';
 import { CHAIN_ID } from './support/chain.mjs';
 import { TOKEN } from './support/contracts.ts';
@@ -157,6 +158,45 @@ test('B9 two tabs ask one after the other: never two questions at once', async (
   await xray.done();
 });
 
+/** Answers the first calls without a payment with what `change` makes of their offers. */
+async function offering(page: Page, times: number, change: (offer: { amount: string; extra: Record<string, unknown> }) => void) {
+  await page.route(
+    `**/api/x402/${AGENT}`,
+    async (route) => {
+      const answer = await route.fetch();
+      const required = JSON.parse(Buffer.from(answer.headers()['payment-required'] ?? '', 'base64').toString());
+      required.accepts.forEach(change);
+      const headers = { ...answer.headers(), 'payment-required': Buffer.from(JSON.stringify(required)).toString('base64') };
+      await route.fulfill({ response: answer, headers });
+    },
+    { times },
+  );
+}
+
+test('B10 the price has changed since the page was rendered: both are said, and nothing is paid without a click', async ({ page, wallet, xray }) => {
+  await offering(page, 1, (offer) => (offer.amount = String(2n * PRICE_WEI)));
+  await xray.buy({ bytecode: TOKEN });
+  const question = xray.main.getByRole('group', { name: 'The price has changed' });
+  await expect(question.getByRole('button', { name: 'Pay 0.0002 MON' })).toBeVisible();
+  await expect(xray.status).toContainText('0.0001 MON');
+  await expect(xray.status).toContainText('0.0002 MON');
+  expect(wallet.asked('eth_sendTransaction')).toEqual([]);
+
+  await question.getByRole('button', { name: 'Not now' }).click();
+  await expect(question).toHaveCount(0);
+  await xray.run.click();
+  await xray.done();
+  expect(payment(xray.paid()[0]!).accepted.amount).toBe(String(PRICE_WEI));
+});
+
+test('B11 an offer that is about to end is renewed before the wallet opens, and nobody is asked', async ({ page, wallet, xray }) => {
+  await offering(page, 1, (offer) => (offer.extra.expiresAtMs = Date.now() + 1_000));
+  await xray.buy({ bytecode: TOKEN });
+  await xray.done();
+  expect(xray.statuses().filter((status) => status === 402)).toHaveLength(2);
+  expect(wallet.windows).toEqual(['eth_requestAccounts', 'personal_sign', 'eth_sendTransaction']);
+});
+
 test('B12 the retry repeats method, body and headers exactly', async ({ page, xray, wallet }) => {
   await xray.open();
   const status = await page.evaluate(async (bytecode) => {
@@ -195,6 +235,22 @@ test('B13 the server watches before the wallet opens, and the proof is kept befo
   await page.unroute(`**/api/x402/${AGENT}`);
   await xray.done();
   expect(await page.evaluate(() => JSON.stringify({ ...localStorage })), 'and forgotten when it is done').not.toContain(wallet.sent[0]);
+});
+
+test('B14 a browser that remembers nothing: the hash is to be kept, and can be copied', async ({ page, context, chain, wallet, xray }) => {
+  await context.grantPermissions(['clipboard-read', 'clipboard-write']);
+  await page.addInitScript(() => {
+    Storage.prototype.setItem = () => {
+      throw new DOMException('full', 'QuotaExceededError');
+    };
+  });
+  chain.pause();
+  await xray.buy({ bytecode: TOKEN });
+  await expect(xray.main.getByText("Keep the transaction's hash until the answer is here.")).toBeVisible();
+  await xray.main.getByRole('button', { name: 'Copy hash' }).click();
+  expect(await page.evaluate(() => navigator.clipboard.readText())).toBe(wallet.sent[0]);
+  chain.resume();
+  await xray.done();
 });
 
 test('B15 the account is switched between offer and payment: blocked', async ({ chain, wallet, xray }) => {

@@ -46,7 +46,8 @@ test('D4 the answer has its engine, cost, transaction, permalink, copy and downl
   await xray.done();
   await expect(xray.main.getByText(/computed/i).first()).toBeVisible();
   await expect(xray.main.getByText(wallet.sent[0]!.slice(0, 8)).first()).toBeVisible();
-  const answer = await (await page.request.get(xray.answers.at(-1)!.headers()['location'] ?? '')).json();
+  const permalink = await xray.answer.getByRole('link', { name: 'This answer' }).getAttribute('href');
+  const answer = await (await page.request.get(`/api${permalink}`)).json();
 
   await xray.main.getByRole('button', { name: /Copy.*JSON/ }).click();
   const copied = JSON.parse(await page.evaluate(() => navigator.clipboard.readText()));
@@ -58,9 +59,8 @@ test('D4 the answer has its engine, cost, transaction, permalink, copy and downl
   ]);
   expect(JSON.parse(await readFile(await download.path(), 'utf8'))).toEqual(answer.output);
 
-  const permalink = await xray.main.locator('a[href^="/runs/"]').first().getAttribute('href');
   await open(page, permalink!);
-  await expect(xray.main.getByText('setBlacklisted').first()).toBeVisible();
+  await expect(xray.answer.getByText('setBlacklisted').first()).toBeVisible();
   await page.getByRole('link', { name: /receipt/i }).first().click();
   await expect(page.getByRole('main').getByText(wallet.sent[0]!)).toBeVisible();
 });
@@ -68,14 +68,16 @@ test('D4 the answer has its engine, cost, transaction, permalink, copy and downl
 test('D4 hostile text in an answer stays text', async ({ page, xray, wallet: _ }) => {
   const hostile = '<img src=x onerror="window.owned=1"><script>window.owned=1</script>';
   // As if an agent had answered it: names of functions are what a contract can choose.
-  await page.route(`**/api/x402/${AGENT}`, async (route) => {
-    const answer = await route.fetch();
-    const body = await answer.text();
-    await route.fulfill({ response: answer, body: body.replaceAll('setBlacklisted', JSON.stringify(hostile).slice(1, -1)) });
-  });
+  for (const path of [`**/api/x402/${AGENT}`, '**/api/page/run?*']) {
+    await page.route(path, async (route) => {
+      const answer = await route.fetch();
+      const body = await answer.text();
+      await route.fulfill({ response: answer, body: body.replaceAll('setBlacklisted', JSON.stringify(hostile).slice(1, -1)) });
+    });
+  }
   await xray.buy({ bytecode: TOKEN });
   await xray.done();
-  await expect(xray.main.getByText('window.owned=1').first()).toBeAttached();
+  await expect(xray.answer.getByText('window.owned=1').first()).toBeVisible();
   expect(await page.evaluate(() => (window as unknown as { owned?: number }).owned)).toBeUndefined();
   await expect(xray.main.locator('img[src=x], script')).toHaveCount(0);
 });

@@ -1,7 +1,10 @@
 // Between the wallet and the answer, where anything may go away: ux.md, section C.
 
+import { freshAccount } from './support/buyer.mjs';
 import { BLOCKS_TO_FINALITY } from './support/chain.mjs';
 import { TOKEN } from './support/contracts.ts';
+import { Rpc } from './support/rpc.ts';
+import { freePort, settings, Shop } from './support/shop.mjs';
 import { expect, hydrated, open, test } from './support/test.ts';
 import { AGENT, XrayPage } from './support/xray.ts';
 
@@ -84,14 +87,16 @@ test('C9 a tab reloaded while the payment is pending finds its answer', async ({
   await xray.buy({ bytecode: TOKEN });
   await expect(xray.status).toHaveText(SENT);
 
+  // Its own page goes on where it was; every other page has a card of it.
   await page.reload();
-  await hydrated(page);
-  const run = page.getByRole('link', { name: /^(Open|See|Follow|Contract X-ray)/ }).and(page.locator('[href^="/runs/"]')).first();
-  await expect(run).toBeVisible();
+  await expect(xray.status).toHaveText(SENT);
+  await open(page, '/');
+  await expect(xray.underWay).toHaveCount(1);
+  await expect(xray.underWay).toContainText(SENT);
   chain.resume();
-  await run.click();
+  await xray.underWay.getByRole('link', { name: 'Open the answer' }).click();
   await expect(page).toHaveURL(/\/runs\//);
-  await expect(xray.main.getByText('setBlacklisted').first()).toBeVisible();
+  await expect(xray.answer.getByText('setBlacklisted').first()).toBeVisible();
   expect(wallet.sent).toHaveLength(1);
 });
 
@@ -120,7 +125,7 @@ test('C9 the server is killed and nobody waits: it finishes by itself after its 
   await shop.kill9();
   await chain.mine(1 + BLOCKS_TO_FINALITY);
   await shop.start();
-  await expect.poll(async () => (await buyer.session('underWay')).length).toBe(0);
+  await expect.poll(() => buyer.session('underWay')).toMatchObject([{ state: 'done' }]);
   await open(page, '/history');
   await expect(page.getByRole('row', { name: /Contract X-ray/ }).first()).toContainText('done');
 });
@@ -135,8 +140,9 @@ test('C9 confirmed in the wallet after the page was reloaded: the payment is fou
   question.approve();
   await expect(xray.arrived).toBeVisible({ timeout: 20_000 });
   const windows = wallet.windows.length;
-  await xray.arrived.getByRole('button', { name: 'Run it now' }).click();
-  await expect(page.getByRole('main').getByText('setBlacklisted').first()).toBeVisible({ timeout: 20_000 });
+  await xray.arrived.getByRole('button', { name: 'Run Contract X-ray from your credit' }).click();
+  await xray.underWay.getByRole('link', { name: 'Open the answer' }).click();
+  await expect(xray.answer.getByText('setBlacklisted').first()).toBeVisible({ timeout: 20_000 });
 
   expect(wallet.windows).toHaveLength(windows);
   expect(wallet.sent).toHaveLength(1);
@@ -161,18 +167,20 @@ test('C9 "Not now" keeps the money as credit', async ({ page, wallet, xray, buye
 
 test('C10 two payments at once are listed apart', async ({ page, context, chain, xray, buyer }) => {
   chain.pause();
+  const other = new XrayPage(await context.newPage());
+  await other.open();
+  await other.lookAt({ bytecode: '0x6001600155' });
   await xray.buy({ bytecode: TOKEN });
   await expect(xray.status).toHaveText(SENT);
-  const other = new XrayPage(await context.newPage());
-  await other.buy({ bytecode: '0x6001600155' });
+  await other.run.click();
   await expect(other.status).toHaveText(SENT);
 
   expect(await buyer.session('underWay')).toHaveLength(2);
-  await page.reload();
-  await hydrated(page);
-  await expect(page.locator('main [href^="/runs/"]')).toHaveCount(2);
+  await open(page, '/');
+  await expect(xray.underWay.getByText(SENT)).toHaveCount(2);
   chain.resume();
   await other.done();
+  await expect(xray.underWay.getByText('Done.')).toHaveCount(2);
 });
 
 test('C11 a session that ends while the payment is pending: signing in again finds the run', async ({ page, context, chain, wallet, xray }) => {
@@ -187,16 +195,75 @@ test('C11 a session that ends while the payment is pending: signing in again fin
   await page.getByRole('main').getByRole('button', { name: /^Connect/ }).click();
   await expect(page.getByRole('row', { name: /Contract X-ray/ }).first()).toBeVisible();
   await page.getByRole('link', { name: 'Contract X-ray' }).first().click();
-  await expect(page.getByRole('main').getByText('setBlacklisted').first()).toBeVisible({ timeout: 20_000 });
+  await expect(xray.answer.getByText('setBlacklisted').first()).toBeVisible({ timeout: 20_000 });
   expect(wallet.sent).toHaveLength(1);
 });
 
-test('C nobody waits: the chain is not asked anything', async ({ page, rpc, shop, xray }) => {
-  await xray.open();
+test('C nobody waits: the chain is not asked anything', async ({ page, market }) => {
+  // A shop of its own: where others have paid, they are still watched for.
+  const rpc = await Rpc.start(market.chain.url);
+  const quiet = new Shop('serve', await freePort(), {
+    settings: settings({ payTo: market.payTo, rpcUrl: rpc.url('shop'), walletRpcUrl: rpc.url('wallet') }),
+  });
+  await quiet.start();
+  await open(page, `${quiet.url}/agents/${AGENT}`);
   rpc.calls.length = 0;
+  const blocks = await market.chain.rpc('eth_blockNumber');
   for (let n = 0; n < 5; n++) {
-    expect((await page.request.post(`/api/x402/${AGENT}`, { data: { bytecode: TOKEN } })).status()).toBe(402);
+    expect((await page.request.post(`${quiet.url}/api/x402/${AGENT}`, { data: { bytecode: TOKEN } })).status()).toBe(402);
   }
-  expect(await shop.alive()).toBe(true);
-  expect(rpc.calls.filter(({ side }) => side === 'shop')).toEqual([]);
+  await expect.poll(async () => Number(await market.chain.rpc('eth_blockNumber'))).toBeGreaterThan(Number(blocks) + 10);
+  expect(rpc.calls).toEqual([]);
+  await quiet.stop();
+  quiet.forget();
+  rpc.stop();
+});
+
+test('C6 a payment that reverts: said, the price was not paid, and a new one is asked for', async ({ chain, market, wallet, xray, buyer }) => {
+  wallet.next('eth_sendTransaction', 'hold');
+  await xray.buy({ bytecode: TOKEN });
+  const question = await wallet.question('eth_sendTransaction');
+  // The recipient had no code when it was looked at: 21,000 gas is not enough any more.
+  await chain.setCode(market.payTo, '0x5b600056');
+  question.approve();
+  await expect(xray.failure).toContainText('Failed on chain. The network fee is lost, the price was not paid.');
+  await chain.setCode(market.payTo, '0x');
+  expect(await buyer.credit()).toEqual([]);
+
+  await xray.run.click();
+  await xray.done();
+  expect(wallet.sent).toHaveLength(2);
+});
+
+test('D3 killed in the middle of a paid run: it is picked up once, charged once, and the books balance', async ({ page, chain, guard, rpc, shop, wallet, xray, buyer }) => {
+  guard.allow(/net::ERR_/);
+  test.setTimeout(90_000);
+  const { address } = freshAccount();
+  await chain.setCode(address, TOKEN);
+  wallet.next('eth_sendTransaction', 'hold');
+  await xray.open();
+  await xray.lookAt({ address: address.toLowerCase() });
+  await xray.run.click();
+  const question = await wallet.question('eth_sendTransaction');
+  // The agent waits for its contract's code, and is still waiting when the power goes.
+  const never = new Promise<never>(() => {});
+  rpc.fault(({ method, params }, side) =>
+    side === 'shop' && method === 'eth_getCode' && String(params?.[0]).toLowerCase() === address.toLowerCase() ? never : undefined,
+  );
+  question.approve();
+  await expect(xray.status).toHaveText('Paid. The agent is running.');
+  await expect.poll(() => rpc.calls.some(({ side, method }) => side === 'shop' && method === 'eth_getCode')).toBe(true);
+
+  await shop.kill9();
+  rpc.clear();
+  await shop.start();
+  // Its lease has to end first.
+  await expect(xray.status).toHaveText('Done.', { timeout: 45_000 });
+  expect(wallet.sent).toHaveLength(1);
+  expect(await buyer.credit(), 'nothing left over').toEqual([]);
+  await xray.answer.getByRole('link', { name: 'Receipt' }).click();
+  await expect(page.getByRole('main').locator('dt', { hasText: 'Attempts' }).locator('xpath=following-sibling::dd[1]')).toHaveText('2');
+
+  await shop.stop();
+  expect(await shop.books()).toBeTruthy();
 });

@@ -48,8 +48,8 @@ test('the seven steps: restart, navigate, run, 402, approve, retry, results', as
 
   await test.step('7. Check results', async () => {
     await xray.done();
-    await expect(xray.main.getByText('setBlacklisted').first()).toBeVisible();
-    await expect(xray.main.getByRole('link', { name: /receipt/i })).toBeVisible();
+    await expect(xray.answer.getByText('setBlacklisted').first()).toBeVisible();
+    await expect(xray.answer.getByRole('link', { name: 'Receipt' })).toBeVisible();
   });
 });
 

@@ -8,8 +8,8 @@ import type { AddressInfo } from 'node:net';
 export type Side = 'shop' | 'wallet';
 export type Call = { id: unknown; method: string; params?: unknown[] };
 export type Answer = { result: unknown } | { error: { code: number; message: string } };
-/** Answers a call in the node's place; `undefined` leaves it to the node. */
-export type Fault = (call: Call, side: Side) => Answer | undefined;
+/** Answers a call in the node's place, at once or later; `undefined` leaves it to the node. */
+export type Fault = (call: Call, side: Side) => Answer | Promise<Answer> | undefined;
 
 /** Wei for one unit of gas, as on Monad: anvil's own falls to nothing in empty blocks, and the fee would round to 0. */
 export const GAS_PRICE = 100_000_000_000n;
@@ -73,7 +73,9 @@ export class Rpc {
     const batch = Array.isArray(body) ? body : [body];
     for (const { method } of batch) this.calls.push({ side, method });
     const faults = [...this.#faults, everyday];
-    const own = batch.map((call) => faults.map((fault) => fault(call, side)).find((answer) => answer !== undefined));
+    const own = await Promise.all(
+      batch.map((call) => faults.map((fault) => fault(call, side)).find((answer) => answer !== undefined)),
+    );
     const rest = batch.filter((_, n) => own[n] === undefined);
     const theirs = rest.length ? await this.#forward(rest) : [];
     const answers = batch.map((call, n) =>

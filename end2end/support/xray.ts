@@ -17,8 +17,12 @@ export class XrayPage {
   readonly status: Locator;
   readonly failure: Locator;
   readonly quote: Locator;
+  /** What was paid for: the sample is elsewhere. */
+  readonly answer: Locator;
   readonly address: Locator;
   readonly bytecode: Locator;
+  /** Payments and runs that have not ended, or whose answer was not seen. */
+  readonly underWay: Locator;
   /** A payment that arrived without its run. */
   readonly arrived: Locator;
   /** Every call of the agent that this page made, in order. */
@@ -33,12 +37,11 @@ export class XrayPage {
     this.status = this.main.locator('[role=status].phase');
     this.failure = this.main.locator('[role=alert].failure');
     this.quote = this.main.locator('dl.quote');
+    this.answer = this.main.getByRole('region', { name: 'Answer', exact: true });
     this.address = this.main.getByRole('textbox', { name: 'Address' });
     this.bytecode = this.main.getByRole('textbox', { name: 'Runtime bytecode' });
-    this.arrived = page
-      .getByRole('region', { name: 'Payments and runs under way' })
-      .getByRole('listitem')
-      .filter({ has: page.getByRole('heading', { name: 'Your payment arrived' }) });
+    this.underWay = page.getByRole('region', { name: 'Payments and runs under way' }).getByRole('listitem');
+    this.arrived = this.underWay.filter({ has: page.getByRole('heading', { name: 'Your payment arrived' }) });
     page.on('request', (request) => request.url().includes(`/api/x402/${AGENT}`) && this.calls.push(request));
     page.on('response', (response) => response.url().includes(`/api/x402/${AGENT}`) && this.answers.push(response));
   }
