@@ -303,6 +303,7 @@ fn roles_are_guards_too() {
     assert_eq!(finding(&examined.findings, Power::Pause).functions, ["unpause()", "pause()"]);
     finding(&examined.findings, Power::Roles);
     assert!(!powers(&examined).contains(&Power::Block), "{:#?}", examined.findings);
+    assert!(!powers(&examined).contains(&Power::CallAnything), "asking the receiver back is no power");
 }
 
 #[test]

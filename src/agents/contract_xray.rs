@@ -2,8 +2,9 @@
 //!
 //! - `report`: what it answers. `form`, `view`, `layout`: how it is asked and shown.
 //! - `valid`: what is wrong with an input, before anybody pays. `first_look`: is there code at all, for nothing.
-//! - `source`: from an input to a report. `examine`: one piece of code, whole, from evmole's analysis and ours (`flow`, `value`,
-//!   `op`, `powers`, `proxy`, `storage`, `interfaces`, `names`). `apart`: strangers' code in a process of its own.
+//! - `source`: from an input to a report. `apart`: strangers' code in a process of its own. `examine`: one piece of code, whole, from
+//!   evmole's analysis and ours: what its functions do (`flow`, `way`, `value`, `op`), what that lets somebody do (`powers`, `reach`,
+//!   `draft`), where it hands calls to (`proxy`), what is stored where (`storage`), what it is called (`names`, `interfaces`).
 
 mod form;
 mod layout;
@@ -12,6 +13,8 @@ mod view;
 
 #[cfg(feature = "ssr")]
 pub mod apart;
+#[cfg(feature = "ssr")]
+mod draft;
 #[cfg(feature = "ssr")]
 pub mod examine;
 #[cfg(feature = "ssr")]
@@ -29,6 +32,8 @@ mod powers;
 #[cfg(feature = "ssr")]
 mod proxy;
 #[cfg(feature = "ssr")]
+mod reach;
+#[cfg(feature = "ssr")]
 pub mod source;
 #[cfg(feature = "ssr")]
 mod storage;
@@ -36,6 +41,8 @@ mod storage;
 mod valid;
 #[cfg(feature = "ssr")]
 mod value;
+#[cfg(feature = "ssr")]
+mod way;
 
 use std::time::Duration;
 

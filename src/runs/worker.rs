@@ -76,7 +76,7 @@ async fn work(desk: &Desk, leased: Leased) {
     let (run, token, outcome) = match leased {
         Leased::GaveOut { run, token } => {
             let why = CallError::agent_failed(format!("it was begun {ATTEMPTS_MAX} times and never ended."));
-            (run, token, Outcome::Failed(CallError { retry: Retry::No, ..why }))
+            (run, token, Outcome::failed(CallError { retry: Retry::No, ..why }))
         }
         Leased::Work { run, token } => {
             let span = info_span!("run", run.id = %run.id, agent = %run.agent, payer = %run.payer, network = %run.network, proof = %run.proof);
@@ -118,22 +118,28 @@ where
 enum Outcome {
     /// The answer's exact bytes.
     Done(String),
-    Failed(CallError),
+    Failed(Box<CallError>),
     /// It panicked, and may be tried again.
     Broke,
     /// The lease: another worker has the run.
     Lost,
 }
 
+impl Outcome {
+    fn failed(why: CallError) -> Self {
+        Self::Failed(Box::new(why))
+    }
+}
+
 async fn attempt(desk: &Desk, run: &Run, token: &str) -> Outcome {
     let (Some(agent), Some(chain)) = (desk.agent(&run.agent), desk.chain(&run.network)) else {
-        return Outcome::Failed(CallError::saying(
+        return Outcome::failed(CallError::saying(
             Code::AgentFailed,
             "This agent is no longer on sale here. You were not charged.",
         ));
     };
     let Some(input) = &run.input else {
-        return Outcome::Failed(CallError::saying(Code::AgentFailed, "The input of this run was deleted. You were not charged."));
+        return Outcome::failed(CallError::saying(Code::AgentFailed, "The input of this run was deleted. You were not charged."));
     };
     info!("run {} started", run.id);
     let paid = Paid { agent: agent.card.slug, run: run.id.clone(), chain: chain.clone() };
@@ -162,11 +168,11 @@ type Ended = Result<Result<Result<String, CallError>, tokio::time::error::Elapse
 fn judge(run: &Run, limit: Duration, ended: Ended) -> Outcome {
     match ended {
         Ok(Ok(Ok(output))) => Outcome::Done(output),
-        Ok(Ok(Err(why))) => Outcome::Failed(told(run, why)),
-        Ok(Err(_)) => Outcome::Failed(told(run, CallError::agent_failed(format!("it took longer than {} s.", limit.as_secs())))),
+        Ok(Ok(Err(why))) => Outcome::failed(told(run, why)),
+        Ok(Err(_)) => Outcome::failed(told(run, CallError::agent_failed(format!("it took longer than {} s.", limit.as_secs())))),
         Err(_) if run.attempts < ATTEMPTS_MAX => Outcome::Broke,
         // The third time on the same input: it would break again.
-        Err(_) => Outcome::Failed(told(
+        Err(_) => Outcome::failed(told(
             run,
             CallError { retry: Retry::No, ..CallError::agent_failed("the agent broke on this input.") },
         )),

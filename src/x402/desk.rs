@@ -115,7 +115,14 @@ impl Counter {
                     Finality::Tag(tag) => tag.clone(),
                     Finality::Confirmations(blocks) => format!("{blocks} confirmations"),
                 };
-                Some(self.seal.native_offer(card.slug, &price, amount, self.pay_to, finality, now_ms, self.offer_ttl_ms))
+                Some(self.seal.native_offer(
+                    card.slug,
+                    &price,
+                    amount,
+                    self.pay_to,
+                    finality,
+                    now_ms..now_ms.saturating_add(self.offer_ttl_ms),
+                ))
             })
             .collect()
     }

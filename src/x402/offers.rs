@@ -3,6 +3,8 @@
 //! `extra.offer` is `v1.<terms>.<mac>`, both base64url without padding. The payer echoes it, so the price is locked from the moment it was shown;
 //! its 128 random bits never reach the chain, so who holds them has seen the offer (docs/protocol.md, "The seal").
 
+use std::ops::Range;
+
 use base64::{Engine, prelude::BASE64_URL_SAFE_NO_PAD};
 use hmac::{Hmac, KeyInit, Mac};
 use rand::Rng;
@@ -86,7 +88,7 @@ impl Seal {
         hmac(&key, message)
     }
 
-    /// Makes the native offer of `price`, of which `amount` is still to be sent. `ttl_ms`: how long the price holds.
+    /// Makes the native offer of `price`, of which `amount` is still to be sent. `holds`: from its issue to its expiry, Unix milliseconds.
     pub fn native_offer(
         &self,
         agent: &str,
@@ -94,8 +96,7 @@ impl Seal {
         amount: Amount,
         pay_to: Address,
         finality: String,
-        now_ms: i64,
-        ttl_ms: i64,
+        holds: Range<i64>,
     ) -> Offer {
         let terms = Terms {
             agent: agent.to_owned(),
@@ -103,8 +104,8 @@ impl Seal {
             amount,
             asset: price.asset.clone(),
             pay_to,
-            issued_ms: now_ms,
-            expires_ms: now_ms.saturating_add(ttl_ms),
+            issued_ms: holds.start,
+            expires_ms: holds.end,
             nonce: random_hex::<16>(),
         };
         Offer {
@@ -113,7 +114,7 @@ impl Seal {
             amount,
             asset: NATIVE.to_owned(),
             pay_to,
-            max_timeout_seconds: u64::try_from(ttl_ms / 1000).unwrap_or(1).max(1),
+            max_timeout_seconds: u64::try_from((holds.end - holds.start) / 1000).unwrap_or(1).max(1),
             extra: Extra {
                 asset_transfer_method: Some(TRANSACTION_PROOF.to_owned()),
                 payment_flow: Some("upfront".to_owned()),
@@ -206,7 +207,7 @@ mod tests {
     }
 
     fn offer(seal: &Seal) -> Offer {
-        seal.native_offer("contract-xray", &price(), price().amount, Address([7; 20]), "finalized".into(), NOW, 300_000)
+        seal.native_offer("contract-xray", &price(), price().amount, Address([7; 20]), "finalized".into(), NOW..NOW + 300_000)
     }
 
     #[test]

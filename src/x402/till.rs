@@ -6,7 +6,7 @@
 
 use std::{
     collections::{HashMap, HashSet},
-    sync::atomic::{AtomicI64, Ordering},
+    sync::Arc,
     time::Duration,
 };
 
@@ -23,7 +23,7 @@ use crate::{
     chain::{Chain, Cursor, FinalBlock, Follower, Interest, Sighting, Transfer, Unavailable, follow},
     error::{CallError, Code},
     evm::TxHash,
-    ledger::{BooksError, Deposit, HeldOrNot, How, Run, deposits::ReadTo},
+    ledger::{Books, BooksError, Deposit, HeldOrNot, How, Run, deposits::ReadTo},
     money::Amount,
     run::RunState,
 };
@@ -41,41 +41,68 @@ pub fn start(desk: &Desk, stop: &CancellationToken) -> Vec<JoinHandle<()>> {
         .iter()
         .map(|chain| {
             let (desk, chain, stop) = (desk.clone(), chain.clone(), stop.clone());
-            let (lease, holder) = (lease_of(&chain.network().id), uuid::Uuid::new_v4().to_string());
-            let till = Till::new(desk.clone(), chain.clone(), holder.clone());
+            let lease = Lease::of(&chain.network().id);
+            let till = Till::new(desk.clone(), chain.clone(), lease.clone());
             tokio::spawn(async move {
                 follow::follow(chain, till, desk.waiting.clone(), stop).await;
-                // Another instance need not wait for its end. If it fails, it waits.
-                let _ = desk.books.give_up_name(&lease, &holder).await;
+                lease.give_up(&desk.books).await;
             })
         })
         .collect()
 }
 
 /// The right to follow a network: one instance's at a time.
-fn lease_of(network: &str) -> String {
-    format!("follow/{network}")
+#[derive(Clone)]
+struct Lease {
+    name: String,
+    /// This process.
+    holder: String,
+    /// Until when it is ours, Unix milliseconds. Held while the books are asked, so that giving up comes after the last renewal.
+    until: Arc<Mutex<i64>>,
+}
+
+impl Lease {
+    fn of(network: &str) -> Self {
+        Self { name: format!("follow/{network}"), holder: uuid::Uuid::new_v4().to_string(), until: Arc::default() }
+    }
+
+    /// Is it ours? Renewed when half of it is over, not at every look. In a task of its own: who is stopped while asking still knows.
+    async fn hold(&self, books: &Books, now: i64) -> Result<bool, BooksError> {
+        let mut until = self.until.clone().lock_owned().await;
+        if *until >= now + LEASE_MS / 2 {
+            return Ok(true);
+        }
+        let (books, lease) = (books.clone(), self.clone());
+        let asked = tokio::spawn(async move {
+            let ours = books.lease_name(&lease.name, &lease.holder, now, LEASE_MS).await?;
+            *until = if ours { now + LEASE_MS } else { 0 };
+            Ok(ours)
+        });
+        asked.await.unwrap_or(Ok(false))
+    }
+
+    /// Another instance need not wait for its end. If this fails, it waits.
+    async fn give_up(&self, books: &Books) {
+        let _asked = self.until.lock().await;
+        let _ = books.give_up_name(&self.name, &self.holder).await;
+    }
 }
 
 struct Till {
     desk: Desk,
     chain: Chain,
-    /// This process, for the lease.
-    holder: String,
-    /// Until when the lease is ours, Unix milliseconds: renewed when half of it is over, not at every look.
-    leased_until: AtomicI64,
+    lease: Lease,
     /// For each hash that was looked up and not found: the lowest block that can hold it.
     since: Mutex<HashMap<TxHash, u64>>,
     held_off: moka::future::Cache<String, ()>,
 }
 
 impl Till {
-    fn new(desk: Desk, chain: Chain, holder: String) -> Self {
+    fn new(desk: Desk, chain: Chain, lease: Lease) -> Self {
         Self {
             desk,
             chain,
-            holder,
-            leased_until: AtomicI64::new(0),
+            lease,
             since: Mutex::default(),
             held_off: moka::future::Cache::builder().max_capacity(10_000).time_to_live(HELD_OFF).build(),
         }
@@ -91,11 +118,8 @@ impl Till {
             self.desk.set_halted(network);
             return Ok(None);
         }
-        if self.leased_until.load(Ordering::Relaxed) < now + LEASE_MS / 2 {
-            if !books.lease_name(&lease_of(network), &self.holder, now, LEASE_MS).await? {
-                return Ok(None);
-            }
-            self.leased_until.store(now + LEASE_MS, Ordering::Relaxed);
+        if !self.lease.hold(books, now).await? {
+            return Ok(None);
         }
         let mut unseen = Vec::new();
         for run in books.waiting(network, now).await? {

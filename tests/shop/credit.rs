@@ -105,8 +105,7 @@ async fn credit_needs_its_owner_and_a_live_offer() {
         price.amount,
         crate::harness::SHOP,
         "finalized".into(),
-        past,
-        300_000,
+        past..past + 300_000,
     )];
     ada.call(&shop, "parrot", "mine", &from_credit(&expired, ID)).await.is(402, "offer_expired");
     assert_eq!(worked_on("mine"), 0);
@@ -137,7 +136,14 @@ async fn b11_a_payment_mined_after_the_offer_ended_costs_todays_price() {
     let ended = coinslot::x402::desk::now_ms() - 10_000;
     let mut offers = shop.offer("parrot").await;
     let sealed = |issued: i64, ttl: i64| {
-        shop.desk.seal.native_offer("parrot", &cheap, cheap.amount, crate::harness::SHOP, "finalized".into(), issued, ttl)
+        shop.desk.seal.native_offer(
+            "parrot",
+            &cheap,
+            cheap.amount,
+            crate::harness::SHOP,
+            "finalized".into(),
+            issued..issued + ttl,
+        )
     };
     offers.accepts = vec![sealed(ended - 300_000, 300_000)];
     let late = ada.paid(&shop, PRICE / 10).await;

@@ -9,7 +9,8 @@ use alloy::primitives::U256;
 
 use super::{
     op,
-    value::{Change, Part, Place, Source, Test, Value},
+    value::{Change, Part, Place, Source, Value},
+    way::State,
 };
 
 /// Instructions in one function, over all its branches. Ordinary functions take a few thousand.
@@ -22,8 +23,6 @@ const CONTRACT_STEPS: u32 = 3_000_000;
 const BRANCH_VISITS: u8 = 12;
 /// The EVM's own limit.
 const STACK_WORDS: usize = 1024;
-/// Words of memory that are remembered on one way.
-const MEMORY_WORDS: usize = 96;
 /// Parts of storage that are remembered of one function.
 const PARTS: usize = 256;
 /// What a caller seems to send: room for 64 words of arguments after the selector.
@@ -56,6 +55,8 @@ pub struct Deed {
     pub target: Source,
     /// It may carry coins.
     pub value: bool,
+    /// The function that it calls there, where the code fixes that.
+    pub calls: Option<[u8; 4]>,
 }
 
 /// What one function does, over all the ways through it that end well.
@@ -109,17 +110,6 @@ pub enum Entry {
     Receive,
 }
 
-#[derive(Clone)]
-struct State {
-    pc: usize,
-    steps: u32,
-    stack: Vec<Value>,
-    memory: Vec<(u32, Value)>,
-    passed: BTreeSet<Check>,
-    /// On this way only: it counts when the way ends well.
-    writes: BTreeSet<Write>,
-}
-
 /// How an instruction went on.
 enum Next {
     Step,
@@ -145,14 +135,7 @@ impl<'a> Code<'a> {
         let mut visits: BTreeMap<(usize, bool, usize), u8> = BTreeMap::new();
         let mut first_end = true;
         let mut steps = 0;
-        let mut ways = vec![State {
-            pc: 0,
-            steps: 0,
-            stack: Vec::new(),
-            memory: Vec::new(),
-            passed: BTreeSet::new(),
-            writes: BTreeSet::new(),
-        }];
+        let mut ways = vec![State::default()];
         while let Some(mut state) = ways.pop() {
             loop {
                 if steps >= FUNCTION_STEPS || self.steps_left == 0 {
@@ -345,23 +328,23 @@ impl<'a> Code<'a> {
                     op::CALL | op::CALLCODE => state.pop()?.known().is_none_or(|coins| !coins.is_zero()),
                     _ => false,
                 };
-                state.pop()?; // where its input is, and
-                state.pop()?; // how long
+                let (input, _size) = (state.pop()?, state.pop()?);
+                let calls = state.selector(&input);
                 let (answer, size) = (state.pop()?, state.pop()?);
                 state.forget(&answer, &size);
-                state.note_deed(walk, Deed { opcode, offset: state.pc as u32, target: target.source(), value });
+                state.note_deed(walk, Deed { opcode, offset: state.pc as u32, target: target.source(), value, calls });
                 state.push(Value::Answer(state.pc as u32));
             }
             op::CREATE | op::CREATE2 => {
                 for _ in 0..3 + usize::from(opcode == op::CREATE2) {
                     state.pop()?;
                 }
-                state.note_deed(walk, Deed { opcode, offset: state.pc as u32, target: Source::Other, value: false });
+                state.note_deed(walk, Deed { opcode, offset: state.pc as u32, target: Source::Other, value: false, calls: None });
                 state.push(Value::Other);
             }
             op::SELFDESTRUCT => {
                 let target = state.pop()?.source();
-                state.note_deed(walk, Deed { opcode, offset: state.pc as u32, target, value: true });
+                state.note_deed(walk, Deed { opcode, offset: state.pc as u32, target, value: true, calls: None });
                 return Some(Next::End { well: true });
             }
             _ => {
@@ -376,81 +359,5 @@ impl<'a> Code<'a> {
         }
         state.pc += 1;
         Some(Next::Step)
-    }
-}
-
-impl State {
-    fn push(&mut self, value: Value) {
-        self.stack.push(value);
-    }
-
-    fn pop(&mut self) -> Option<Value> {
-        self.stack.pop()
-    }
-
-    /// This way goes on where `condition` is true, or false: what that says about the caller is remembered.
-    fn pass(&mut self, condition: &Value, truth: bool) {
-        let Some((test, negated)) = condition.as_test() else { return };
-        let holds = truth != negated;
-        if let Test::Succeeded(call) = test {
-            // A later branch on the same answer goes the same way: try and catch leave different stacks.
-            for word in self.stack.iter_mut().filter(|word| **word == Value::Answer(call)) {
-                *word = Value::Known(U256::from(holds));
-            }
-        }
-        if !holds {
-            return;
-        }
-        match &test {
-            Test::CallerIs(part) => self.passed.insert(Check::Is(part.clone())),
-            Test::CallerIsFixed(address) => self.passed.insert(Check::Fixed(*address)),
-            Test::Truth(Part { place: place @ Place::Member { by_caller: true, .. }, .. }) => {
-                self.passed.insert(Check::In(place.clone()))
-            }
-            Test::Truth(_) | Test::Succeeded(_) => false,
-        };
-    }
-
-    fn note_deed(&self, walk: &mut Walk, deed: Deed) {
-        match walk.deeds.entry(deed) {
-            std::collections::btree_map::Entry::Vacant(first) => {
-                first.insert(self.passed.clone());
-            }
-            std::collections::btree_map::Entry::Occupied(mut again) => {
-                again.get_mut().retain(|check| self.passed.contains(check));
-            }
-        }
-    }
-
-    fn word(&self, at: &Value) -> Value {
-        let Some(at) = at.small() else { return Value::Other };
-        self.memory.iter().rev().find(|(offset, _)| *offset == at).map_or(Value::Other, |(_, word)| word.clone())
-    }
-
-    fn store(&mut self, at: &Value, word: Value) {
-        let Some(at) = at.small() else { return };
-        self.memory.retain(|(offset, _)| offset.abs_diff(at) >= 32);
-        if self.memory.len() < MEMORY_WORDS {
-            self.memory.push((at, word));
-        }
-    }
-
-    /// Something that we do not follow was copied there.
-    fn forget(&mut self, at: &Value, size: &Value) {
-        let (Some(from), Some(size)) = (at.small(), size.small()) else { return };
-        let to = from.saturating_add(size);
-        self.memory.retain(|(offset, _)| *offset >= to || offset.saturating_add(32) <= from);
-    }
-
-    /// A hash of one word is where an array begins, of two words a mapping's entry.
-    fn hash(&self, at: &Value, size: &Value) -> Value {
-        let (Some(at), Some(size)) = (at.small(), size.small()) else { return Value::Other };
-        let base = match size {
-            0x20 => self.word(&Value::Known(U256::from(at))),
-            0x40 => self.word(&Value::Known(U256::from(at.saturating_add(0x20)))),
-            _ => return Value::Other,
-        };
-        let by_caller = size == 0x40 && matches!(self.word(&Value::Known(U256::from(at))), Value::Caller);
-        base.member(by_caller)
     }
 }

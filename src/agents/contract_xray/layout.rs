@@ -9,8 +9,6 @@ use super::report::Variable;
 const BYTE: u32 = 10;
 const BAR: u32 = 22;
 const STEP: u32 = 30;
-/// Left of the bars, for the slot's name.
-const MARGIN: u32 = 92;
 /// More slots than this are in the table alone.
 const SLOTS_MAX: usize = 48;
 
@@ -21,11 +19,14 @@ pub fn Layout<'a>(storage: &'a [Variable]) -> impl IntoView {
     slots.dedup();
     let left_out = slots.len().saturating_sub(SLOTS_MAX);
     slots.truncate(SLOTS_MAX);
-    let height = slots.len() as u32 * STEP;
-    let bars: Vec<AnyView> = slots.iter().enumerate().map(|(row, slot)| bar(row as u32 * STEP, slot, storage)).collect();
+    let height = slots.len() as u32 * STEP + 1;
+    // Left of the bars, for the slots' names.
+    let margin = slots.iter().map(|slot| short(slot).chars().count() as u32).max().unwrap_or_default() * 7 + 14;
+    let bars: Vec<AnyView> =
+        slots.iter().enumerate().map(|(row, slot)| bar(margin, row as u32 * STEP + 1, slot, storage)).collect();
     view! {
         <figure class="xray-layout">
-            <svg viewBox=format!("0 0 {} {height}", MARGIN + 32 * BYTE) role="img" aria-label="Where each variable lies in its 32-byte slot; the table below says the same">
+            <svg viewBox=format!("0 0 {} {height}", margin + 32 * BYTE + 1) role="img" aria-label="Where each variable lies in its 32-byte slot; the table below says the same">
                 {bars}
             </svg>
             <figcaption>
@@ -37,15 +38,15 @@ pub fn Layout<'a>(storage: &'a [Variable]) -> impl IntoView {
     .erase()
 }
 
-fn bar(y: u32, slot: &str, storage: &[Variable]) -> AnyView {
+fn bar(margin: u32, y: u32, slot: &str, storage: &[Variable]) -> AnyView {
     let variables: Vec<AnyView> = storage
         .iter()
         .filter(|variable| variable.slot == slot)
         .map(|variable| {
             let width = u32::from(variable.bytes) * BYTE;
-            let x = MARGIN + (32 * BYTE).saturating_sub(u32::from(variable.offset) * BYTE + width);
-            // About six units a letter: what does not fit is in the table.
-            let room = (width / 6) as usize;
+            let x = margin + (32 * BYTE).saturating_sub(u32::from(variable.offset) * BYTE + width);
+            // About seven units a letter: what does not fit is in the table.
+            let room = (width / 7) as usize;
             let label = variable.name.as_deref().unwrap_or(&variable.kind);
             let label = (label.chars().count() <= room).then(|| label.to_owned());
             view! {
@@ -56,8 +57,8 @@ fn bar(y: u32, slot: &str, storage: &[Variable]) -> AnyView {
         })
         .collect();
     view! {
-        <text class="xray-slot-name" x=MARGIN - 8 y=y + 15 text-anchor="end">{short(slot)}</text>
-        <rect class="xray-slot" x=MARGIN y=y width=32 * BYTE height=BAR rx="2"></rect>
+        <text class="xray-slot-name" x=margin - 8 y=y + 15 text-anchor="end">{short(slot)}</text>
+        <rect class="xray-slot" x=margin y=y width=32 * BYTE height=BAR rx="2"></rect>
         {variables}
     }
     .erase()

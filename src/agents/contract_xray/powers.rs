@@ -6,11 +6,12 @@
 use std::collections::BTreeSet;
 
 use super::{
-    examine::{Traced, slot_text},
-    flow::{Check, Deed, Walk},
+    draft::{Draft, whoever},
+    examine::Traced,
+    flow::{Check, Walk},
     op, proxy,
-    report::{Finding, Guard, Power, Severity},
-    value::{Change, Part, Place, Source},
+    report::{Finding, Power, Severity},
+    value::{Change, Part, Place},
 };
 
 const MOVES: &[&str] = &[
@@ -41,8 +42,8 @@ pub(super) fn findings(functions: &[Traced], fallback: &Walk, is_proxy: bool) ->
     all.into_iter().map(|draft| draft.finding).collect()
 }
 
-struct Contract<'a> {
-    functions: &'a [Traced],
+pub(super) struct Contract<'a> {
+    pub(super) functions: &'a [Traced],
     /// What the moving of tokens depends on.
     moves: Vec<&'a Traced>,
     balances: BTreeSet<Part>,
@@ -51,55 +52,12 @@ struct Contract<'a> {
     authorities: BTreeSet<Part>,
 }
 
-struct Draft {
-    finding: Finding,
-}
-
-impl Draft {
-    fn new(severity: Severity, power: Power, title: impl Into<String>) -> Self {
-        Self {
-            finding: Finding {
-                severity,
-                power,
-                title: title.into(),
-                detail: String::new(),
-                functions: Vec::new(),
-                slots: Vec::new(),
-                opcodes: Vec::new(),
-                in_implementation: false,
-            },
-        }
-    }
-
-    fn because(mut self, detail: impl Into<String>) -> Self {
-        self.finding.detail = detail.into();
-        self
-    }
-
-    fn functions(mut self, functions: &[&Traced]) -> Self {
-        self.finding.functions = functions.iter().map(|function| function.title.clone()).collect();
-        self
-    }
-
-    fn slots<'p>(mut self, parts: impl IntoIterator<Item = &'p Part>) -> Self {
-        let slots: BTreeSet<_> = parts.into_iter().filter_map(|part| part.place.slot()).collect();
-        self.finding.slots = slots.into_iter().map(slot_text).collect();
-        self
-    }
-
-    fn opcodes<'d>(mut self, deeds: impl IntoIterator<Item = &'d Deed>) -> Self {
-        let sites: BTreeSet<_> = deeds.into_iter().map(|deed| (deed.offset, deed.opcode)).collect();
-        self.finding.opcodes = sites.into_iter().map(|(offset, code)| format!("{} at {offset:#x}", op::name(code))).collect();
-        self
-    }
-}
-
 impl Traced {
     fn named(&self, words: &[&str]) -> bool {
         self.name.is_some_and(|name| words.contains(&name))
     }
 
-    fn writes_any(&self, parts: &BTreeSet<Part>) -> bool {
+    pub(super) fn writes_any(&self, parts: &BTreeSet<Part>) -> bool {
         self.walk.writes.iter().any(|write| parts.iter().any(|part| part.overlaps(&write.part)))
     }
 
@@ -108,7 +66,7 @@ impl Traced {
     }
 
     /// It is let in by who it is, not by what it holds.
-    fn privileged(&self) -> bool {
+    pub(super) fn privileged(&self) -> bool {
         self.guard.is_some()
     }
 }
@@ -141,7 +99,7 @@ impl<'a> Contract<'a> {
         }
     }
 
-    fn guarded(&self, wanted: impl Fn(&Traced) -> bool) -> Vec<&'a Traced> {
+    pub(super) fn guarded(&self, wanted: impl Fn(&Traced) -> bool) -> Vec<&'a Traced> {
         self.functions.iter().filter(|function| function.privileged() && !function.named(MOVES) && wanted(function)).collect()
     }
 
@@ -336,129 +294,10 @@ impl<'a> Contract<'a> {
             );
         }
     }
-
-    /// DELEGATECALL, CALLCODE and SELFDESTRUCT. What only an upgrade does is told as an upgrade.
-    fn foreign_code(&self, all: &mut Vec<Draft>) {
-        let runs = |deed: &Deed| {
-            matches!(deed.opcode, op::DELEGATECALL | op::CALLCODE) && matches!(deed.target, Source::Input | Source::Caller)
-        };
-        self.deeds(
-            all,
-            runs,
-            Power::RunAnyCode,
-            "run any code as if it were this contract's own",
-            "The target of a delegated call is taken from the caller's input: it may write every slot and take every coin.",
-        );
-        self.deeds(
-            all,
-            |deed| deed.opcode == op::SELFDESTRUCT,
-            Power::Destroy,
-            "end the contract and take its coins",
-            "SELFDESTRUCT sends the whole balance away; on chains before EIP-6780 it also deletes the code.",
-        );
-    }
-
-    /// Coins and calls that leave the contract.
-    fn coins(&self, all: &mut Vec<Draft>) {
-        let pays = |function: &Traced| -> Vec<Deed> {
-            function.walk.deeds.keys().filter(|deed| deed.opcode == op::CALL && deed.value).cloned().collect()
-        };
-        let taking = self.guarded(|function| !pays(function).is_empty());
-        if !taking.is_empty() {
-            let deeds: Vec<_> = taking.iter().flat_map(|function| pays(function)).collect();
-            all.push(
-                Draft::new(Severity::Medium, Power::Withdraw, format!("{} can take coins out of the contract", whoever(&taking)))
-                    .because("A guarded function makes a call that carries coins.")
-                    .functions(&taking)
-                    .opcodes(&deeds),
-            );
-        }
-        // Where nothing is looked up, nothing says whose coins they are.
-        let open: Vec<_> = self
-            .functions
-            .iter()
-            .filter(|function| {
-                !function.privileged()
-                    && function.walk.ends
-                    && function.walk.reads.is_empty()
-                    && function.walk.decides.is_empty()
-                    && pays(function).iter().any(|deed| matches!(deed.target, Source::Input | Source::Caller))
-                    && !function.walk.deeds.keys().any(|deed| deed.opcode == op::DELEGATECALL)
-            })
-            .collect();
-        if !open.is_empty() {
-            let deeds: Vec<_> = open.iter().flat_map(|function| pays(function)).collect();
-            all.push(
-                Draft::new(Severity::High, Power::Withdraw, "Anybody can take coins out of the contract")
-                    .because("A function that looks at nothing in storage sends coins where its caller says.")
-                    .functions(&open)
-                    .opcodes(&deeds),
-            );
-        }
-        let calls = |function: &Traced| -> Vec<Deed> {
-            function
-                .walk
-                .deeds
-                .keys()
-                .filter(|deed| deed.opcode == op::CALL && !deed.value && deed.target == Source::Input)
-                .cloned()
-                .collect()
-        };
-        let calling = self.guarded(|function| !calls(function).is_empty());
-        if !calling.is_empty() {
-            let deeds: Vec<_> = calling.iter().flat_map(|function| calls(function)).collect();
-            all.push(
-                Draft::new(
-                    Severity::Medium,
-                    Power::CallAnything,
-                    format!("{} can make the contract call others, for example to take tokens out of it", whoever(&calling)),
-                )
-                .because("A guarded function calls an address that is given to it.")
-                .functions(&calling)
-                .opcodes(&deeds),
-            );
-        }
-    }
-
-    /// Instructions that are as bad as whoever reaches them.
-    fn deeds(&self, all: &mut Vec<Draft>, wanted: impl Fn(&Deed) -> bool, power: Power, what: &str, why: &str) {
-        let reaching = |open: bool| -> (Vec<&Traced>, Vec<&Deed>) {
-            let mut functions = Vec::new();
-            let mut deeds = Vec::new();
-            for function in self.functions {
-                if power == Power::RunAnyCode && function.writes_any(&upgrade_slots()) {
-                    continue;
-                }
-                let before = deeds.len();
-                deeds.extend(
-                    function
-                        .walk
-                        .deeds
-                        .iter()
-                        .filter(|(deed, passed)| wanted(deed) && passed.is_empty() == open)
-                        .map(|(deed, _)| deed),
-                );
-                if deeds.len() > before {
-                    functions.push(function);
-                }
-            }
-            (functions, deeds)
-        };
-        for open in [true, false] {
-            let (functions, deeds) = reaching(open);
-            if functions.is_empty() {
-                continue;
-            }
-            let who = if open { "Anybody".to_owned() } else { whoever(&functions) };
-            all.push(
-                Draft::new(Severity::High, power, format!("{who} can {what}")).because(why).functions(&functions).opcodes(deeds),
-            );
-        }
-    }
 }
 
 /// Where EIP-1967 keeps what a proxy runs.
-fn upgrade_slots() -> BTreeSet<Part> {
+pub(super) fn upgrade_slots() -> BTreeSet<Part> {
     [proxy::IMPLEMENTATION, proxy::BEACON].into_iter().map(|slot| Part { place: Place::Slot(slot), first: 0, last: 31 }).collect()
 }
 
@@ -467,15 +306,4 @@ fn written<'p>(functions: &[&Traced], of: &'p BTreeSet<Part>) -> Vec<&'p Part> {
     of.iter()
         .filter(|part| functions.iter().any(|function| function.walk.writes.iter().any(|write| write.part.overlaps(part))))
         .collect()
-}
-
-/// As a sentence begins.
-fn whoever(functions: &[&Traced]) -> String {
-    let guards: BTreeSet<&Guard> = functions.iter().filter_map(|function| function.guard.as_ref()).collect();
-    let owner = || functions.iter().all(|function| matches!(function.guard, Some(Guard::Slot { .. })));
-    match guards.len() {
-        1 if owner() => "The owner".to_owned(),
-        _ if guards.iter().any(|guard| matches!(guard, Guard::Mapping { .. })) => "Holders of a role".to_owned(),
-        _ => "Privileged accounts".to_owned(),
-    }
 }

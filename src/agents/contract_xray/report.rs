@@ -56,6 +56,14 @@ pub struct Contract {
     pub complete: bool,
 }
 
+impl Contract {
+    /// A selector says little, its function more.
+    pub fn title_of(&self, selector: &str) -> String {
+        let function = self.functions.iter().find(|function| function.selector == selector);
+        function.map_or_else(|| selector.to_owned(), Function::title)
+    }
+}
+
 /// From the CBOR metadata that compilers append; an author can remove or forge it.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[cfg_attr(feature = "ssr", derive(schemars::JsonSchema))]

@@ -15,9 +15,10 @@ pub fn ReportView(report: Report) -> impl IntoView {
         Some(address) => view! { <p class="xray-subject">"Code at " <code>{address.clone()}</code></p> }.erase(),
         None => view! { <p class="xray-subject">"The bytecode that was sent"</p> }.erase(),
     };
-    let sections: Vec<AnyView> = std::iter::once(code_of(&contract, proxy.is_some() && implementation.is_some()))
-        .chain(implementation.as_ref().map(|implementation| code_of(implementation, false)))
-        .collect();
+    let sections: Vec<AnyView> =
+        std::iter::once(code_of(&contract, if implementation.is_some() { "The proxy’s own code" } else { "The code" }))
+            .chain(implementation.as_ref().map(|implementation| code_of(implementation, "The implementation’s code")))
+            .collect();
     view! {
         <div class="xray-report">
             {subject}
@@ -132,19 +133,16 @@ fn in_charge(authorities: Vec<Authority>) -> Option<AnyView> {
     )
 }
 
-/// All of one piece of code. Of a proxy's own code only what it has.
-fn code_of(contract: &Contract, brief: bool) -> AnyView {
-    let title = match (&contract.address, brief) {
-        (Some(address), true) => format!("The proxy’s own code, at {address}"),
-        (Some(address), false) => format!("The code at {address}"),
-        (None, _) => "The code".to_owned(),
-    };
+/// All of one piece of code.
+fn code_of(contract: &Contract, title: &'static str) -> AnyView {
     let facts = [
-        ("Size", format!("{} bytes", contract.code_size)),
-        ("Keccak-256", contract.code_hash.clone()),
-        ("Compiler", compiler(contract)),
+        ("Address", contract.address.clone()),
+        ("Size", Some(format!("{} bytes", contract.code_size))),
+        ("Keccak-256", Some(contract.code_hash.clone())),
+        ("Compiler", Some(compiler(contract))),
     ]
     .into_iter()
+    .filter_map(|(what, value)| value.map(|value| (what, value)))
     .map(|(what, value)| view! { <div><dt>{what}</dt><dd><code>{value}</code></dd></div> }.erase())
     .collect::<Vec<_>>();
     let standards = contract
@@ -161,8 +159,8 @@ fn code_of(contract: &Contract, brief: bool) -> AnyView {
                 <p class="xray-note">"This code branches more than we follow: there may be more to it than is listed here."</p>
             }.erase())}
             {functions(&contract.functions)}
-            {storage(&contract.storage)}
-            {opcodes(&contract.opcodes)}
+            {storage(contract)}
+            {opcodes(contract)}
         </section>
     }
     .erase()
@@ -218,22 +216,25 @@ fn short_guard(words: &str) -> String {
         .join(" ")
 }
 
-fn storage(storage: &[Variable]) -> Option<AnyView> {
+fn storage(contract: &Contract) -> Option<AnyView> {
+    let storage: &[Variable] = &contract.storage;
     if storage.is_empty() {
         return None;
     }
+    let title = |selector: &String| contract.title_of(selector);
     let rows = storage
         .iter()
         .map(|variable| {
-            let last = variable.offset + variable.bytes.max(1) - 1;
+            let last = variable.offset.saturating_add(variable.bytes.max(1) - 1);
+            let bytes = if last == variable.offset { last.to_string() } else { format!("{} to {last}", variable.offset) };
             view! {
                 <tr>
                     <td><code>{short(&variable.slot)}</code></td>
-                    <td>{format!("{} to {last}", variable.offset)}</td>
+                    <td>{bytes}</td>
                     <th scope="row"><code>{variable.kind.clone()}</code></th>
                     <td>{variable.name.clone()}</td>
                     <td>{variable.read_by.len().to_string()}</td>
-                    <td>{codes(variable.written_by.clone())}</td>
+                    <td>{codes(variable.written_by.iter().map(title).collect())}</td>
                 </tr>
             }
             .erase()
@@ -249,10 +250,12 @@ fn storage(storage: &[Variable]) -> Option<AnyView> {
     )
 }
 
-fn opcodes(sites: &[OpcodeSite]) -> Option<AnyView> {
+fn opcodes(contract: &Contract) -> Option<AnyView> {
+    let sites: &[OpcodeSite] = &contract.opcodes;
     if sites.is_empty() {
         return None;
     }
+    let title = |selector: &String| contract.title_of(selector);
     let rows = sites
         .iter()
         .map(|site| {
@@ -260,7 +263,7 @@ fn opcodes(sites: &[OpcodeSite]) -> Option<AnyView> {
                 <tr>
                     <th scope="row"><code>{site.opcode.clone()}</code></th>
                     <td><code>{format!("{:#x}", site.offset)}</code></td>
-                    <td>{codes(site.reached_by.clone())}</td>
+                    <td>{codes(site.reached_by.iter().map(title).collect())}</td>
                 </tr>
             }
             .erase()

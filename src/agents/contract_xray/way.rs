@@ -1,0 +1,116 @@
+//! One way through the code: its stack, its memory, and the checks that it has passed.
+
+use std::collections::{BTreeSet, btree_map::Entry};
+
+use alloy::primitives::U256;
+
+use super::{
+    flow::{Check, Deed, Walk, Write},
+    value::{Part, Place, Test, Value},
+};
+
+/// Words of memory that are remembered on one way.
+const MEMORY_WORDS: usize = 96;
+
+#[derive(Clone, Default)]
+pub struct State {
+    pub pc: usize,
+    pub steps: u32,
+    pub stack: Vec<Value>,
+    memory: Vec<(u32, Value)>,
+    /// The first four bytes of known words: they outlive the word, because arguments are written from the fifth on.
+    selectors: Vec<(u32, [u8; 4])>,
+    pub passed: BTreeSet<Check>,
+    /// On this way only: it counts when the way ends well.
+    pub writes: BTreeSet<Write>,
+}
+
+impl State {
+    pub fn push(&mut self, value: Value) {
+        self.stack.push(value);
+    }
+
+    pub fn pop(&mut self) -> Option<Value> {
+        self.stack.pop()
+    }
+
+    /// This way goes on where `condition` is true, or false: what that says about the caller is remembered.
+    pub fn pass(&mut self, condition: &Value, truth: bool) {
+        let Some((test, negated)) = condition.as_test() else { return };
+        let holds = truth != negated;
+        if let Test::Succeeded(call) = test {
+            // A later branch on the same answer goes the same way: try and catch leave different stacks.
+            for word in self.stack.iter_mut().filter(|word| **word == Value::Answer(call)) {
+                *word = Value::Known(U256::from(holds));
+            }
+        }
+        if !holds {
+            return;
+        }
+        match &test {
+            Test::CallerIs(part) => self.passed.insert(Check::Is(part.clone())),
+            Test::CallerIsFixed(address) => self.passed.insert(Check::Fixed(*address)),
+            Test::Truth(Part { place: place @ Place::Member { by_caller: true, .. }, .. }) => {
+                self.passed.insert(Check::In(place.clone()))
+            }
+            Test::Truth(_) | Test::Succeeded(_) => false,
+        };
+    }
+
+    pub fn note_deed(&self, walk: &mut Walk, deed: Deed) {
+        match walk.deeds.entry(deed) {
+            Entry::Vacant(first) => {
+                first.insert(self.passed.clone());
+            }
+            Entry::Occupied(mut again) => {
+                again.get_mut().retain(|check| self.passed.contains(check));
+            }
+        }
+    }
+
+    pub fn word(&self, at: &Value) -> Value {
+        let Some(at) = at.small() else { return Value::Other };
+        self.memory.iter().rev().find(|(offset, _)| *offset == at).map_or(Value::Other, |(_, word)| word.clone())
+    }
+
+    pub fn store(&mut self, at: &Value, word: Value) {
+        let Some(at) = at.small() else { return };
+        self.forget_bytes(at, at.saturating_add(32));
+        if let (Some(word), true) = (word.known(), self.selectors.len() < MEMORY_WORDS) {
+            let [a, b, c, d, ..] = word.to_be_bytes::<32>();
+            self.selectors.push((at, [a, b, c, d]));
+        }
+        if self.memory.len() < MEMORY_WORDS {
+            self.memory.push((at, word));
+        }
+    }
+
+    /// The function that a call with its input here names.
+    pub fn selector(&self, at: &Value) -> Option<[u8; 4]> {
+        let at = at.small()?;
+        self.selectors.iter().find(|(offset, _)| *offset == at).map(|(_, selector)| *selector)
+    }
+
+    /// Something that we do not follow was copied there.
+    pub fn forget(&mut self, at: &Value, size: &Value) {
+        let (Some(from), Some(size)) = (at.small(), size.small()) else { return };
+        self.forget_bytes(from, from.saturating_add(size));
+    }
+
+    fn forget_bytes(&mut self, from: u32, to: u32) {
+        self.memory.retain(|(offset, _)| *offset >= to || offset.saturating_add(32) <= from);
+        self.selectors.retain(|(offset, _)| *offset >= to || offset.saturating_add(4) <= from);
+    }
+
+    /// A hash of one word is where an array begins, of two words a mapping's entry.
+    pub fn hash(&self, at: &Value, size: &Value) -> Value {
+        let (Some(at), Some(size)) = (at.small(), size.small()) else { return Value::Other };
+        let base = match size {
+            0x20 => self.word(&Value::Known(U256::from(at))),
+            0x40 => self.word(&Value::Known(U256::from(at.saturating_add(0x20)))),
+            _ => return Value::Other,
+        };
+        let by_caller = size == 0x40 && matches!(self.word(&Value::Known(U256::from(at))), Value::Caller);
+        base.member(by_caller)
+    }
+}
