@@ -1,5 +1,7 @@
 //! Log lines, on stderr: stdout belongs to what a command answers.
 
+use std::io::IsTerminal;
+
 use tracing_subscriber::EnvFilter;
 
 use super::settings::{LogFormat, Settings};
@@ -7,7 +9,8 @@ use super::settings::{LogFormat, Settings};
 /// Starts logging. `level`: of our own lines, where the settings say nothing.
 pub fn start(settings: &Settings, level: &str) {
     let filter = filter(settings.log_level.as_deref().unwrap_or(level));
-    let lines = tracing_subscriber::fmt().with_writer(std::io::stderr).with_env_filter(filter);
+    let lines =
+        tracing_subscriber::fmt().with_writer(std::io::stderr).with_ansi(std::io::stderr().is_terminal()).with_env_filter(filter);
     // A second start, in tests, changes nothing.
     let _ = match settings.log_format {
         LogFormat::Text => lines.try_init(),

@@ -88,11 +88,20 @@ pub fn protected(inside: Router, public_url: &str, doorkeeper: Doorkeeper) -> Ro
         .layer(RequestBodyTimeoutLayer::new(BODY_PAUSE_MAX))
         .layer(middleware::from_fn(refuse_too_large))
         .layer(CompressionLayer::new().compress_when(Compressible))
+        .layer(middleware::map_request(without_way_back))
         .layer(middleware::from_fn_with_state(OwnOrigin::new(public_url), refuse_cross_site))
         .layer(middleware::from_fn_with_state(doorkeeper, limit))
         .layer(middleware::from_fn_with_state(Https(public_url.starts_with("https:")), finish))
         .layer(CatchPanicLayer::custom(panicked))
         .layer(middleware::from_fn(log))
+}
+
+/// Leptos sends a browser that posted a form back to where it came from, whatever the answer was, a 402 too. Nothing under /api is a form.
+async fn without_way_back(mut request: Request) -> Request {
+    if request.uri().path().starts_with("/api/") {
+        request.headers_mut().remove(header::REFERER);
+    }
+    request
 }
 
 /// A file of the site, else a page that says so, with status 404.

@@ -19,6 +19,10 @@ use coinslot::{
     money::Amount,
     network::Network,
     runs::worker,
+    server::{
+        assets::Site,
+        limits::{Doorkeeper, Limits, Quota},
+    },
     session::message::{Nonce, SignIn},
     x402::{
         desk::{Desk, Fittings},
@@ -201,18 +205,11 @@ pub fn sqlite(data: &Path) -> String {
     format!("sqlite://{}", data.join("coinslot.db").display())
 }
 
-/// The plain routes and the server functions, without the layers around them (tests/outside.rs has those).
+/// The real one, with every layer; only the limits per address are off, since all visitors here have one.
 fn router(desk: &Desk) -> Router {
-    let context = desk.clone();
-    let server_functions = move |request: Request<Body>| {
-        let context = context.clone();
-        leptos_axum::handle_server_fns_with_context(move || leptos::prelude::provide_context(context.clone()), request)
-    };
-    Router::new()
-        .route("/api/page/{*page}", axum::routing::get(server_functions.clone()))
-        .route("/api/x402/parrot", axum::routing::post(server_functions.clone()))
-        .route("/api/x402/cockatoo", axum::routing::post(server_functions))
-        .merge(coinslot::server::api::routes(desk).with_state(desk.clone()))
+    let off = || Quota::per_second(0, 1);
+    let doorkeeper = Doorkeeper::new(Limits { pages: off(), api: off(), sign_in: off() }, Vec::new());
+    coinslot::server::router::router(desk.clone(), Site::new([]), None, doorkeeper)
 }
 
 pub fn body(say: &str) -> String {

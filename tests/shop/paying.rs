@@ -307,3 +307,50 @@ pub async fn eventually(mut holds: impl AsyncFnMut() -> bool) {
         tokio::time::sleep(std::time::Duration::from_millis(20)).await;
     }
 }
+
+#[tokio::test]
+async fn b16_a_hash_that_no_node_knows_is_said_to_be_not_found_after_two_minutes_and_still_counts_when_it_comes() {
+    use coinslot::{ledger::NewRun, x402::desk::now_ms};
+    let shop = Shop::open().await;
+    let ada = shop.signed_in(1).await;
+    let offers = shop.offer("parrot").await;
+    let hash = ada.pays(&shop, PRICE).await;
+    let raw = shop.node.rpc("eth_getRawTransactionByHash", json!([hash])).await;
+    shop.node.rpc("anvil_dropTransaction", json!([hash])).await;
+    // Shown for the first time a little more than two minutes ago.
+    let body = crate::harness::body("late");
+    let shown = NewRun {
+        id: uuid::Uuid::now_v7().to_string(),
+        agent: "parrot".into(),
+        version: "7".into(),
+        payer: ada.address(),
+        input_sha256: alloy::hex::encode(<sha2::Sha256 as sha2::Digest>::digest(body.as_bytes())),
+        input: body,
+        network: crate::harness::NETWORK.into(),
+        proof: format!("tx/{hash}"),
+        terms: None,
+        key_sha256: "0".repeat(64),
+    };
+    shop.desk.books.present(&shown, now_ms() - 121_000).await.unwrap();
+    let payment = proof(&offers, hash);
+    let lost = ada.glance(&shop, "parrot", "late", &payment).await;
+    lost.is(410, "payment_not_found");
+    assert_eq!(lost.json()["retry"], json!("same_payment"), "a new payment would be a second one");
+    // It is still watched for.
+    shop.node.rpc("eth_sendRawTransaction", json!([raw])).await;
+    shop.node.finalize().await;
+    ada.call(&shop, "parrot", "late", &payment).await.said("late");
+}
+
+#[tokio::test]
+async fn a_network_whose_final_block_changed_takes_no_payments_and_asks_for_none() {
+    let shop = Shop::open().await;
+    let ada = shop.signed_in(1).await;
+    let payment = proof(&shop.offer("parrot").await, ada.paid(&shop, PRICE).await);
+    shop.desk.books.halt_network(crate::harness::NETWORK, 1).await.unwrap();
+    shop.desk.waiting.notify_waiters();
+    eventually(async || shop.price("parrot", "halted").await.status == 503).await;
+    shop.price("parrot", "halted").await.is(503, "agent_unavailable");
+    ada.call(&shop, "parrot", "halted", &payment).await.is(503, "verifier_unavailable");
+    assert_eq!(worked_on("halted"), 0);
+}

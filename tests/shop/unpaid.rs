@@ -130,3 +130,11 @@ async fn what_is_on_sale_is_told_as_json() {
     assert_eq!(cards[0]["url"], json!("http://127.0.0.1:4020/api/x402/parrot"));
     assert_eq!(cards[0]["prices"][0]["amount"], json!(PRICE.to_string()));
 }
+
+#[tokio::test]
+async fn a_form_post_of_a_browser_is_told_the_price_and_not_sent_back() {
+    let shop = Shop::open().await;
+    let request =
+        post("/api/x402/parrot", "").header("accept", "text/html").header("referer", "http://127.0.0.1:4020/agents/parrot");
+    shop.ask(request.body(Body::from(body("x"))).unwrap()).await.is(402, "payment_required");
+}
