@@ -373,7 +373,8 @@ function announce(wallet: { binding: string; rdns: string; name: string; icon: s
   const detail = Object.freeze({ info: { uuid: crypto.randomUUID?.() ?? rdns, rdns, name, icon }, provider });
   const tell = () => window.dispatchEvent(new CustomEvent('eip6963:announceProvider', { detail }));
   if (wallet.how === 'legacy') return void Object.assign(window, { ethereum: provider });
-  if (wallet.how === 'late') return void setTimeout(tell, 250);
+  // Just within the 300 ms that a page waits after asking.
+  if (wallet.how === 'late') return void window.addEventListener('eip6963:requestProvider', () => setTimeout(tell, 250));
   window.addEventListener('eip6963:requestProvider', tell);
   tell();
   if (wallet.how === 'twice') tell();
