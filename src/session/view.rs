@@ -37,7 +37,7 @@ pub struct Arrived {
 }
 
 #[cfg(feature = "ssr")]
-pub use made::of;
+pub use made::{of, spendable};
 
 #[cfg(feature = "ssr")]
 mod made;

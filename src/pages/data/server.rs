@@ -80,7 +80,7 @@ pub async fn statement(before: Option<String>) -> Result<Statement, CallError> {
     let balances = desk.books.balances(wallet).await.map_err(broken)?;
     let lines = desk.books.statement(wallet, id(before.as_deref())?, PAGE).await.map_err(broken)?;
     Ok(Statement {
-        credit: balances.into_iter().filter_map(|(asset, amount)| desk.money(&asset, amount)).collect(),
+        credit: view::spendable(&desk, balances),
         more: (lines.len() == PAGE as usize).then(|| lines.last().map(|line| line.event.clone())).flatten(),
         lines: lines.into_iter().filter_map(|row| line(&desk, row)).collect(),
     })

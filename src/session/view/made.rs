@@ -5,6 +5,7 @@ use crate::{
     error::CallError,
     evm::Address,
     ledger::watches::Arrival,
+    money::{Amount, Asset, Money},
     x402::{
         call::broken,
         desk::{Desk, now_ms},
@@ -21,10 +22,19 @@ pub async fn of(desk: &Desk, who: Option<(Address, i64)>) -> Result<SessionView,
     Ok(SessionView {
         address: Some(wallet),
         expires_at_ms: Some(until),
-        credit: balances.into_iter().filter_map(|(asset, amount)| desk.money(&asset, amount)).collect(),
+        credit: spendable(desk, balances),
         under_way: under_way.iter().map(|run| desk.view(run)).collect(),
         arrived: arrivals.into_iter().filter_map(|arrival| arrived(desk, arrival)).collect(),
     })
+}
+
+/// What is spent to the last wei is no credit any more.
+pub fn spendable(desk: &Desk, balances: Vec<(Asset, Amount)>) -> Vec<Money> {
+    balances
+        .into_iter()
+        .filter(|(_, amount)| !amount.is_zero())
+        .filter_map(|(asset, amount)| desk.money(&asset, amount))
+        .collect()
 }
 
 fn arrived(desk: &Desk, arrival: Arrival) -> Option<Arrived> {
