@@ -6,7 +6,7 @@ mod offer;
 mod stages;
 mod trouble;
 
-use std::future::Future;
+use std::{future::Future, pin::Pin, sync::Arc};
 
 use crate::ui::Erase;
 use leptos::{html, prelude::*, task::spawn_local};
@@ -80,6 +80,36 @@ impl Desk {
     }
 }
 
+type Check = dyn Fn() -> Pin<Box<dyn Future<Output = Vec<FieldError>> + Send>> + Send + Sync;
+
+/// What only the chain knows of an input, and what therefore no 402 looks at: asked for free between the click and the price (D7).
+/// The agent's form says how; a form that says nothing is not asked.
+#[derive(Clone, Copy)]
+pub struct BeforePaying(StoredValue<Option<Arc<Check>>>);
+
+impl BeforePaying {
+    fn provide() -> Self {
+        let before = Self(StoredValue::new(None));
+        provide_context(before);
+        before
+    }
+
+    /// `check`: the fields that nobody should pay for. What cannot be known now is not among them.
+    pub fn ask<F>(self, check: impl Fn() -> F + Send + Sync + 'static)
+    where
+        F: Future<Output = Vec<FieldError>> + Send + 'static,
+    {
+        self.0.set_value(Some(Arc::new(move || Box::pin(check()))));
+    }
+
+    async fn findings(self) -> Vec<FieldError> {
+        match self.0.try_get_value().flatten() {
+            Some(check) => check().await,
+            None => Vec::new(),
+        }
+    }
+}
+
 /// `run` is the paid server function itself: in the browser it asks, pays and answers through `x402::fetch`.
 pub fn panel<I, R, F>(
     card: &'static Card,
@@ -99,12 +129,18 @@ where
     let sent = StoredValue::new(None::<I>);
     let unstored = RwSignal::new(None::<R>);
 
-    let launch = move |input: I| {
+    let before = BeforePaying::provide();
+    let launch = move |input: I, is_new: bool| {
         sent.set_value(Some(input.clone()));
         unstored.set(None);
         // At once: a second click in the same instant finds it busy.
         call.phase.set(Phase::Asking);
         spawn_local(async move {
+            let found = if is_new { before.findings().await } else { Vec::new() };
+            if !found.is_empty() {
+                call.phase.set(Phase::Failed(CallError::invalid_input(found)));
+                return;
+            }
             match run(input).await {
                 Ok(report) => drop(unstored.try_set(Some(report))),
                 Err(error) => ended(call, error),
@@ -112,7 +148,7 @@ where
         });
     };
     let asked_last = move || sent.get_value().or_else(|| last_body(call).and_then(read)).unwrap_or_else(|| input.get_untracked());
-    let start = Callback::new(move |last: bool| launch(if last { asked_last() } else { input.get_untracked() }));
+    let start = Callback::new(move |last: bool| launch(if last { asked_last() } else { input.get_untracked() }, !last));
 
     let errors = Signal::derive(move || field_errors(call));
     let result = Callback::new(move |()| unstored.get().map(report));

@@ -6,7 +6,7 @@ use leptos::{prelude::*, task::spawn_local};
 use crate::ui::Erase;
 
 use super::{Input, Precheck, look_first};
-use crate::{error::FieldError, evm::Address};
+use crate::{agents::panel::BeforePaying, error::FieldError, evm::Address};
 
 /// A contract that is worth a look, where the shop has one: the app puts it into the context
 /// (`RwSignal<Option<ExampleAddress>>`) when it knows.
@@ -69,6 +69,9 @@ pub fn Form(input: RwSignal<Input>, errors: Signal<Vec<FieldError>>) -> impl Int
         }
     };
     let example = use_context::<RwSignal<Option<ExampleAddress>>>();
+    if let Some(before) = use_context::<BeforePaying>() {
+        before.ask(move || nothing_there(input.with_untracked(|input| input.address.clone())));
+    }
 
     view! {
         <fieldset class="xray-form">
@@ -109,6 +112,18 @@ pub fn Form(input: RwSignal<Input>, errors: Signal<Vec<FieldError>>) -> impl Int
         </fieldset>
     }
     .erase()
+}
+
+/// What is wrong with an address that holds no code. A look that fails says nothing: that is not a no.
+async fn nothing_there(address: Option<String>) -> Vec<FieldError> {
+    let Some(address) = address.filter(|address| address.parse::<Address>().is_ok()) else { return Vec::new() };
+    match look_first(address).await {
+        Ok(Precheck::NoCode { network }) => vec![FieldError {
+            field: "address".to_owned(),
+            error: format!("There is no code at this address on {network}. Nothing was charged."),
+        }],
+        _ => Vec::new(),
+    }
 }
 
 /// Says under the address, before paying, whether there is anything to look at (B1). Nothing of it runs on the server.
