@@ -147,7 +147,11 @@ impl Shop {
         Self::with(node, data, staff).await
     }
 
-    pub async fn ask(&self, request: Request<Body>) -> Answer {
+    /// As a browser sends it: what carries a cookie says that it comes from our own page, or it is refused (tests/outside.rs).
+    pub async fn ask(&self, mut request: Request<Body>) -> Answer {
+        if request.headers().contains_key("cookie") {
+            request.headers_mut().insert("sec-fetch-site", "same-origin".parse().unwrap());
+        }
         Answer::of(self.router.clone().oneshot(request).await.unwrap()).await
     }
 
