@@ -170,6 +170,8 @@ create table cursors
     height bigint,
     -- Of the block at `height`, lower-case hex.
     hash text,
+    -- That block's own time, Unix milliseconds: a watch that has ended is followed until the blocks of its time were read.
+    block_time_ms bigint,
     -- A final block at this height changed: payments on this network stop until an operator looks.
     halted_height bigint,
     check ((height is null) = (hash is null))

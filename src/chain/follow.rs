@@ -37,6 +37,8 @@ pub struct Interest {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct FinalBlock {
     pub cursor: Cursor,
+    /// The block's own time, Unix milliseconds.
+    pub time_ms: i64,
     pub transfers: Vec<Transfer>,
 }
 

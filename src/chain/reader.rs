@@ -213,7 +213,8 @@ impl Reader {
         for block in self.ring.through(height) {
             let transfers = transfers(block, interest, &succeeded);
             if !transfers.is_empty() || block.height == last {
-                ready.push(FinalBlock { cursor: Cursor { height: block.height, hash: block.hash }, transfers });
+                let time_ms = i64::try_from(block.time_s.saturating_mul(1000)).unwrap_or(i64::MAX);
+                ready.push(FinalBlock { cursor: Cursor { height: block.height, hash: block.hash }, time_ms, transfers });
             }
         }
         for block in ready {

@@ -180,6 +180,17 @@ impl Books {
         rows.iter().map(run_of).collect()
     }
 
+    /// Waiting runs that nobody asked about within [`FOLLOWED_MS`], until the sweep voids them after a day: their payment may still come.
+    pub async fn waiting_unasked(&self, network: &str, now_ms: i64) -> Result<Vec<Run>> {
+        let rows =
+            sqlx::query(select_runs!("where r.network = $1 and r.state = 'waiting' and r.presented_ms <= $2 order by r.run_id"))
+                .bind(network)
+                .bind(now_ms.saturating_sub(FOLLOWED_MS))
+                .fetch_all(&self.pool)
+                .await?;
+        rows.iter().map(run_of).collect()
+    }
+
     /// A failure with `retry: no` that this very input of this agent and version had: it will have it again.
     pub async fn known_failure(&self, agent: &str, version: &str, input_sha256: &str) -> Result<Option<CallError>> {
         let error: Option<String> = sqlx::query_scalar(

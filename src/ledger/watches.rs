@@ -44,7 +44,9 @@ impl Books {
                 "insert into watches (network, wallet, from_block, until_ms, agent, input) values ($1, $2, $3, $4, $5, $6)
                  on conflict (network, wallet) do update set
                      from_block = case
-                         when watches.until_ms > $7 and watches.from_block < excluded.from_block then watches.from_block
+                         when watches.from_block < excluded.from_block and (watches.until_ms > $7 or exists (
+                             select 1 from cursors c where c.network = watches.network and c.block_time_ms <= watches.until_ms
+                         )) then watches.from_block
                          else excluded.from_block
                      end,
                      until_ms = case when watches.until_ms > excluded.until_ms then watches.until_ms else excluded.until_ms end,
@@ -79,6 +81,33 @@ impl Books {
             .execute(&self.pool)
             .await?;
         Ok(renewed.rows_affected() == 1)
+    }
+
+    /// The open ones, and those that have ended while the blocks of their time could not be read: a node that was away, or blocks that
+    /// became final late, must not lose a payment. The sweep ends them after a day.
+    pub async fn followed_watches(&self, network: &str, now_ms: i64) -> Result<Vec<Watch>> {
+        let rows = sqlx::query(
+            "select network, wallet, from_block, until_ms, agent, input from watches
+             where network = $1 and (until_ms > $2 or until_ms >= coalesce(
+                 (select block_time_ms from cursors c where c.network = $1), 0
+             ))
+             order by wallet",
+        )
+        .bind(network)
+        .bind(now_ms)
+        .fetch_all(&self.pool)
+        .await?;
+        rows.iter().map(watch_of).collect()
+    }
+
+    /// The time of the newest final block that was read, Unix milliseconds. It never goes back.
+    pub async fn note_read_time(&self, network: &str, block_time_ms: i64) -> Result<()> {
+        sqlx::query("update cursors set block_time_ms = $2 where network = $1 and (block_time_ms is null or block_time_ms < $2)")
+            .bind(network)
+            .bind(block_time_ms)
+            .execute(&self.pool)
+            .await?;
+        Ok(())
     }
 
     /// Also those whose run was answered meanwhile: a second payment of the same wallet is to be found as well.

@@ -15,7 +15,7 @@ use super::{
 };
 use crate::{
     card::Card,
-    error::{CallError, Code, Stage},
+    error::{CallError, Code, Retry, Stage},
     ledger::Run,
     run::RunState,
 };
@@ -53,9 +53,11 @@ pub fn error(error: &CallError) -> Response<Body> {
     response
 }
 
-/// An error of a call: with fresh offers, if only another payment can help.
+/// An error of a call: with fresh offers, if only another payment can help. Where one was made already and may count, there are none: a client
+/// that sees offers pays.
 pub fn refusal(desk: &Desk, card: &Card, why: &CallError) -> Response<Body> {
-    if why.code.status() == 402 { payment_required(desk, card, why) } else { error(why) }
+    let may_pay = why.code.status() == 402 && why.retry != Retry::SamePayment;
+    if may_pay { payment_required(desk, card, why) } else { error(why) }
 }
 
 /// The 402: the v2 header, the v1 body (whose `accepts` is empty: v1 has no native coin) and the workflow's own shape, at once.

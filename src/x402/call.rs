@@ -10,6 +10,7 @@ use tokio::{
 use tracing::error;
 
 use super::{
+    decorator::Waiting,
     desk::{Desk, now_ms},
     native,
     offers::{Terms, sha256_hex},
@@ -56,7 +57,7 @@ struct Shown {
     terms: Option<Terms>,
 }
 
-/// The run of a payment, as far as it came within `patience`; `true`: it was answered before.
+/// The run of a payment, as far as it came while the caller waited; `true`: it was answered before.
 ///
 /// # Errors
 /// Everything that makes no run, or says that it is not known yet what became of it.
@@ -66,7 +67,7 @@ pub async fn paid(
     headers: &HeaderMap,
     shown: Presented,
     body: String,
-    patience: Duration,
+    waiting: Waiting,
 ) -> Result<(Run, bool), CallError> {
     let shown = understand(desk, card, shown)?;
     let payer = payer(desk, headers, &shown).await?;
@@ -108,6 +109,7 @@ pub async fn paid(
         RunState::Done => return Ok((run, true)),
         // Not found, or refused for good: the row says it.
         RunState::Void => return Ok((run, again)),
+        RunState::Failed if waiting.only => return Ok((run, again)),
         RunState::Failed => hold_again(desk, &run).await?,
         RunState::Waiting if run.deposit_block.is_some() || shown.transaction.is_none() => judged(desk, &run).await?,
         _ => run,
@@ -115,7 +117,7 @@ pub async fn paid(
     if run.state == RunState::Waiting {
         desk.waiting.notify_waiters();
     }
-    let run = wait(desk, run, patience).await?;
+    let run = wait(desk, run, waiting.patience).await?;
     unknown(desk, &run)?;
     Ok((run, false))
 }

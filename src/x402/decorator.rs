@@ -143,7 +143,7 @@ fn unreadable(cause: &serde_json::Error) -> CallError {
 async fn asked(desk: &Desk, card: &'static Card, headers: &HeaderMap, body: String) -> Response<Body> {
     let outcome = match presented::read(headers) {
         Ok(Presented::Nothing) => call::unpaid(desk, card, &body).await,
-        Ok(shown) => call::paid(desk, card, headers, shown, body, patience(headers)).await,
+        Ok(shown) => call::paid(desk, card, headers, shown, body, Waiting::of(headers)).await,
         Err(why) => Err(why),
     };
     match outcome {
@@ -155,16 +155,24 @@ async fn asked(desk: &Desk, card: &'static Card, headers: &HeaderMap, body: Stri
 /// How long a request waits for its run, at most.
 const WAIT_MAX: Duration = Duration::from_secs(20);
 
-/// `Prefer: wait=<seconds>` (RFC 7240) shortens the wait: the page wants to show the stages.
-fn patience(headers: &HeaderMap) -> Duration {
-    let preferred = headers
-        .get_all("prefer")
-        .iter()
-        .filter_map(|value| value.to_str().ok())
-        .flat_map(|value| value.split(','))
-        .find_map(|part| part.trim().strip_prefix("wait=")?.parse().ok())
-        .map(Duration::from_secs);
-    preferred.map_or(WAIT_MAX, |preferred| preferred.min(WAIT_MAX))
+/// How a caller waits for his run: `Prefer` (RFC 7240).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Waiting {
+    /// `wait=<seconds>` shortens the wait: the page wants to show the stages.
+    pub patience: Duration,
+    /// `only-wait`: asked while waiting, not by a click. A run that failed meanwhile is told, not begun again.
+    pub only: bool,
+}
+
+impl Waiting {
+    fn of(headers: &HeaderMap) -> Self {
+        let all = headers.get_all("prefer");
+        let preferences: Vec<_> =
+            all.iter().filter_map(|value| value.to_str().ok()).flat_map(|value| value.split(',')).map(str::trim).collect();
+        let only = preferences.contains(&"only-wait");
+        let seconds = preferences.iter().find_map(|preference| preference.strip_prefix("wait=")?.parse().ok());
+        Self { patience: seconds.map(Duration::from_secs).map_or(WAIT_MAX, |preferred| preferred.min(WAIT_MAX)), only }
+    }
 }
 
 #[cfg(test)]
@@ -174,12 +182,14 @@ mod tests {
 
     #[test]
     fn a_wait_is_bounded_whatever_is_preferred() {
-        let wait = |value: &str| patience(&HeaderMap::from_iter([("prefer".parse().unwrap(), value.parse().unwrap())]));
+        let read = |value: &str| Waiting::of(&HeaderMap::from_iter([("prefer".parse().unwrap(), value.parse().unwrap())]));
+        let wait = |value: &str| read(value).patience;
+        assert!(read("wait=1, only-wait").only && !read("wait=1").only);
         assert_eq!(wait("wait=1"), Duration::from_secs(1));
         assert_eq!(wait("respond-async, wait=3"), Duration::from_secs(3));
         assert_eq!(wait("wait=99999999999"), WAIT_MAX);
         assert_eq!(wait("wait=-1"), WAIT_MAX);
-        assert_eq!(patience(&HeaderMap::new()), WAIT_MAX);
+        assert_eq!(Waiting::of(&HeaderMap::new()).patience, WAIT_MAX);
     }
 
     #[test]

@@ -6,12 +6,15 @@
 
 use std::{
     collections::{HashMap, HashSet},
-    sync::Arc,
+    sync::{
+        Arc,
+        atomic::{AtomicI64, Ordering},
+    },
     time::Duration,
 };
 
 use futures::{StreamExt, stream};
-use tokio::{sync::Mutex, task::JoinHandle};
+use tokio::{sync::Mutex, task::JoinHandle, time::Instant};
 use tokio_util::sync::CancellationToken;
 use tracing::{error, info, warn};
 
@@ -32,6 +35,10 @@ use crate::{
 const LEASE_MS: i64 = 10_000;
 /// Look-ups of new hashes that are under way at once.
 const LOOKUPS: usize = 8;
+/// A hash that was not found is looked up again after so long: the first answer may have come from a node that lagged.
+const LOOK_AGAIN: Duration = Duration::from_secs(60);
+/// Between two looks at payments that nobody asks about any more.
+const LOOK_BACK_MS: i64 = 5 * 60 * 1000;
 /// A run that was held off (its payer's runs fail too often) is not tried again sooner.
 const HELD_OFF: Duration = Duration::from_secs(60);
 
@@ -92,8 +99,9 @@ struct Till {
     desk: Desk,
     chain: Chain,
     lease: Lease,
-    /// For each hash that was looked up and not found: the lowest block that can hold it.
-    since: Mutex<HashMap<TxHash, u64>>,
+    /// For each hash that was looked up and not found: the lowest block that can hold it, and when that was.
+    since: Mutex<HashMap<TxHash, (u64, Instant)>>,
+    looked_back_ms: AtomicI64,
     held_off: moka::future::Cache<String, ()>,
 }
 
@@ -104,6 +112,7 @@ impl Till {
             chain,
             lease,
             since: Mutex::default(),
+            looked_back_ms: AtomicI64::new(0),
             held_off: moka::future::Cache::builder().max_capacity(10_000).time_to_live(HELD_OFF).build(),
         }
     }
@@ -130,12 +139,17 @@ impl Till {
                 _ => {}
             }
         }
-        let watches = books.open_watches(network, now).await?;
+        if self.looked_back_ms.load(Ordering::Relaxed) < now - LOOK_BACK_MS {
+            self.looked_back_ms.store(now, Ordering::Relaxed);
+            self.look_back(now).await?;
+        }
+        let watches = books.followed_watches(network, now).await?;
         let hashes = self.look_up(unseen).await?;
         if hashes.is_empty() && watches.is_empty() {
             return Ok(None);
         }
-        let from_block = hashes.values().copied().chain(watches.iter().map(|watch| watch.from_block + 1)).min().unwrap_or(0);
+        let from_block =
+            hashes.values().map(|(block, _)| *block).chain(watches.iter().map(|watch| watch.from_block + 1)).min().unwrap_or(0);
         Ok(Some(Interest {
             pay_to: self.desk.pay_to,
             hashes: hashes.into_keys().collect(),
@@ -144,12 +158,34 @@ impl Till {
         }))
     }
 
-    /// Looks new hashes up, once each. Returns those that only a later block can tell about.
-    async fn look_up(&self, unseen: Vec<TxHash>) -> Result<HashMap<TxHash, u64>, BooksError> {
+    /// A payment may come hours after its payer has closed the tab: what nobody asks about any more is looked up now and then.
+    async fn look_back(&self, now: i64) -> Result<(), BooksError> {
+        for run in self.desk.books.waiting_unasked(self.network(), now).await? {
+            let hash = native::transaction_of(&run.proof);
+            if run.deposit_block.is_none()
+                && let Some(hash) = hash
+            {
+                let Ok(Sighting::Final(transfer)) = self.chain.lookup(hash).await else { continue };
+                match native::deposit_of(&transfer, self.network(), self.desk.pay_to, How::Hash) {
+                    Ok(deposit) => drop(self.desk.books.deposit(&deposit, now).await?),
+                    Err(why) => {
+                        self.desk.books.void(&run.id, &why, now).await?;
+                        continue;
+                    }
+                }
+            }
+            self.judge(&run).await?;
+        }
+        Ok(())
+    }
+
+    /// Looks new hashes up, and again after a while. Returns those that only a later block can tell about.
+    async fn look_up(&self, unseen: Vec<TxHash>) -> Result<HashMap<TxHash, (u64, Instant)>, BooksError> {
         let mut since = self.since.lock().await;
         let wanted: HashSet<_> = unseen.iter().copied().collect();
         since.retain(|hash, _| wanted.contains(hash));
-        let new: Vec<_> = wanted.into_iter().filter(|hash| !since.contains_key(hash)).collect();
+        let new: Vec<_> =
+            wanted.into_iter().filter(|hash| since.get(hash).is_none_or(|(_, at)| at.elapsed() > LOOK_AGAIN)).collect();
         if new.is_empty() {
             return Ok(since.clone());
         }
@@ -161,14 +197,16 @@ impl Till {
             .collect::<Vec<(TxHash, Result<Sighting, Unavailable>)>>()
             .await;
         for (hash, sighting) in seen {
+            let mut note = |hash| {
+                let lowest = since.get(&hash).map_or(head + 1, |(known, _)| *known.min(&(head + 1)));
+                since.insert(hash, (lowest, Instant::now()));
+            };
             match sighting {
                 // Unknown is not no: it is looked up again with the next look.
                 Err(_) => {}
-                Ok(Sighting::NotSeen) => {
-                    since.insert(hash, head + 1);
-                }
+                Ok(Sighting::NotSeen) => note(hash),
                 Ok(Sighting::Included(transfer)) => {
-                    since.insert(hash, head + 1);
+                    note(hash);
                     self.desk.books.set_included(self.network(), &native::proof_of(hash), Some(transfer.block)).await?;
                     self.changed_proof(hash).await?;
                 }
@@ -253,7 +291,13 @@ pub async fn judge(desk: &Desk, run: &Run) -> Result<Judged, BooksError> {
             desk.books.void(&run.id, &missing.with_credit(price.with(balance)), now).await?;
         }
         HeldOrNot::NotWaiting(_) => {}
-        HeldOrNot::FailingTooOften(_) => return Ok(Judged::HeldOff),
+        HeldOrNot::FailingTooOften(wait_ms) => {
+            // Nothing spends credit behind its owner's back: it is judged again when he shows it again.
+            if native::transaction_of(&run.proof).is_none() {
+                desk.books.void(&run.id, &CallError::from(Code::FailingTooOften).after_ms(wait_ms), now).await?;
+            }
+            return Ok(Judged::HeldOff);
+        }
     }
     desk.ring(&run.id);
     Ok(Judged::Told)
@@ -323,6 +367,7 @@ impl Follower for Till {
         let rows: Vec<_> = deposits.iter().map(|(_, deposit)| deposit.clone()).collect();
         let read_to = ReadTo { height: block.cursor.height, hash: block.cursor.hash };
         self.desk.books.deposit_block(self.network(), read_to, &rows, now_ms()).await.map_err(not_taken)?;
+        self.desk.books.note_read_time(self.network(), block.time_ms).await.map_err(not_taken)?;
         for (hash, deposit) in &deposits {
             log_deposit(deposit, *hash);
             self.tell(*hash, None).await.map_err(not_taken)?;

@@ -88,3 +88,16 @@ async fn failures_are_free_but_not_unlimited() {
     assert_eq!(ada.credit(&shop).await, PRICE.to_string(), "the credit stays");
     shop.assert_balanced().await;
 }
+
+#[tokio::test]
+async fn waiting_for_a_run_that_failed_does_not_begin_it_again() {
+    let shop = Shop::open().await;
+    let ada = shop.signed_in(1).await;
+    let payment = proof(&shop.offer("parrot").await, ada.paid(&shop, PRICE).await);
+    ada.call(&shop, "parrot", "fail:waiting", &payment).await.is(500, "agent_failed");
+    let polled = [("payment-signature", payment.as_str()), ("prefer", "wait=1, only-wait")];
+    ada.call_with(&shop, "parrot", "fail:waiting", &polled).await.is(500, "agent_failed");
+    assert_eq!(worked_on("fail:waiting"), 1, "a poll began the run again");
+    ada.call(&shop, "parrot", "fail:waiting", &payment).await.is(500, "agent_failed");
+    assert_eq!(worked_on("fail:waiting"), 2, "a click did not");
+}

@@ -121,6 +121,7 @@ async fn an_offer_that_was_changed_or_is_for_another_agent_is_refused() {
         answer.is(402, "payment_invalid");
         assert_eq!(answer.json()["reason"], json!("invalid_payment_requirements"));
         assert_eq!(answer.json()["retry"], json!("same_payment"), "never ask for another payment before the first was looked at");
+        assert!(answer.header("payment-required").is_none(), "a client that sees offers pays");
     }
     let mut scheme = fine.clone();
     scheme.accepts[0].scheme = "upto".into();

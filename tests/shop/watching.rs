@@ -84,3 +84,40 @@ async fn the_credit_of_an_arrival_buys_a_run_with_no_wallet_window() {
     let credit = from_credit(&shop.offer("parrot").await, "5a3e7c5c-6d0e-4d86-9f5c-0d9c0f3a6f03");
     ada.call(&shop, "parrot", "arrived", &credit).await.said("arrived");
 }
+
+#[tokio::test]
+async fn a_watch_that_ended_while_no_block_was_read_still_finds_its_payment() {
+    let shop = Shop::open().await;
+    let ada = shop.signed_in(1).await;
+    assert_eq!(watch(&shop, &ada, "contract-xray", "outage").await.status, 200);
+    let shop = shop.reopen(Staff::CounterOnly).await;
+    ada.paid(&shop, PRICE).await;
+    // Its time is over before anybody could read the block.
+    sqlx::any::install_default_drivers();
+    let pool = sqlx::AnyPool::connect(&crate::harness::sqlite(shop.data.path())).await.unwrap();
+    let now = coinslot::x402::desk::now_ms();
+    let ended = sqlx::query("update watches set until_ms = $1").bind(now + 1).execute(&pool).await.unwrap();
+    assert_eq!(ended.rows_affected(), 1);
+    eventually(async || coinslot::x402::desk::now_ms() > now + 1).await;
+    let shop = shop.reopen(Staff::All).await;
+    eventually(async || ada.credit(&shop).await == PRICE.to_string()).await;
+    shop.assert_balanced().await;
+}
+
+#[tokio::test]
+async fn a_hash_that_nobody_asks_about_any_more_is_looked_up_all_the_same() {
+    let shop = Shop::open().await;
+    let ada = shop.signed_in(1).await;
+    let offers = shop.offer("parrot").await;
+    let shop = shop.reopen(Staff::CounterOnly).await;
+    let payment = proof(&offers, ada.pays(&shop, PRICE).await);
+    ada.glance(&shop, "parrot", "closed tab", &payment).await.is(202, "payment_pending");
+    shop.node.finalize().await;
+    sqlx::any::install_default_drivers();
+    let pool = sqlx::AnyPool::connect(&crate::harness::sqlite(shop.data.path())).await.unwrap();
+    let long_ago = coinslot::x402::desk::now_ms() - coinslot::ledger::runs::FOLLOWED_MS - 1;
+    sqlx::query("update runs set presented_ms = $1").bind(long_ago).execute(&pool).await.unwrap();
+    let shop = shop.reopen(Staff::All).await;
+    eventually(async || worked_on("closed tab") == 1).await;
+    shop.assert_balanced().await;
+}

@@ -23,9 +23,9 @@ use crate::{
 ///
 /// # Errors
 /// [`Code::Offline`].
-pub async fn send(recipe: &Recipe, payment: Option<&str>) -> Result<Answer, CallError> {
+pub async fn send(recipe: &Recipe, payment: Option<&str>, only_wait: bool) -> Result<Answer, CallError> {
     let body = (!matches!(recipe.method.as_str(), "GET" | "HEAD")).then_some(recipe.body.as_str());
-    let reply = http::fetch(&recipe.method, &recipe.path, &recipe.headers_with(payment), body).await?;
+    let reply = http::fetch(&recipe.method, &recipe.path, &recipe.headers_with(payment, only_wait), body).await?;
     Ok(Answer { status: reply.status, headers: reply.headers, body: reply.body })
 }
 
@@ -47,9 +47,9 @@ pub async fn follow(wallet: Wallet, payer: Address, recipe: &Recipe, entry: Pend
     // Said before, and still true while it waits: that this browser does not remember the payment.
     let standing = call.note.get_untracked();
     let began_ms = browser::now_ms();
-    let mut broken = 0;
+    let (mut broken, mut only_wait) = (0, false);
     loop {
-        let attempt = send(recipe, Some(&payment)).await;
+        let attempt = send(recipe, Some(&payment), only_wait).await;
         let failure = note_run(call, &attempt);
         broken = if failure == Some(Code::Internal) { broken + 1 } else { 0 };
         match waiting::next(&attempt, browser::now_ms() - began_ms, broken) {
@@ -68,6 +68,8 @@ pub async fn follow(wallet: Wallet, payer: Address, recipe: &Recipe, entry: Pend
                 return attempt;
             }
             Next::Again { after_ms, stage, note } => {
+                // The click has arrived once the server has said how far it is.
+                only_wait |= stage.is_some();
                 if let Some(stage) = stage {
                     show(call, waiting::phase(stage, transaction));
                 }

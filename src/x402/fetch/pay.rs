@@ -93,7 +93,7 @@ async fn run(wallet: Wallet, recipe: &Recipe, call: Call) -> Result<Answer, Call
     let required = match declined {
         Some((_, required)) => required,
         None => {
-            let answer = send(recipe, None).await?;
+            let answer = send(recipe, None, false).await?;
             if answer.status != 402 {
                 return Ok(answer);
             }
@@ -182,7 +182,7 @@ impl Buyer<'_> {
         if !payment::too_short(deal.expires_at_ms, browser::now_ms()) {
             return Ok(deal);
         }
-        let renewed = send(self.recipe, None).await?.offers()?;
+        let renewed = send(self.recipe, None, false).await?.offers()?;
         let agreed = deal.price.to_string();
         self.deal(renewed, networks, Some(&deal.offer.network), Some(&agreed)).map(|(deal, _)| deal)
     }

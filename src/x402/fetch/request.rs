@@ -37,12 +37,13 @@ impl Recipe {
 
     /// The headers of an attempt. The payment goes under both of its names, the standard's and the workflow's; with it the server is asked to say
     /// soon how far it is, rather than to hold the request until the answer is there (RFC 7240).
-    pub fn headers_with(&self, payment: Option<&str>) -> Vec<(String, String)> {
+    /// `only_wait`: nobody clicked, so a run that has failed meanwhile is not to be begun again.
+    pub fn headers_with(&self, payment: Option<&str>, only_wait: bool) -> Vec<(String, String)> {
         let mut headers = self.headers.clone();
         if let Some(payment) = payment {
             headers.push((wire::PAYMENT_SIGNATURE.into(), payment.into()));
             headers.push((wire::X_PAYMENT.into(), payment.into()));
-            headers.push(("prefer".into(), "wait=1".into()));
+            headers.push(("prefer".into(), if only_wait { "wait=1, only-wait" } else { "wait=1" }.into()));
         }
         headers
     }
@@ -104,8 +105,8 @@ mod tests {
     #[test]
     fn b12_the_retry_is_the_same_request_with_its_payment_under_both_names() {
         let recipe = Recipe::post_json("/api/x402/contract-xray/", r#"{"address":"0x1"}"#);
-        let plain = recipe.headers_with(None);
-        let paid = recipe.headers_with(Some("cGF5"));
+        let plain = recipe.headers_with(None, false);
+        let paid = recipe.headers_with(Some("cGF5"), false);
         assert_eq!(paid[..plain.len()], plain);
         assert_eq!(
             paid[plain.len()..],
