@@ -221,7 +221,12 @@ impl Question for Scan<'_> {
             match not_yet(&mut answers)? {
                 Some(block) if block.height == height => blocks.push(block),
                 Some(_) => return Err(Fault::of_node("a block of another height than was asked for")),
-                None => break,
+                None if height > head.final_height => break,
+                // It was pruned, or the node is several that do not agree: another may have it. It is never passed over.
+                None => {
+                    let cause = format!("it does not have block {height}, which it says is final");
+                    return Err(Fault { cause, blame: Blame::Question });
+                }
             }
         }
         Ok(Scanned { head, latest, blocks })
