@@ -26,7 +26,8 @@ pub struct Cursor {
 pub struct Interest {
     /// Every successful plain transfer to it is handed on.
     pub pay_to: Address,
-    /// Transactions that are handed on whatever they did.
+    /// Transactions that are handed on whatever they did. One whose block was handed on before it came in here is not found
+    /// any more: whoever adds a hash looks it up as well.
     pub hashes: HashSet<TxHash>,
     /// The lowest block that can hold what is waited for. Reading starts at the later of it and the cursor's successor.
     pub from_block: u64,

@@ -148,6 +148,9 @@ impl Nodes {
         // Whoever comes back shows its chain's id again.
         let _ = self.current.compare_exchange(index, usize::MAX, Ordering::Relaxed, Ordering::Relaxed);
         let mut standing = self.standing(index);
+        if standing.aside_until.is_some_and(|until| until > Instant::now()) {
+            return; // many were asking at once: one failure, one step
+        }
         let is_news = standing.backoff.is_none();
         let wait = standing.backoff.get_or_insert_with(|| ASIDE.build()).next().unwrap_or_default();
         standing.aside_until = Some(Instant::now() + wait);

@@ -7,7 +7,7 @@ use serde_json::json;
 use super::{
     Cursor, Finality, Sighting, Transfer,
     node::{Answers, Blame, Call, Fault, Node, Said, parse},
-    wire::{Block, Hash, Header, Number, PlacedTransaction, Receipt},
+    wire::{Block, Hash, Header, Number, Receipt, Transaction},
 };
 use crate::evm::TxHash;
 
@@ -135,20 +135,20 @@ impl Question for Lookup<'_> {
         let calls = [receipt_of(self.hash), transaction, header_at(height), Head::call(self.finality)];
         let mut answers = node.batch(&calls).await?;
         let receipt: Option<Receipt> = answers.read()?;
-        let transaction: Option<PlacedTransaction> = answers.read()?;
+        let transaction: Option<Transaction> = answers.read()?;
         let block: Option<Header> = answers.read()?;
         let head = Head::read(self.finality, &mut answers)?;
         let (Some(receipt), Some(transaction), Some(block)) = (receipt, transaction, block) else {
             return Ok(Sighting::NotSeen); // it vanished in between
         };
-        if receipt.transaction_hash != self.hash || transaction.transaction.hash != self.hash || block.height != height {
+        if receipt.transaction_hash != self.hash || transaction.hash != self.hash || block.height != height {
             return Err(Fault::of_node("an answer about something else than what was asked"));
         }
-        let is_canonical = receipt.block_hash == block.hash && transaction.block_hash == Some(TxHash(block.hash));
-        if !is_canonical {
+        // What a transaction is, its hash says for ever; where it is, the receipt says (a node may still call it pending).
+        if receipt.block_hash != block.hash {
             return Ok(Sighting::NotSeen); // its block was replaced; where it is now, the next look tells
         }
-        let transfer = Transfer::new(&transaction.transaction, receipt.succeeded, height, block.hash, block.time_s);
+        let transfer = Transfer::new(&transaction, receipt.succeeded, height, block.hash, block.time_s);
         Ok(if head.covers(&block) { Sighting::Final(transfer) } else { Sighting::Included(transfer) })
     }
 }
@@ -221,7 +221,12 @@ impl Question for Scan<'_> {
             match not_yet(&mut answers)? {
                 Some(block) if block.height == height => blocks.push(block),
                 Some(_) => return Err(Fault::of_node("a block of another height than was asked for")),
-                None => break,
+                None if height > head.final_height => break,
+                // It was pruned, or the node is several that do not agree: another may have it. It is never passed over.
+                None => {
+                    let cause = format!("it does not have block {height}, which it says is final");
+                    return Err(Fault { cause, blame: Blame::Question });
+                }
             }
         }
         Ok(Scanned { head, latest, blocks })

@@ -276,3 +276,74 @@ fn transfers(block: &Block, interest: &Interest, succeeded: &HashMap<TxHash, boo
         .map(|(transaction, succeeded)| Transfer::new(transaction, succeeded, block.height, block.hash, block.time_s))
         .collect()
 }
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, clippy::expect_used)]
+    use super::*;
+    use crate::{
+        chain::{ChainSettings, Finality, question::Head, wire::Header},
+        evm::Address,
+        money::Amount,
+        network::Network,
+    };
+
+    fn hash(height: u64) -> [u8; 32] {
+        Amount::from_atomic(u128::from(height)).to_be_bytes()
+    }
+
+    fn block(height: u64) -> Block {
+        Block { height, hash: hash(height), parent: hash(height - 1), time_s: height, transactions: vec![] }
+    }
+
+    fn reader() -> Reader {
+        let network = Network {
+            id: "eip155:1".into(),
+            chain_id: 1,
+            name: String::new(),
+            slug: String::new(),
+            symbol: String::new(),
+            decimals: 18,
+            wallet_rpc_url: String::new(),
+            explorer: None,
+            faucet: None,
+            gas_price_hint: Amount::ZERO,
+        };
+        let (finality, time) = (Finality::Confirmations(9), std::time::Duration::ZERO);
+        Reader::new(Chain::new(ChainSettings { network, rpc_urls: vec![], finality, poll: time, timeout: time }))
+    }
+
+    /// A scan that found these blocks, with this final height, on a chain of this height.
+    fn read(blocks: impl Iterator<Item = u64>, latest: Header, final_height: u64) -> Read {
+        let head = Head { header: latest, final_height };
+        Read { from: 0, width: 0, scanned: Scanned { head, latest, blocks: blocks.map(block).collect() } }
+    }
+
+    #[test]
+    fn only_what_the_same_scan_shows_to_be_on_the_chain_is_final() {
+        let interest = Interest { pay_to: Address([1; 20]), hashes: HashSet::new(), from_block: 5, cursor: None };
+        let far = block(90).header();
+        let mut reader = reader();
+        assert_eq!(reader.take(read(5..=9, far, 7), &interest), Some(7), "read now");
+        assert_eq!(reader.take(read(0..0, far, 80), &interest), None, "nothing here shows that they are still there");
+        assert_eq!(reader.take(read(0..0, block(9).header(), 8), &interest), Some(8), "the newest is ours");
+        assert_eq!(reader.take(read(0..0, block(10).header(), 8), &interest), Some(8), "the newest stands on ours");
+        let other = Header { hash: hash(99), ..block(8).header() };
+        assert_eq!(reader.take(read(10..=10, other, 8), &interest), None, "the node contradicts itself");
+        assert_eq!(reader.ring.last(), Some(7));
+        assert_eq!(reader.take(read(9..=9, far, 80), &interest), None, "a gap is not bridged");
+    }
+
+    #[test]
+    fn a_ring_without_room_is_final_once_its_newest_is_seen_again() {
+        let interest = Interest { pay_to: Address([1; 20]), hashes: HashSet::new(), from_block: 1, cursor: None };
+        let mut reader = reader();
+        let mut height = 0;
+        while !reader.ring.is_full() {
+            height += 1;
+            assert_eq!(reader.take(read(height..=height, block(height).header(), 0), &interest), Some(0));
+        }
+        let far = block(9_999).header();
+        assert_eq!(reader.take(read(height..=height, far, 9_000), &interest), Some(height));
+    }
+}

@@ -90,6 +90,8 @@ impl Chain {
     }
 
     /// Receipt, transaction, canonical block at its height and final head, in one batch from one node.
+    ///
+    /// What was not seen is asked for once, what was seen twice: only the receipt tells the height.
     pub async fn lookup(&self, hash: TxHash) -> Result<Sighting, Unavailable> {
         self.answer(&Lookup { hash, finality: &self.settings().finality }).await
     }

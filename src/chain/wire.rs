@@ -62,17 +62,6 @@ pub(super) struct Transaction {
     pub has_data: bool,
 }
 
-/// A transaction together with the block it says it is in: what is asked for by hash.
-#[derive(Clone, Debug, Deserialize)]
-#[serde(rename_all = "camelCase")]
-pub(super) struct PlacedTransaction {
-    #[serde(flatten)]
-    pub transaction: Transaction,
-    /// `None` while it waits.
-    #[serde(default)]
-    pub block_hash: Option<TxHash>,
-}
-
 #[derive(Clone, Debug, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub(super) struct Receipt {

@@ -107,6 +107,19 @@ async fn a_receipt_of_a_block_that_is_not_canonical_is_not_enough() {
 }
 
 #[tokio::test]
+async fn a_transaction_that_is_still_called_pending_is_where_its_receipt_says() {
+    let anvil = Anvil::start().await;
+    let hash = anvil.send(anvil.account(1), anvil.account(2), 5).await;
+    let proxy = Proxy::before(anvil.url()).await;
+    proxy.fault(Fault::Rewrite(|method, _, answer| {
+        if method == "eth_getTransactionByHash" {
+            (answer["result"]["blockHash"], answer["result"]["blockNumber"]) = (().into(), ().into());
+        }
+    }));
+    included(Chain::new(settings([proxy.url.clone()])).lookup(hash).await.unwrap());
+}
+
+#[tokio::test]
 async fn finality_can_be_counted_in_confirmations() {
     let anvil = Anvil::start().await;
     let chain = Chain::new(ChainSettings { finality: Finality::Confirmations(3), ..settings([anvil.url()]) });

@@ -3,10 +3,16 @@
 use std::{collections::HashSet, sync::Arc};
 
 use coinslot::{
-    chain::{Chain, Cursor, FinalBlock, Follower, Interest, Transfer, follow::NotTaken},
+    chain::{
+        Chain, Cursor, FinalBlock, Follower, Interest, Transfer,
+        follow::{NotTaken, follow},
+    },
     evm::{Address, TxHash},
 };
-use tokio::sync::{Notify, watch};
+use tokio::{
+    sync::{Notify, watch},
+    task::JoinHandle,
+};
 use tokio_util::sync::{CancellationToken, DropGuard};
 
 use crate::anvil::PATIENCE;
@@ -44,7 +50,9 @@ impl Told {
 pub struct Recorder {
     told: watch::Sender<Told>,
     pub wake: Arc<Notify>,
+    stop: CancellationToken,
     _stop: Arc<DropGuard>,
+    following: Arc<JoinHandle<()>>,
 }
 
 struct Book(watch::Sender<Told>);
@@ -88,8 +96,15 @@ impl Recorder {
     pub fn of(chain: Chain, interest: Option<Interest>) -> Self {
         let told = watch::Sender::new(Told { interest, ..Told::default() });
         let (wake, stop) = (Arc::new(Notify::new()), CancellationToken::new());
-        tokio::spawn(coinslot::chain::follow::follow(chain, Book(told.clone()), wake.clone(), stop.clone()));
-        Self { told, wake, _stop: Arc::new(stop.drop_guard()) }
+        let following = tokio::spawn(follow(chain, Book(told.clone()), wake.clone(), stop.clone()));
+        Self { told, wake, stop: stop.clone(), _stop: Arc::new(stop.drop_guard()), following: Arc::new(following) }
+    }
+
+    /// Ends the following, and waits until it has ended.
+    pub async fn stop(self) {
+        self.stop.cancel();
+        let following = Arc::into_inner(self.following).expect("the last of its clones");
+        tokio::time::timeout(PATIENCE, following).await.expect("it stops").expect("it did not panic");
     }
 
     pub fn told(&self) -> Told {

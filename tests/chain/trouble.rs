@@ -1,11 +1,14 @@
 //! A follower outlives everything: nodes and ledgers that are away, panics, and chains that are not what they were.
 
-use coinslot::chain::{Chain, Cursor};
+use coinslot::{
+    chain::{Chain, Cursor},
+    evm::TxHash,
+};
 
 use crate::{
     anvil::{
         Anvil,
-        proxy::{Fault, Proxy},
+        proxy::{Asked, Fault, Proxy},
         settings,
     },
     recorder::{Recorder, after, payments_to},
@@ -92,6 +95,56 @@ async fn a_receipt_that_is_missing_is_waited_for() {
     assert_eq!(recorder.told().blocks, [], "the block is not passed over");
     proxy.heal();
     recorder.until("the payment", |told| told.hashes() == [hash]).await;
+}
+
+#[tokio::test]
+async fn a_block_that_moved_before_its_receipts_were_read_is_read_again() {
+    let anvil = Anvil::start().await;
+    let (proxy, shop) = (Proxy::before(anvil.url()).await, anvil.account(2));
+    let hash = anvil.send(anvil.account(1), shop, 5).await;
+    anvil.finalize().await;
+    proxy.fault(Fault::Rewrite(|method, params, answer| {
+        if method == "eth_getBlockByNumber" && params[0] == "0x1" && params[1] == false && answer["id"] == 0 {
+            answer["result"]["hash"] = TxHash([6; 32]).to_string().into();
+        }
+    }));
+    let recorder = Recorder::of(Chain::new(settings([proxy.url.clone()])), Some(payments_to(shop, 1)));
+    let again = |asked: &Asked| asked.blocks_read.iter().filter(|height| *height == "0x1").count() >= 2;
+    proxy.until("the block again", again).await;
+    assert_eq!(recorder.told().blocks, []);
+    proxy.heal();
+    recorder.until("the payment", |told| told.hashes() == [hash]).await;
+}
+
+#[tokio::test]
+async fn a_final_block_that_the_node_does_not_have_is_not_passed_over() {
+    let anvil = Anvil::start().await;
+    let (pruned, full) = (Proxy::before(anvil.url()).await, Proxy::before(anvil.url()).await);
+    let shop = anvil.account(2);
+    let hash = anvil.send(anvil.account(1), shop, 5).await;
+    anvil.mine(5).await;
+    pruned.fault(Fault::Rewrite(|method, params, answer| {
+        if method == "eth_getBlockByNumber" && params[0] == "0x1" {
+            answer["result"] = ().into();
+        }
+    }));
+    let chain = Chain::new(settings([pruned.url.clone(), full.url.clone()]));
+    let recorder = Recorder::of(chain, Some(payments_to(shop, 1)));
+    let told = recorder.until("the blocks", |told| told.height() == Some(4)).await;
+    assert_eq!(told.hashes(), [hash]);
+}
+
+#[tokio::test]
+async fn it_stops_when_told_also_while_nobody_waits_and_while_a_node_hangs() {
+    let anvil = Anvil::start().await;
+    let (proxy, shop) = (Proxy::before(anvil.url()).await, anvil.account(2));
+    let idle = Recorder::of(anvil.chain(), None);
+    idle.until_more_turns(1).await;
+    idle.stop().await;
+    proxy.fault(Fault::Hang);
+    let hanging = Recorder::of(Chain::new(settings([proxy.url.clone()])), Some(payments_to(shop, 1)));
+    proxy.until_more_requests(1).await;
+    hanging.stop().await;
 }
 
 #[tokio::test]
