@@ -161,10 +161,9 @@ impl Till {
     /// A payment may come hours after its payer has closed the tab: what nobody asks about any more is looked up now and then.
     async fn look_back(&self, now: i64) -> Result<(), BooksError> {
         for run in self.desk.books.waiting_unasked(self.network(), now).await? {
-            let hash = native::transaction_of(&run.proof);
-            if run.deposit_block.is_none()
-                && let Some(hash) = hash
-            {
+            // Credit is never spent behind its owner's back: a call from it waits until he shows it again.
+            let Some(hash) = native::transaction_of(&run.proof) else { continue };
+            if run.deposit_block.is_none() {
                 let Ok(Sighting::Final(transfer)) = self.chain.lookup(hash).await else { continue };
                 match native::deposit_of(&transfer, self.network(), self.desk.pay_to, How::Hash) {
                     Ok(deposit) => drop(self.desk.books.deposit(&deposit, now).await?),
