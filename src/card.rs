@@ -19,6 +19,18 @@ pub struct Card {
     pub version: &'static str,
     /// Bytes of request body that are read, at most, before anything is paid.
     pub input_max: usize,
+    /// When a signed token authorization is settled.
+    pub settle: Settle,
+}
+
+/// When a signed token authorization is settled. Native coin is always paid first: its payer sends it himself.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Settle {
+    /// After the work: a run that fails costs its payer nothing. The ordinary way.
+    AfterWork,
+    /// Before it, for agents whose work costs its seller a lot: an authorization can be cancelled while the agent works. A run that fails
+    /// leaves its price as credit.
+    First,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -93,6 +93,7 @@ codes! {
     PaymentAlreadyUsed = 409, NewPayment, "This payment was already used.";
     PaymentNotFound = 410, SamePayment, "The network does not know this payment yet. We keep watching for it; another payment would be a second one.";
     ContentDeleted = 410, No, "Input and answer of this run were deleted.";
+    Permit2AllowanceRequired = 412, SamePayment, "Permit2 may not move this token of yours yet: approve it once, then send the same payment again. Nothing was charged.";
     TooLarge = 413, No, "The input is too large. Nothing was charged.";
     UnsupportedMediaType = 415, No, "Send the input as application/json. Nothing was charged.";
 

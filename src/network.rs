@@ -5,7 +5,7 @@
 use serde::{Deserialize, Serialize};
 
 use crate::{
-    evm::TxHash,
+    evm::{Address, TxHash},
     money::{Amount, Asset, BadAmount, Money},
 };
 
@@ -35,6 +35,27 @@ pub struct Network {
     pub faucet: Option<String>,
     /// Wei for one unit of gas, for the estimate that is shown before a wallet is connected.
     pub gas_price_hint: Amount,
+    /// What is sold for besides the coin, in the order of preference. Only those that somebody settles here (`x402::facilitator`).
+    #[serde(default)]
+    pub tokens: Vec<Token>,
+}
+
+/// An ERC-20 that is taken as payment.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Token {
+    pub address: Address,
+    /// As cards name it: `USDC`.
+    pub symbol: String,
+    pub decimals: u8,
+    /// In the token's EIP-712 domain.
+    pub name: String,
+    /// In the token's EIP-712 domain.
+    pub version: String,
+    /// Takes `transferWithAuthorization`.
+    pub eip3009: bool,
+    /// Offered through Permit2 as well.
+    pub permit2: bool,
 }
 
 impl Network {
@@ -47,16 +68,39 @@ impl Network {
         Money { amount, asset: self.native(), symbol: self.symbol.clone(), decimals: self.decimals }
     }
 
-    /// Reads one of a card's prices. `None`: it is in another asset.
+    pub fn token(&self, address: Address) -> Option<&Token> {
+        self.tokens.iter().find(|token| token.address == address)
+    }
+
+    /// An amount of one of this network's tokens.
+    pub fn token_money(&self, token: &Token, amount: Amount) -> Money {
+        let asset = Asset { network: self.id.clone(), token: Some(token.address) };
+        Money { amount, asset, symbol: token.symbol.clone(), decimals: token.decimals }
+    }
+
+    /// An amount of an asset of this network. `None`: it is of another network, or not taken here any more.
+    pub fn money(&self, asset: &Asset, amount: Amount) -> Option<Money> {
+        if asset.network != self.id {
+            return None;
+        }
+        match asset.token {
+            None => Some(self.coin(amount)),
+            Some(token) => self.token(token).map(|token| self.token_money(token, amount)),
+        }
+    }
+
+    /// Reads one of a card's prices. `None`: it is in an asset that is not taken here.
     ///
     /// # Errors
-    /// It names this network's coin, but no amount of it.
+    /// It names an asset of this network, but no amount of it.
     pub fn price(&self, text: &str) -> Result<Option<Money>, BadAmount> {
-        match text.split_once(' ') {
-            Some((number, symbol)) if symbol == self.symbol => {
-                Amount::parse_units(number, self.decimals).map(|amount| Some(self.coin(amount)))
-            }
-            _ => Ok(None),
+        let Some((number, symbol)) = text.split_once(' ') else { return Ok(None) };
+        if symbol == self.symbol {
+            return Amount::parse_units(number, self.decimals).map(|amount| Some(self.coin(amount)));
+        }
+        match self.tokens.iter().find(|token| token.symbol == symbol) {
+            Some(token) => Amount::parse_units(number, token.decimals).map(|amount| Some(self.token_money(token, amount))),
+            None => Ok(None),
         }
     }
 

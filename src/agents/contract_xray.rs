@@ -55,7 +55,7 @@ pub use report::*;
 pub use view::ReportView;
 
 use crate::{
-    card::{Card, Category},
+    card::{Card, Category, Settle},
     error::CallError,
     x402::X402,
 };
@@ -69,6 +69,7 @@ pub const CARD: Card = Card {
     time_limit: Duration::from_secs(10),
     version: "1",
     input_max: 512 * 1024,
+    settle: Settle::AfterWork,
 };
 
 /// What to look at. Exactly one of the two.

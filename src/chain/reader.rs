@@ -308,6 +308,7 @@ mod tests {
             explorer: None,
             faucet: None,
             gas_price_hint: Amount::ZERO,
+            tokens: Vec::new(),
         };
         let (finality, time) = (Finality::Confirmations(9), std::time::Duration::ZERO);
         Reader::new(Chain::new(ChainSettings { network, rpc_urls: vec![], finality, poll: time, timeout: time }))

@@ -114,6 +114,7 @@ mod tests {
             explorer: None,
             faucet: None,
             gas_price_hint: Amount::from_atomic(100_000_000_000),
+            tokens: Vec::new(),
         }
     }
 

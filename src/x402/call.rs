@@ -141,7 +141,7 @@ fn echoed(desk: &Desk, card: &Card, payload: &PaymentPayload) -> Result<Shown, C
     let offer = &payload.accepted;
     let paid = match &payload.payload {
         Proof::Transaction(proof) => Some(proof.transaction),
-        Proof::Credit(_) => None,
+        Proof::Credit(_) | Proof::Eip3009(_) | Proof::Permit2(_) => None,
     };
     let refused = |reason: &str| {
         let mut why = CallError::from(Code::PaymentInvalid).with_reason(reason);
@@ -178,6 +178,10 @@ fn echoed(desk: &Desk, card: &Card, payload: &PaymentPayload) -> Result<Shown, C
             let id: uuid::Uuid =
                 proof.credit.parse().map_err(|_| CallError::from(Code::BadPaymentHeader).with_details("credit is a UUID"))?;
             format!("credit/{id}")
+        }
+        // A native offer is not paid by a token's authorization.
+        Proof::Eip3009(_) | Proof::Permit2(_) => {
+            return Err(CallError::from(Code::BadPaymentHeader).with_details("this payload does not pay a native offer"));
         }
     };
     Ok(Shown { network: offer.network.clone(), proof, transaction: paid, terms: Some(terms) })

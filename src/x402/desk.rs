@@ -129,8 +129,7 @@ impl Counter {
 
     /// How an amount in the books is shown. `None`: an asset of a network that this shop does not know any more.
     pub fn money(&self, asset: &Asset, amount: Amount) -> Option<Money> {
-        let network = self.chain(&asset.network)?.network();
-        asset.token.is_none().then(|| network.coin(amount))
+        self.chain(&asset.network)?.network().money(asset, amount)
     }
 
     /// A row as its payer sees it.

@@ -162,7 +162,7 @@ mod tests {
     }
 
     #[test]
-    fn a_token_authorization_does_not_pay_a_native_offer() {
+    fn a_payload_of_no_known_kind_is_refused() {
         is_bad(&[(PAYMENT_SIGNATURE, &payload(2, json!({"signature": "0x00", "authorization": {}})))]);
     }
 

@@ -78,6 +78,12 @@ pub struct Extra {
     pub asset_transfer_method: Option<String>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub payment_flow: Option<String>,
+    /// Of a token offer: the name in the token's EIP-712 domain. Never on a native offer, where clients would sign a token authorization.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub name: Option<String>,
+    /// Of a token offer: the version in the token's EIP-712 domain.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub version: Option<String>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub decimals: Option<u8>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -96,6 +102,10 @@ pub struct Extra {
 
 /// `extra.assetTransferMethod` of a native offer.
 pub const TRANSACTION_PROOF: &str = "transaction-proof";
+/// `extra.assetTransferMethod` of a token that takes EIP-3009's `transferWithAuthorization`.
+pub const EIP3009: &str = "eip3009";
+/// `extra.assetTransferMethod` of a token that moves through Permit2 and x402's exact proxy.
+pub const PERMIT2: &str = "permit2";
 
 impl Offer {
     /// `None` where `asset` is neither `native` nor an address.
@@ -138,14 +148,92 @@ pub enum Proof {
     Transaction(TransactionProof),
     /// The signed-in payer's own credit. The id is made by the client and makes the call idempotent.
     Credit(CreditProof),
+    /// A token transfer that the payer signed (EIP-3009) and somebody else will send.
+    Eip3009(Eip3009Proof),
+    /// The same through Permit2 and x402's exact proxy.
+    Permit2(Permit2Proof),
 }
 
+/// A program without a session adds the last three: its EIP-712 signature over what it paid for (`x402::native_proof`).
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
+#[serde(deny_unknown_fields, rename_all = "camelCase")]
 pub struct TransactionProof {
     pub transaction: TxHash,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub from: Option<Address>,
+    /// keccak256 of the exact body bytes.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub request_hash: Option<TxHash>,
+    /// Unix seconds, in decimal.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub valid_before: Option<Amount>,
+    /// 0x and hexadecimal digits.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub signature: Option<String>,
+}
+
+impl TransactionProof {
+    /// Shown by the wallet that is signed in.
+    pub fn by_session(transaction: TxHash, from: Address) -> Self {
+        Self { transaction, from: Some(from), request_hash: None, valid_before: None, signature: None }
+    }
+}
+
+/// `payload` of an EIP-3009 payment (x402 `scheme_exact_evm.md`).
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Eip3009Proof {
+    /// 0x and hexadecimal digits.
+    pub signature: String,
+    pub authorization: Eip3009Authorization,
+}
+
+/// Times are Unix seconds, in decimal, as is the value.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, rename_all = "camelCase")]
+pub struct Eip3009Authorization {
+    pub from: Address,
+    pub to: Address,
+    pub value: Amount,
+    pub valid_after: Amount,
+    pub valid_before: Amount,
+    /// 32 random bytes.
+    pub nonce: TxHash,
+}
+
+/// `payload` of a Permit2 payment (x402 `scheme_exact_evm.md`).
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, rename_all = "camelCase")]
+pub struct Permit2Proof {
+    /// 0x and hexadecimal digits.
+    pub signature: String,
+    pub permit2_authorization: Permit2Authorization,
+}
+
+/// Times are Unix seconds, in decimal, as are the amount and the nonce.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Permit2Authorization {
+    pub permitted: Permitted,
+    pub from: Address,
+    pub spender: Address,
+    pub nonce: Amount,
+    pub deadline: Amount,
+    pub witness: Witness,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Permitted {
+    pub token: Address,
+    pub amount: Amount,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, rename_all = "camelCase")]
+pub struct Witness {
+    pub to: Address,
+    pub valid_after: Amount,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]

@@ -184,6 +184,7 @@ pub fn settings(rpc_urls: impl IntoIterator<Item = Url>) -> ChainSettings {
             explorer: None,
             faucet: None,
             gas_price_hint: Amount::from_atomic(1_000_000_000),
+            tokens: Vec::new(),
         },
         rpc_urls: rpc_urls.into_iter().collect(),
         finality: Finality::Tag("finalized".to_owned()),

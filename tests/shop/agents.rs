@@ -7,7 +7,7 @@ use std::{
 };
 
 use coinslot::{
-    card::{Card, Category},
+    card::{Card, Category, Settle},
     error::{CallError, Retry},
     runs::{Agent, Tools, agent},
     x402::{X402, decorator::payment_required},
@@ -25,6 +25,7 @@ const fn card(slug: &'static str) -> Card {
         time_limit: Duration::from_secs(2),
         version: "7",
         input_max: 4096,
+        settle: Settle::AfterWork,
     }
 }
 

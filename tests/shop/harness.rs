@@ -202,6 +202,7 @@ pub fn network() -> Network {
         explorer: Some("https://explorer.example".into()),
         faucet: None,
         gas_price_hint: Amount::from_atomic(100_000_000_000),
+        tokens: Vec::new(),
     }
 }
 

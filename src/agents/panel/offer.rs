@@ -185,6 +185,7 @@ mod tests {
             explorer: None,
             faucet: None,
             gas_price_hint: Amount::from_atomic(100_000_000_000),
+            tokens: Vec::new(),
         };
         let price = network.coin(Amount::parse_units("0.0001", 18).unwrap());
         let numbers = Numbers::of_terms(PanelTerms { network, pay_to: Address([1; 20]), price });

@@ -74,6 +74,7 @@ pub async fn prepare(state: Option<&Path>, public_url: &str) -> Result<Ready, Ca
             explorer: None,
             faucet: None,
             gas_price_hint: Amount::from_atomic(2_000_000_000),
+            tokens: Vec::new(),
         },
         rpc_urls: vec![chain.url().clone()],
         finality: Finality::Tag("finalized".to_owned()),

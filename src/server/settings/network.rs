@@ -75,6 +75,7 @@ fn one(layers: &mut Layers, name: &str) -> Option<ChainSettings> {
             explorer: explorer?,
             faucet: faucet?,
             gas_price_hint: Amount::from_atomic(u128::from(gas_price?) * GWEI),
+            tokens: Vec::new(),
         },
         rpc_urls: rpc_urls?,
         finality: finality?,

@@ -59,7 +59,7 @@ pub fn quote(offer: &Offer, network: &Network, price: &Money, fee: &Money, expir
 
 /// The header that shows a transfer. The offer goes back unchanged: it locks the price, and its random bits are ours alone.
 pub fn by_transaction(required: &PaymentRequired, accepted: &Offer, transaction: TxHash, from: Address) -> String {
-    header(required, accepted, Proof::Transaction(TransactionProof { transaction, from: Some(from) }))
+    header(required, accepted, Proof::Transaction(TransactionProof::by_session(transaction, from)))
 }
 
 /// The header that spends credit (B18). `random` makes the call idempotent.
@@ -109,6 +109,7 @@ mod tests {
             explorer: None,
             faucet: None,
             gas_price_hint: Amount::ZERO,
+            tokens: Vec::new(),
         }
     }
 
@@ -179,7 +180,7 @@ mod tests {
         let payment: PaymentPayload = wire::decode(&by_transaction(&required, offer, hash, Address([1; 20]))).unwrap();
         assert_eq!(&payment.accepted, offer);
         assert_eq!(payment.accepted.extra.others["later"]["kept"], true);
-        assert_eq!(payment.payload, Proof::Transaction(TransactionProof { transaction: hash, from: Some(Address([1; 20])) }));
+        assert_eq!(payment.payload, Proof::Transaction(TransactionProof::by_session(hash, Address([1; 20]))));
     }
 
     #[test]
