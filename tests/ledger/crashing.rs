@@ -87,7 +87,10 @@ both_databases! {
     async fn a_call_that_is_dropped_in_the_middle_leaves_all_or_nothing(books: &TestBooks) {
         books.pays(ADA, &payment(1000), "1").await;
         for n in 0..60_u64 {
-            let run = books.shown(&call(&credit(n as u32))).await;
+            // Each an hour after the one before: what is dropped before it is held stays behind.
+            let Presented::New(run) = books.present(&call(&credit(n as u32)), NOON + n as i64 * HOUR).await.unwrap() else {
+                panic!("it is new")
+            };
             let (books, task_run) = ((**books).clone(), run.id.clone());
             let task = tokio::spawn(async move {
                 books.deposit(&arrived(ADA, &payment(n), "0.0001"), NOON).await.unwrap();
