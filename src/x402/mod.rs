@@ -7,7 +7,9 @@
 //! - `offers`: the sealed price of a 402. `presented`: the three kinds of payment header.
 //! - `decorator`: `#[middleware(payment_required::<Input>(&CARD))]`.
 //! - `call`: one call, from its payment to its run. `answer`: what goes back over HTTP.
-//! - `native`: the transaction-proof method. `till`: joins the chain's follower with the books.
+//! - `native`: the transaction-proof method. `native_proof`: how a program without a session shows that a transaction is its own.
+//! - `sign_in`, `payment_identifier`: the extensions by which a program spends its credit, and names its payment.
+//! - `till`: joins the chain's follower with the books.
 
 pub mod fetch;
 pub mod phase;
@@ -24,9 +26,15 @@ pub mod desk;
 #[cfg(feature = "ssr")]
 pub mod native;
 #[cfg(feature = "ssr")]
+pub mod native_proof;
+#[cfg(feature = "ssr")]
 pub mod offers;
 #[cfg(feature = "ssr")]
+pub mod payment_identifier;
+#[cfg(feature = "ssr")]
 pub mod presented;
+#[cfg(feature = "ssr")]
+pub mod sign_in;
 #[cfg(feature = "ssr")]
 pub mod till;
 
