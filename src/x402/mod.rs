@@ -7,6 +7,7 @@
 //! - `offers`: the sealed price of a 402. `presented`: the three kinds of payment header.
 //! - `decorator`: `#[middleware(payment_required::<Input>(&CARD))]`.
 //! - `call`: one call, from its payment to its run. `answer`: what goes back over HTTP.
+//! - `authorization`: a token transfer that its payer signed. `facilitator`: verifies it, sends it, and looks whether it moved.
 //! - `native`: the transaction-proof method. `till`: joins the chain's follower with the books.
 
 pub mod fetch;
@@ -16,11 +17,15 @@ pub mod wire;
 #[cfg(feature = "ssr")]
 pub mod answer;
 #[cfg(feature = "ssr")]
+pub mod authorization;
+#[cfg(feature = "ssr")]
 pub mod call;
 #[cfg(feature = "ssr")]
 pub mod decorator;
 #[cfg(feature = "ssr")]
 pub mod desk;
+#[cfg(feature = "ssr")]
+pub mod facilitator;
 #[cfg(feature = "ssr")]
 pub mod native;
 #[cfg(feature = "ssr")]
