@@ -151,6 +151,71 @@ test('C9 confirmed in the wallet after the page was reloaded: the payment is fou
   await expect(xray.arrived).toBeHidden();
 });
 
+test('C5 a question of before the reload is still open: said, and asked a second time only when the visitor says so', async ({ page, wallet, xray, buyer }) => {
+  wallet.next('eth_sendTransaction', 'hold');
+  await xray.buy({ bytecode: TOKEN });
+  const first = await wallet.question('eth_sendTransaction');
+  await page.reload();
+  await hydrated(page);
+  await xray.lookAt({ bytecode: TOKEN });
+  await xray.run.click();
+  await expect(xray.failure).toContainText('Open MetaMask: a request is waiting there.');
+  expect(wallet.asked('eth_sendTransaction')).toHaveLength(1);
+  // And once more, since nothing has changed.
+  await xray.run.click();
+  await expect(xray.failure).toContainText('Open MetaMask: a request is waiting there.');
+  expect(wallet.asked('eth_sendTransaction')).toHaveLength(1);
+
+  // Another call is not concerned.
+  await xray.lookAt({ bytecode: '0x6001600155' });
+  wallet.next('eth_sendTransaction', 'reject');
+  await xray.run.click();
+  // The wallet asks one after the other.
+  first.reject();
+  await expect(xray.failure).toContainText('Payment cancelled. Nothing was charged.');
+  expect(wallet.asked('eth_sendTransaction')).toHaveLength(2);
+
+  await xray.lookAt({ bytecode: TOKEN });
+  await xray.run.click();
+  await xray.main.getByRole('button', { name: 'Ask my wallet again' }).click();
+  await xray.done();
+  expect(wallet.asked('eth_sendTransaction')).toHaveLength(3);
+  expect(wallet.sent).toHaveLength(1);
+  expect(await buyer.credit()).toEqual([]);
+});
+
+test('C5 a question of before the reload is confirmed: the page has kept watching, and takes its warning back', async ({ page, wallet, xray }) => {
+  wallet.next('eth_sendTransaction', 'hold');
+  await xray.buy({ bytecode: TOKEN });
+  const question = await wallet.question('eth_sendTransaction');
+  await page.reload();
+  await hydrated(page);
+  await xray.lookAt({ bytecode: TOKEN });
+  await xray.run.click();
+  await expect(xray.failure).toContainText('a request is waiting there');
+  question.approve();
+  await expect(xray.arrived).toBeVisible({ timeout: 20_000 });
+  await expect(xray.failure).toHaveCount(0);
+  expect(wallet.sent).toHaveLength(1);
+});
+
+test('A5 the wallet says that a payment question is open already: it stays remembered', async ({ page, wallet, xray }) => {
+  wallet.next('eth_sendTransaction', { error: { code: -32002, message: 'Request already pending.' } });
+  await xray.buy({ bytecode: TOKEN });
+  await expect(xray.failure).toContainText('Open MetaMask: a request is waiting there.');
+  await expect(xray.underWay.getByText('Your wallet may still be asking about a payment.')).toBeVisible();
+  await page.reload();
+  await hydrated(page);
+  await expect(xray.underWay.getByRole('button', { name: 'I did not pay' })).toBeVisible();
+
+  // Whoever knows better says so.
+  await xray.underWay.getByRole('button', { name: 'I did not pay' }).click();
+  await xray.lookAt({ bytecode: TOKEN });
+  await xray.run.click();
+  await xray.done();
+  expect(wallet.sent).toHaveLength(1);
+});
+
 test('C9 "Not now" keeps the money as credit', async ({ page, wallet, xray, buyer }) => {
   wallet.next('eth_sendTransaction', 'hold');
   await xray.buy({ bytecode: TOKEN });

@@ -113,6 +113,8 @@ codes! {
     Cancelled = 0, No, "Connection cancelled.";
     PaymentCancelled = 0, No, "Payment cancelled. Nothing was charged.";
     WalletBusy = 0, No, "Open MetaMask: a request is waiting there.";
+    /// For this very call, before: what became of the question is not known here.
+    AlreadyAsked = 0, No, "Open MetaMask: a request is waiting there.";
     WalletDisconnected = 0, No, "Your wallet is locked or not connected.";
     WrongChain = 0, No, "Your wallet is on another network. Nothing was charged.";
     AccountChanged = 0, No, "Your wallet switched to another account. Nothing was charged.";

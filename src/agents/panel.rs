@@ -50,6 +50,8 @@ enum Go {
     At(Money),
     /// The same, with a second payment.
     Anew,
+    /// The same, although the wallet may still be asking.
+    AskAgain,
 }
 
 /// Everything that the parts of a panel look at.
@@ -202,6 +204,7 @@ fn frame(
             Go::Run(pay_with) => {
                 by_credit.set(pay_with == PayWith::Credit);
                 call.pay_with.set(pay_with);
+                call.ask_again.set(false);
                 call.shown_price.set(Some(price()));
                 start.run(false);
             }
@@ -215,6 +218,10 @@ fn frame(
                     fetch::drop_payment(wallet, &card.endpoint(), &body);
                 }
                 call.pay_with.set(PayWith::Wallet);
+                start.run(true);
+            }
+            Go::AskAgain => {
+                call.ask_again.set(true);
                 start.run(true);
             }
         }

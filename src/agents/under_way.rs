@@ -12,7 +12,7 @@ use crate::{
     evm::Address,
     run::{RunState, RunView},
     session::{Arrived, SessionView},
-    ui::{CopyButton, HashView},
+    ui::HashView,
     wallet::Wallet,
     x402::{
         fetch::{self, Tracked, pending::Pending},
@@ -101,10 +101,7 @@ fn followed(known: Tracked) -> AnyView {
                 hash.get()
                     .map(|hash| {
                         view! {
-                            <p class="transaction">
-                                "Transaction " <HashView hash url=call.transaction_url.get()/> " "
-                                <CopyButton text=hash.to_string() label="Copy hash"/>
-                            </p>
+                            <p class="transaction">"Transaction " <HashView hash url=call.transaction_url.get()/></p>
                         }
                     })
             }}

@@ -126,11 +126,12 @@ fn understand(desk: &Desk, card: &Card, shown: Presented) -> Result<Shown, CallE
     match shown {
         // `unpaid` answers it; nothing here holds then.
         Presented::Nothing => Err(Code::PaymentRequired.into()),
-        Presented::V1 => Err(CallError::from(Code::PaymentInvalid).with_reason("unsupported_scheme")),
+        Presented::V1(_) => Err(CallError::from(Code::PaymentInvalid).with_reason("unsupported_scheme")),
         // The workflow's own header names no network: it is the first one that the agent is sold on.
         Presented::BareHash(hash) => {
-            let network = desk.prices(card).into_iter().next().ok_or_else(|| CallError::from(Code::AgentUnavailable))?;
-            Ok(Shown { network: network.asset.network, proof: native::proof_of(hash), transaction: Some(hash), terms: None })
+            let coin = desk.prices(card).into_iter().find(|price| price.asset.token.is_none());
+            let coin = coin.ok_or_else(|| CallError::from(Code::AgentUnavailable))?;
+            Ok(Shown { network: coin.asset.network, proof: native::proof_of(hash), transaction: Some(hash), terms: None })
         }
         Presented::V2(payload) => echoed(desk, card, &payload),
     }

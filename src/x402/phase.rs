@@ -103,6 +103,8 @@ pub enum PayWith {
 pub struct Call {
     pub phase: RwSignal<Phase>,
     pub pay_with: RwSignal<PayWith>,
+    /// The visitor wants the wallet asked although a question of before may still be open there: two answers are two payments (C5).
+    pub ask_again: RwSignal<bool>,
     /// The price that the page showed (`"0.0001 MON"`); another one in the 402 is asked about first (B10).
     pub shown_price: RwSignal<Option<String>>,
     /// The id of the run, as soon as the server named it.
@@ -120,6 +122,7 @@ impl Call {
         Self {
             phase: RwSignal::default(),
             pay_with: RwSignal::default(),
+            ask_again: RwSignal::new(false),
             shown_price: RwSignal::default(),
             run: RwSignal::default(),
             quote: RwSignal::default(),

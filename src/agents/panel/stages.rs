@@ -4,10 +4,7 @@ use crate::ui::Erase;
 use leptos::prelude::*;
 
 use super::Desk;
-use crate::{
-    ui::{CopyButton, HashView},
-    x402::phase::Phase,
-};
+use crate::{ui::HashView, x402::phase::Phase};
 
 const BY_WALLET: &[&str] = &["Confirm in your wallet", "Sent", "Included", "Final", "Agent running", "Done"];
 const BY_CREDIT: &[&str] = &["Paid from your credit", "Agent running", "Done"];
@@ -52,10 +49,7 @@ pub fn status(desk: Desk) -> AnyView {
             hash.get()
                 .map(|hash| {
                     view! {
-                        <p class="transaction">
-                            "Transaction " <HashView hash url=call.transaction_url.get()/> " "
-                            <CopyButton text=hash.to_string() label="Copy hash"/>
-                        </p>
+                        <p class="transaction">"Transaction " <HashView hash url=call.transaction_url.get()/></p>
                     }
                 })
         }}

@@ -65,12 +65,20 @@ fn again(error: &CallError) -> Option<&'static str> {
     }
 }
 
+/// What the visitor is asked before a second payment can come about (B16, C5): never made by itself.
+fn second(code: Code) -> Option<(&'static str, Go)> {
+    match code {
+        Code::PaymentNotFound => Some(("Send a second payment", Go::Anew)),
+        Code::AlreadyAsked => Some(("Ask my wallet again", Go::AskAgain)),
+        _ => None,
+    }
+}
+
 fn alert(desk: Desk, error: CallError) -> AnyView {
     let class = if neutral(error.code) { "failure neutral" } else { "failure" };
     let whole = error.fields.iter().filter(|field| field.field.is_empty()).map(|field| field.error.clone()).collect::<Vec<_>>();
     let again = again(&error);
-    // A second payment is asked for, never made by itself (B16).
-    let anew = error.code == Code::PaymentNotFound;
+    let second = second(error.code);
     let faucet = (error.code == Code::InsufficientFunds)
         .then(|| desk.terms.with_untracked(|terms| terms.as_ref().and_then(|terms| terms.network.faucet.clone())))
         .flatten();
@@ -88,11 +96,11 @@ fn alert(desk: Desk, error: CallError) -> AnyView {
                         </button>
                     }
                 })}
-            {anew
-                .then(|| {
+            {second
+                .map(|(label, go)| {
                     view! {
-                        <button type="button" class="secondary" on:click=move |_| desk.go.run(Go::Anew)>
-                            "Send a second payment"
+                        <button type="button" class="secondary" on:click=move |_| desk.go.run(go.clone())>
+                            {label}
                         </button>
                     }
                 })}
@@ -143,6 +151,15 @@ mod tests {
         assert_eq!(again(&Code::PaymentReverted.into()), None, "the run button takes a fresh offer");
         assert_eq!(again(&Code::InvalidInput.into()), None);
         assert_eq!(again(&Code::WalletDisconnected.into()), Some("Try again"));
+    }
+
+    #[test]
+    fn c5_a_second_payment_has_a_button_of_its_own() {
+        assert!(matches!(second(Code::PaymentNotFound), Some((_, Go::Anew))));
+        assert!(matches!(second(Code::AlreadyAsked), Some(("Ask my wallet again", Go::AskAgain))));
+        for none in [Code::WalletBusy, Code::WalletFailed, Code::PaymentCancelled, Code::VerifierUnavailable] {
+            assert!(second(none).is_none() && again(&none.into()) != Some("Ask my wallet again"), "{none}");
+        }
     }
 
     #[test]

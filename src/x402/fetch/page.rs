@@ -12,6 +12,7 @@ use super::{
 };
 use crate::{
     browser::{self, http},
+    error::Code,
     evm::Address,
     wallet::{Wallet, outlive},
     x402::phase::{Call, PayWith, Phase},
@@ -126,9 +127,13 @@ pub fn questions(wallet: Address) -> Vec<Pending> {
     questions
 }
 
-/// The answer is known, or nobody wants to know it any more.
+/// The answer is known, or nobody wants to know it any more: then it keeps nobody from asking either.
 pub fn drop_question(wallet: Address, question: &Pending) {
     storage::settle(wallet, &question.path, &question.body);
+    let phase = slot(&question.agent).phase;
+    if phase.with_untracked(|phase| matches!(phase, Phase::Failed(error) if error.code == Code::AlreadyAsked)) {
+        phase.set(Phase::Ready);
+    }
 }
 
 /// Nobody wants what the payments that arrived were meant for: they stay as credit.

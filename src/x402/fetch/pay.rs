@@ -10,7 +10,7 @@ use super::{
     page, payment,
     pending::Pending,
     request::{Answer, Recipe},
-    storage,
+    storage, waiting,
 };
 use crate::{
     browser::{self, http, lock},
@@ -79,6 +79,7 @@ pub fn conclude(wallet: Wallet, call: Call, outcome: &Result<Answer, CallError>)
         }
     }
     call.pay_with.set(PayWith::Wallet);
+    call.ask_again.set(false);
     wallet.refresh();
 }
 
@@ -187,6 +188,21 @@ impl Buyer<'_> {
         self.deal(renewed, networks, Some(&deal.offer.network), Some(&agreed)).map(|(deal, _)| deal)
     }
 
+    /// A reload, another tab or an error may have left a question open in the wallet, and whoever confirms it pays (C5, A5): another one only if
+    /// the visitor says so.
+    fn not_asked_yet(&self, connection: &Connection, payer: Address) -> Result<(), CallError> {
+        if self.call.ask_again.get_untracked() || !storage::asked(payer, self.recipe) {
+            return Ok(());
+        }
+        Err(CallError::saying(
+            Code::AlreadyAsked,
+            format!(
+                "Open {}: a request is waiting there. If you confirm it, the payment is found by itself; a second one would be your credit.",
+                connection.name
+            ),
+        ))
+    }
+
     /// What another tab has paid for meanwhile, or the reason not to pay again.
     fn paid_elsewhere(&self, payer: Address) -> Result<Option<Pending>, CallError> {
         let paid = storage::paid(payer, self.recipe);
@@ -206,6 +222,7 @@ impl Buyer<'_> {
         let asking = |asked| self.asking(asked);
 
         let (connection, payer) = sign_in::signed_in(self.wallet, &asking).await?;
+        self.not_asked_yet(&connection, payer)?;
         if let Some(paid) = self.paid_elsewhere(payer)? {
             return Ok((payer, paid, None));
         }
@@ -272,16 +289,11 @@ impl Buyer<'_> {
         self.call.phase.set(Phase::InWallet(quote));
         let hash = match chain::pay(connection, network, transfer).await {
             Ok(hash) => hash,
-            // No refusal: it may have been sent all the same. The question stays open until the chain, or the visitor, has answered it.
-            Err(error) if error.code == Code::WalletFailed => {
-                return Err(CallError {
-                    error: "Your wallet answered with an error. If it paid all the same, the payment is found by itself.".into(),
-                    ..error
-                });
-            }
             Err(error) => {
-                storage::settle(payer, &self.recipe.path, &self.recipe.body);
-                return Err(error);
+                if waiting::is_refusal(&error) {
+                    storage::settle(payer, &self.recipe.path, &self.recipe.body);
+                }
+                return Err(waiting::after_asking(error));
             }
         };
         entry.payment = Some(payment::by_transaction(&deal.required, &deal.offer, hash, payer));

@@ -81,6 +81,23 @@ pub fn phase(stage: Stage, transaction: Option<TxHash>) -> Phase {
     }
 }
 
+/// Only the person's own no answers the wallet's question. After anything else it may be open, or have paid all the same: it stays remembered until
+/// the chain, or the visitor, has answered it.
+pub fn is_refusal(error: &CallError) -> bool {
+    error.code == Code::PaymentCancelled
+}
+
+/// What the wallet's error means once it was asked to pay: not that nothing was charged, unless the person said no.
+pub fn after_asking(error: CallError) -> CallError {
+    match error.code {
+        Code::WalletFailed => CallError {
+            error: "Your wallet answered with an error. If it paid all the same, the payment is found by itself.".into(),
+            ..error
+        },
+        _ => error,
+    }
+}
+
 #[cfg(test)]
 mod tests {
     #![allow(clippy::unwrap_used)]
@@ -168,6 +185,17 @@ mod tests {
         ] {
             assert_eq!(next(&answer(code.into()), 0, 0), Next::Over, "{code}");
         }
+    }
+
+    #[test]
+    fn a5_only_a_no_ends_a_wallets_question() {
+        assert!(is_refusal(&Code::PaymentCancelled.into()));
+        for unknown in [Code::WalletBusy, Code::WalletFailed, Code::WalletDisconnected, Code::Offline] {
+            assert!(!is_refusal(&unknown.into()), "{unknown}");
+        }
+        let said = after_asking(CallError::from(Code::WalletFailed).with_details("-32603"));
+        assert!(!said.error.contains("Nothing was charged") && said.details.is_some(), "{said:?}");
+        assert_eq!(after_asking(Code::PaymentCancelled.into()), Code::PaymentCancelled.into());
     }
 
     #[test]
