@@ -83,6 +83,7 @@ pub async fn paid(
         input: body,
         network: shown.network.clone(),
         proof: shown.proof.clone(),
+        payment_id: None,
         terms: shown.terms.as_ref().map(Terms::for_the_books),
         key_sha256: sha256_hex(desk.seal.run_key(&id).as_bytes()),
         id,
@@ -90,12 +91,26 @@ pub async fn paid(
     let (run, again) = match desk.books.present(&new, now_ms()).await.map_err(broken)? {
         Row::New(run) => (run, false),
         Row::Same(run) => (run, true),
+        Row::PaymentIdTaken(run) => {
+            return Err(CallError::saying(
+                Code::PaymentAlreadyUsed,
+                "This payment id was already used for another payment or call of yours. Take a new one.",
+            )
+            .with_run(&run.id));
+        }
         Row::OtherUse(run) => {
             return Err(CallError::saying(
                 Code::PaymentAlreadyUsed,
                 "This payment was already used for another call of yours. Pay again, or pay from your credit.",
             )
             .with_run(&run.id));
+        }
+        Row::TooManyVoid => {
+            return Err(CallError::saying(
+                Code::RateLimited,
+                "Too many of your calls from credit came to nothing within the hour. Nothing was charged. Try again later.",
+            )
+            .after_ms(60_000));
         }
         Row::TooManyUnseen => {
             return Err(CallError::saying(

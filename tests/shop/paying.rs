@@ -329,6 +329,7 @@ async fn b16_a_hash_that_no_node_knows_is_said_to_be_not_found_after_two_minutes
         input: body,
         network: crate::harness::NETWORK.into(),
         proof: format!("tx/{hash}"),
+        payment_id: None,
         terms: None,
         key_sha256: "0".repeat(64),
     };
