@@ -217,10 +217,10 @@ export class Stage {
 
   /**
    * What the payer has to show for the payment, and what the chain says: one answer, one receipt, one transfer.
-   * @param {{ payer: Payer, answer: any, receipt: Receipt, price: bigint, network?: string }} sale
+   * @param {{ payer: Payer, answer: any, receipt: Receipt, price: bigint, network?: string, of?: RegExp }} sale `of`: what the answer holds
    */
-  async sold({ payer, answer, receipt, price, network = this.market.network }) {
-    assert.match(JSON.stringify(answer), /transferWithAuthorization/, 'the report is about the dollar');
+  async sold({ payer, answer, receipt, price, network = this.market.network, of = /transferWithAuthorization/ }) {
+    assert.match(JSON.stringify(answer), of);
     assert.equal(receipt.success, true);
     assert.equal(receipt.network, network);
     assert.equal(receipt.payer.toLowerCase(), payer.address.toLowerCase());
