@@ -154,7 +154,7 @@ wallet_rpc_url = "${chain.url}"
 gas_price_hint_gwei = 100
 ${facilitator ? `facilitator_url = "${facilitator}"` : ''}
 
-[coinslot.network.here.token.USDC]
+[coinslot.network.here.token.usdc]
 address = "${dollar}"
 name = "Demo Dollar"
 version = "2"
