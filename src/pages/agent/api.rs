@@ -80,7 +80,7 @@ fn snippet(Snippet { id, title, code }: Snippet) -> AnyView {
     let heading = format!("snippet-{id}");
     view! {
         <section class="program" aria-labelledby=heading.clone()>
-            <h3 id=heading>{title}</h3>
+            <h3 id=heading.clone()>{title}</h3>
             // Focusable, so that a keyboard can scroll it.
             <pre tabindex="0" data-snippet=id><code translate="no">{code.clone()}</code></pre>
             <CopyButton text=code label="Copy program" worded=true/>
