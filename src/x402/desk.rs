@@ -8,7 +8,11 @@ use std::{
 
 use tokio::sync::{Notify, broadcast};
 
-use super::{native, offers::Seal, wire::Offer};
+use super::{
+    native,
+    offers::Seal,
+    wire::{self, Offer},
+};
 use crate::{
     card::Card,
     chain::{Chain, Finality},
@@ -148,6 +152,7 @@ impl Counter {
             network: run.network.clone(),
             transaction,
             transaction_url: transaction.and_then(|hash| network?.transaction_url(hash)),
+            authorized: [wire::EIP3009, wire::PERMIT2].iter().any(|method| run.proof.split('/').next() == Some(method)),
             block: run.deposit_block,
             created_at_ms: run.created_ms,
             held_at_ms: run.held_ms,
