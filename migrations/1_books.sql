@@ -11,17 +11,22 @@ create table deposits
     deposit_id text not null primary key,
     -- CAIP-2: `eip155:10143`.
     network text not null,
-    -- What makes it the same payment on chain: `tx/<hash>`.
+    -- What makes it the same payment on chain: `tx/<hash>` of a transfer; of an authorization `eip3009/<token>/<payer>/<nonce>` or
+    -- `permit2/<payer>/<nonce>`, whoever sent it and in whichever transaction.
     proof text not null,
+    -- The transaction that moved it: for a person who looks it up. It is the proof of a transfer only.
+    transaction_hash text not null,
     -- Who paid, as the chain says, not as the presenter says.
     payer text not null,
+    -- The shop's address that it went to; a shop can move to another one.
+    pay_to text not null,
     -- With its network (`eip155:10143/native`): play money of one chain is never money on another.
     asset text not null,
     amount text not null check (amount not like '-%'),
     block bigint not null,
     block_time_ms bigint not null,
-    -- Told by its hash, or found while its payer was watched for.
-    how text not null check (how in ('hash', 'watch')),
+    -- Told by its hash, found while its payer was watched for, or settled from an authorization.
+    how text not null check (how in ('hash', 'watch', 'settlement')),
     booked_ms bigint not null,
     -- One payment, one deposit: every race ends here.
     unique (network, proof)
@@ -41,8 +46,10 @@ create table runs
     -- "The same input" is this, everywhere.
     input_sha256 text not null,
     network text not null,
-    -- `tx/<hash>` or `credit/<uuid>`.
+    -- `tx/<hash>`, `credit/<uuid>`, or an authorization's identity (see `deposits`).
     proof text not null,
+    -- The client's own id for this payment (x402's payment-identifier): whoever repeats it means this run.
+    payment_id text,
     -- The sealed offer that the payment echoed: all of it or nothing.
     terms_price text,
     terms_asset text,
@@ -84,16 +91,76 @@ create table runs
     check (state <> 'done' or output_sha256 is not null)
 );
 
+-- One id of one payer, one payment. A database takes any number of nulls for different ones.
+create unique index runs_by_payment_id on runs (payer, payment_id) where payment_id is not null;
 -- History pages seek from a run's id.
 create index runs_by_payer on runs (payer, run_id);
 -- What the follower of a network waits for; few rows, whatever the table's size.
 create index runs_waiting_by_network on runs (network, presented_ms) where state = 'waiting';
 -- What a page shows as under way, and how many unseen payments its wallet has.
 create index runs_under_way on runs (payer, run_id) where state in ('waiting', 'held', 'running');
+-- How many calls from credit a wallet began within the hour that nothing was held for.
+create index runs_never_held on runs (payer, presented_ms) where state in ('waiting', 'void');
 -- The worker takes the oldest.
 create index runs_to_do on runs (held_ms, run_id) where state in ('held', 'running');
 -- Is this input known to fail?
 create index runs_known_failures on runs (agent, version, input_sha256, finished_ms) where state = 'failed' and error_final = 1;
+
+-- A token payment that its payer signed and that somebody else sends: one row per run that is paid so. It is no money of ours until it is
+-- settled, so nothing of it is in `entries` before. Whoever changes it, or ends its run, takes this row first.
+create table authorizations
+(
+    run_id text not null primary key references runs,
+    network text not null,
+    -- The token, with its network.
+    asset text not null,
+    payer text not null,
+    method text not null check (method in ('eip3009', 'permit2')),
+    -- Signed by the payer, so it is not ours to change.
+    pay_to text not null,
+    amount text not null check (amount not like '-%'),
+    -- Later than this no block takes it.
+    valid_before_ms bigint not null,
+    -- The payload's JSON, signature included: with it anybody can settle, the payer's money to us and nowhere else.
+    signed text not null,
+    -- Whatever became of it is in the blocks above this one.
+    since_block bigint not null,
+    -- 1: the agent begins when the money is here.
+    settle_first bigint not null check (settle_first in (0, 1)),
+    -- The agent's answer, withheld until the payment is settled; then it is the run's output.
+    answer text,
+    engine text,
+    -- Our transaction that settles it, and its exact bytes (lower-case hex): written before it is broadcast, so that a crash sends the
+    -- same one again and never a second one.
+    transaction_hash text,
+    raw text,
+    sent_ms bigint,
+    -- `settled` by whom ever: its deposit is there. `unused`: its time was over on a final block, and nobody had sent it.
+    state text not null check (state in ('open', 'settled', 'unused')),
+    -- Counts the transactions that took the row, as in `balances`.
+    version bigint not null default 1,
+    check ((answer is null) = (engine is null)),
+    check ((raw is null) = (transaction_hash is null)),
+    check ((sent_ms is null) = (transaction_hash is null))
+);
+
+-- Those whose time is over are looked up; few are open.
+create index authorizations_open on authorizations (network, valid_before_ms) where state = 'open';
+-- How many a payer has.
+create index authorizations_open_by_payer on authorizations (payer) where state = 'open';
+
+-- Failures that cost nobody an entry: of runs whose payment was never settled. The others are the releases in `entries`. Kept while they
+-- count.
+create table failures
+(
+    failure_id text not null primary key,
+    run_id text not null references runs,
+    payer text not null,
+    failed_ms bigint not null
+);
+
+create index failures_by_payer on failures (payer, failed_ms);
+create index failures_by_time on failures (failed_ms);
 
 -- The journal: append-only lines whose sum is zero per event and asset. An event is the lines with its id.
 create table entries
@@ -104,13 +171,14 @@ create table entries
     asset text not null,
     -- Signed, `-100000000000000` leaves the account. Summed in Rust, in 256 bits; no database sums text.
     amount text not null,
-    kind text not null check (kind in ('deposit', 'hold', 'capture', 'release')),
+    -- `settle`: an authorization's deposit and its run's capture in one, `chain:…` to `revenue:…`.
+    kind text not null check (kind in ('deposit', 'hold', 'capture', 'release', 'settle')),
     at_ms bigint not null,
-    -- What it was for: a deposit's own event, or a run's.
+    -- What it was for: a deposit's own event, or a run's; a settlement is both.
     deposit_id text references deposits,
     run_id text references runs,
     primary key (event_id, account, asset),
-    check ((deposit_id is null) = (kind <> 'deposit')),
+    check ((deposit_id is null) = (kind not in ('deposit', 'settle'))),
     check ((run_id is null) = (kind = 'deposit'))
 );
 
@@ -135,7 +203,8 @@ create table balances
 );
 
 -- Wallets that showed us a payment. The row is only ever taken (updated), so that two requests of one wallet are counted one after the
--- other: counting is no constraint that a database could keep by itself.
+-- other: counting is no constraint that a database could keep by itself. `agent:<slug>` in a wallet's place: its unsettled
+-- authorizations are counted too, and taken after the wallet.
 create table presenters
 (
     wallet text not null primary key,

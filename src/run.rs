@@ -81,7 +81,7 @@ pub struct RunView {
     pub network: String,
     /// The payment's transaction, or the one in which the shop settled it; `None` for a run paid from credit.
     pub transaction: Option<TxHash>,
-    /// Its payment is a signed token authorization: `transaction` is the shop's, and `None` as long as nothing was charged.
+    /// Its payment is a signed token authorization: `transaction` is the shop's, and nothing was charged before it is final.
     #[serde(default)]
     pub authorized: bool,
     /// Where the network's explorer shows it.
@@ -108,6 +108,6 @@ pub struct RunView {
 impl RunView {
     /// Its payment was signed and not used, yet or for good: nothing was charged.
     pub fn is_unused_authorization(&self) -> bool {
-        self.authorized && self.transaction.is_none()
+        self.authorized && self.block.is_none()
     }
 }

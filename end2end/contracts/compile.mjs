@@ -54,8 +54,11 @@ for (const file of Object.keys(sources)) {
   }
 }
 
-// `coinslot demo` deploys this one: one line of hex, no 0x.
-writeFileSync(join(here, 'out', 'DemoToken.hex'), output.contracts['DemoToken.sol'].DemoToken.evm.bytecode.object + '\n')
+// What `coinslot demo` puts on its chain: one line of hex each, no 0x. The stand-ins' is what is at the address: they have no constructor.
+const includes = { DemoToken: 'bytecode', DemoDollar: 'bytecode', Permit2Standin: 'deployedBytecode', ExactProxyStandin: 'deployedBytecode' }
+for (const [name, code] of Object.entries(includes)) {
+  writeFileSync(join(here, 'out', `${name}.hex`), output.contracts[`${name}.sol`][name].evm[code].object + '\n')
+}
 
 function matches(entry, signature) {
   return entry.type === 'function' && signature === `${entry.name}(${entry.inputs.map(canonical).join(',')})`

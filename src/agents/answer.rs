@@ -92,10 +92,12 @@ fn facts(run: &RunView) -> AnyView {
 
 /// What paid for it, for a list of facts.
 pub fn payment(run: &RunView) -> AnyView {
+    let url = || run.transaction_url.clone();
     match run.transaction {
+        Some(hash) if run.is_unused_authorization() => view! { {unsettled(run.state)}" "<HashView hash url=url()/> }.erase(),
         Some(hash) => {
             let by = run.authorized.then_some("By authorization, settled in ");
-            view! { {by}<HashView hash url=run.transaction_url.clone()/> }.erase()
+            view! { {by}<HashView hash url=url()/> }.erase()
         }
         None if run.authorized => unsettled(run.state).erase(),
         None => "From your credit, with no network fee".erase(),

@@ -122,6 +122,11 @@ pub async fn look_first(address: String) -> Result<Precheck, CallError> {
     first_look::look(&address).await
 }
 
+/// Bytecode, which reads the same on every network.
+pub fn example() -> Input {
+    Input { address: None, bytecode: Some(form::EXAMPLE_BYTECODE.to_owned()) }
+}
+
 /// The demo's contract, as this agent sees it; a test holds it to that.
 pub fn sample() -> Report {
     // Our own file, checked by that test: it parses.

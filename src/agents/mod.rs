@@ -1,7 +1,7 @@
 //! What is on sale: one file per agent, and the list of them.
 //!
-//! A module on sale has `CARD`, `Input`, `Report`, the paid server function of the module's own name, `Form`, `ReportView` and `sample()`;
-//! everything else (card, route, 402, page, history row) comes from these.
+//! A module on sale has `CARD`, `Input`, `Report`, the paid server function of the module's own name, `Form`, `ReportView`,
+//! `example()` (an input) and `sample()` (an answer); everything else (card, route, 402, page, history row, schemas) comes from these.
 
 pub mod answer;
 pub mod panel;
@@ -45,7 +45,7 @@ macro_rules! on_sale {
 
         #[cfg(feature = "ssr")]
         pub fn workers() -> Vec<crate::runs::Agent> {
-            vec![$(crate::runs::agent(&$agent::CARD, $agent::$agent)),*]
+            vec![$(crate::runs::agent(&$agent::CARD, $agent::$agent, $agent::example, $agent::sample)),*]
         }
     };
 }

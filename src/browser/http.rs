@@ -1,7 +1,5 @@
 //! Requests to our own server, by the browser's `fetch`, with its cookies.
 
-use std::cell::Cell;
-
 use wasm_bindgen::prelude::*;
 use wasm_bindgen_futures::JsFuture;
 use web_sys::{AbortSignal, Headers, RequestInit, Response};
@@ -10,25 +8,6 @@ use crate::error::{CallError, Code};
 
 /// Longer than the 20 seconds that the server may wait for a run before it answers.
 const PATIENCE_MS: u32 = 30_000;
-
-thread_local! {
-    /// Milliseconds that the server's clock is ahead of the visitor's, as the last answer told it.
-    static AHEAD_MS: Cell<i64> = const { Cell::new(0) };
-}
-
-/// Unix milliseconds, by the server's clock: for what the server will judge. By the visitor's own until it has answered once.
-pub fn server_now_ms() -> i64 {
-    super::now_ms().saturating_add(AHEAD_MS.get())
-}
-
-/// From an answer's `Date`, which has whole seconds: between two clocks that agree to two seconds there is nothing to correct.
-fn note_clock(date: &str) {
-    let theirs = js_sys::Date::parse(date);
-    if theirs.is_finite() {
-        let ahead_ms = theirs as i64 - super::now_ms();
-        AHEAD_MS.set(if ahead_ms.abs() > 2_000 { ahead_ms } else { 0 });
-    }
-}
 
 /// A whole answer: its body is text, since all of ours are JSON.
 pub struct Reply {
@@ -60,9 +39,6 @@ async fn fetched(method: &str, path: &str, headers: &[(String, String)], body: O
     }
     let window = web_sys::window().ok_or(JsValue::NULL)?;
     let response: Response = JsFuture::from(window.fetch_with_str_and_init(path, &init)).await?.unchecked_into();
-    if let Ok(Some(date)) = response.headers().get("date") {
-        note_clock(&date);
-    }
     let text = JsFuture::from(response.text()?).await?;
     Ok(Reply {
         status: response.status(),

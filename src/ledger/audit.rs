@@ -4,6 +4,7 @@
 //! Nothing is repaired: a finding is a bug, a restored backup or somebody's hand, and a person has to look.
 
 mod accounts;
+mod authorizations;
 mod events;
 mod runs;
 
@@ -26,7 +27,7 @@ pub struct Audit {
 impl Books {
     /// Reads everything once, streaming, on one snapshot: every event's sum is zero per asset; every balance is the sum of its entries and
     /// not negative; every deposit has its event; every held or running run has its price held, every done run its price captured,
-    /// every other run nothing.
+    /// every other run nothing; what an authorization pays has moved nothing before its deposit is there, and is its run's, as signed.
     pub async fn audit(&self) -> Result<Audit> {
         let mut tx = self.begin_snapshot().await?;
         let mut audit = Audit::default();
@@ -35,6 +36,8 @@ impl Books {
         events::audit_purposes(&mut tx, &mut found).await?;
         events::audit_deposits(&mut tx, &mut audit, &mut found).await?;
         runs::audit_runs(&mut tx, &mut audit, &mut found).await?;
+        authorizations::audit_authorizations(&mut tx, &mut found).await?;
+        authorizations::audit_proofs(&mut tx, &mut found).await?;
         accounts::audit_balances(&mut tx, &mut found).await?;
         accounts::audit_missing_balances(&mut tx, &mut found).await?;
         tx.rollback().await?;

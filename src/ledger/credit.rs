@@ -59,7 +59,7 @@ impl Books {
         // A capture does not touch the payer's own account: its line is the one that leaves what was held. Each half seeks in
         // `entries_by_account` and stops after a page.
         let rows = sqlx::query(
-            "select e.event_id, e.kind, e.at_ms, e.asset, e.amount, e.run_id, r.agent, d.proof
+            "select e.event_id, e.kind, e.at_ms, e.asset, e.amount, e.run_id, r.agent, d.transaction_hash
              from (
                  select * from (
                      select event_id, kind, at_ms, asset, amount, run_id, deposit_id from entries
@@ -84,7 +84,6 @@ impl Books {
         rows.iter()
             .map(|row| {
                 let asset: Asset = read(row, "asset")?;
-                let proof: Option<String> = row.try_get("proof")?;
                 Ok(StatementLine {
                     event: row.try_get("event_id")?,
                     at_ms: row.try_get("at_ms")?,
@@ -92,7 +91,7 @@ impl Books {
                     amount: read::<Signed>(row, "amount")?.size(),
                     run: row.try_get("run_id")?,
                     agent: row.try_get("agent")?,
-                    transaction: proof.and_then(|proof| proof.strip_prefix("tx/").map(str::to_owned)),
+                    transaction: row.try_get("transaction_hash")?,
                     network: asset.network.clone(),
                     asset,
                 })

@@ -10,11 +10,12 @@ use sqlx::{Row, any::AnyRow};
 use super::{
     columns::{PAGE_MAX, hex, read, signed, unhex, unsigned},
     entries::{Account, EventKind, Side, What, move_money, take},
+    present::PAYMENT,
     store::{Books, BooksError, Result, Tx, again},
     watches::note_arrival,
 };
 use crate::{
-    evm::Address,
+    evm::{Address, TxHash},
     money::{Amount, Asset},
 };
 
@@ -25,6 +26,8 @@ pub enum How {
     Hash,
     /// It was found in a block while its payer was watched for.
     Watch,
+    /// It was an authorization that somebody sent, in nearly all cases we.
+    Settlement,
 }
 
 impl How {
@@ -32,6 +35,7 @@ impl How {
         match self {
             Self::Hash => "hash",
             Self::Watch => "watch",
+            Self::Settlement => "settlement",
         }
     }
 }
@@ -40,7 +44,7 @@ impl FromStr for How {
     type Err = ();
 
     fn from_str(text: &str) -> std::result::Result<Self, ()> {
-        [Self::Hash, Self::Watch].into_iter().find(|how| how.word() == text).ok_or(())
+        [Self::Hash, Self::Watch, Self::Settlement].into_iter().find(|how| how.word() == text).ok_or(())
     }
 }
 
@@ -48,10 +52,14 @@ impl FromStr for How {
 pub struct Deposit {
     /// CAIP-2.
     pub network: String,
-    /// What makes it the same payment on chain: `tx/<lower-case hash>`.
+    /// What makes it the same payment on chain: `tx/<lower-case hash>`, or an authorization's identity.
     pub proof: String,
+    /// The one that moved it.
+    pub transaction: TxHash,
     /// Who paid, as the chain says.
     pub payer: Address,
+    /// The shop's address that it went to.
+    pub pay_to: Address,
     pub asset: Asset,
     pub amount: Amount,
     pub block: u64,
@@ -107,6 +115,10 @@ impl Books {
         if deposit.asset.network != deposit.network {
             return Err(BooksError::refused("money of one network never pays on another"));
         }
+        // Its run has to learn of it in the same transaction: `settle`.
+        if !deposit.proof.starts_with(PAYMENT) {
+            return Err(BooksError::refused("an authorization is settled, not deposited"));
+        }
         let mut payer = take(tx, &Account::Payer(deposit.payer), &deposit.asset).await?;
         let Some(id) = record(tx, self.id(now_ms)?, deposit, now_ms).await? else { return Ok(false) };
         let event = self.event(EventKind::Deposit, What::Deposit(&id), now_ms)?;
@@ -118,7 +130,7 @@ impl Books {
 
     pub async fn find_deposit(&self, network: &str, proof: &str) -> Result<Option<Deposit>> {
         let row = sqlx::query(
-            "select deposit_id, network, proof, payer, asset, amount, block, block_time_ms, how
+            "select deposit_id, network, proof, transaction_hash, payer, pay_to, asset, amount, block, block_time_ms, how
              from deposits where network = $1 and proof = $2",
         )
         .bind(network)
@@ -163,7 +175,7 @@ impl Books {
     /// Deposits in the order they were written, after `after` (a deposit's id; empty: from the start): for `coinslot books --chain`.
     pub async fn deposits_after(&self, after: &str, limit: u32) -> Result<Vec<(String, Deposit)>> {
         let rows = sqlx::query(
-            "select deposit_id, network, proof, payer, asset, amount, block, block_time_ms, how
+            "select deposit_id, network, proof, transaction_hash, payer, pay_to, asset, amount, block, block_time_ms, how
              from deposits where deposit_id > $1 order by deposit_id limit $2",
         )
         .bind(after)
@@ -175,17 +187,20 @@ impl Books {
 }
 
 /// The row's id. `None`: it was recorded before, and that row stands.
-async fn record(tx: &mut Tx, id: String, deposit: &Deposit, now_ms: i64) -> Result<Option<String>> {
+pub(super) async fn record(tx: &mut Tx, id: String, deposit: &Deposit, now_ms: i64) -> Result<Option<String>> {
     Ok(sqlx::query_scalar(
-        "insert into deposits (deposit_id, network, proof, payer, asset, amount, block, block_time_ms, how, booked_ms)
-         values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)
+        "insert into deposits (deposit_id, network, proof, transaction_hash, payer, pay_to, asset, amount, block, block_time_ms, how,
+                               booked_ms)
+         values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12)
          on conflict (network, proof) do nothing
          returning deposit_id",
     )
     .bind(id)
     .bind(&deposit.network)
     .bind(&deposit.proof)
+    .bind(deposit.transaction.to_string())
     .bind(deposit.payer.to_string())
+    .bind(deposit.pay_to.to_string())
     .bind(deposit.asset.to_string())
     .bind(deposit.amount.to_string())
     .bind(signed(deposit.block)?)
@@ -215,7 +230,9 @@ fn deposit_of(row: &AnyRow) -> Result<(String, Deposit)> {
     let deposit = Deposit {
         network: row.try_get("network")?,
         proof: row.try_get("proof")?,
+        transaction: read(row, "transaction_hash")?,
         payer: read(row, "payer")?,
+        pay_to: read(row, "pay_to")?,
         asset: read(row, "asset")?,
         amount: read(row, "amount")?,
         block: unsigned(row.try_get("block")?)?,

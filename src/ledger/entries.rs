@@ -3,7 +3,8 @@
 //! Accounts: `payer:<address>` and `held:<address>` have a balance row and are never negative; they are taken in that order.
 //! `chain:<network>`, `revenue:<agent>` and `refunds` have none: a row that everybody writes would serialise the whole shop.
 //!
-//! Every transaction that moves money takes its rows in one order (balances, deposit, run, watch), so that no two wait for each other.
+//! Every transaction that moves money takes its rows in one order (presenter, balances, authorization, deposit, run, watch), so that no
+//! two wait for each other.
 
 use std::fmt;
 
@@ -23,10 +24,12 @@ pub enum EventKind {
     Hold,
     Capture,
     Release,
+    /// A deposit and its capture in one: an authorization was settled for a run that had succeeded.
+    Settle,
 }
 
 impl EventKind {
-    const ALL: [Self; 4] = [Self::Deposit, Self::Hold, Self::Capture, Self::Release];
+    const ALL: [Self; 5] = [Self::Deposit, Self::Hold, Self::Capture, Self::Release, Self::Settle];
 
     pub fn word(self) -> &'static str {
         match self {
@@ -34,6 +37,7 @@ impl EventKind {
             Self::Hold => "hold",
             Self::Capture => "capture",
             Self::Release => "release",
+            Self::Settle => "settle",
         }
     }
 
@@ -119,7 +123,7 @@ pub(super) struct Event<'a> {
     pub(super) id: String,
     pub(super) kind: EventKind,
     pub(super) at_ms: i64,
-    /// The run it is for, or the deposit that it is.
+    /// The run it is for, the deposit that it is, or both.
     pub(super) what: What<'a>,
 }
 
@@ -127,6 +131,7 @@ pub(super) struct Event<'a> {
 pub(super) enum What<'a> {
     Run(&'a str),
     Deposit(&'a str),
+    Settlement { run: &'a str, deposit: &'a str },
 }
 
 /// Moves an amount from one account to another: two lines, and the balances of those that have one.
@@ -147,8 +152,11 @@ pub(super) async fn move_money(
     let (run, deposit) = match event.what {
         What::Run(run) => (Some(run), None),
         What::Deposit(deposit) => (None, Some(deposit)),
+        What::Settlement { run, deposit } => (Some(run), Some(deposit)),
     };
-    assert_eq!(deposit.is_some(), event.kind == EventKind::Deposit, "only a deposit brings money in");
+    let brings = matches!(event.kind, EventKind::Deposit | EventKind::Settle);
+    assert_eq!(deposit.is_some(), brings, "only a deposit brings money in");
+    assert_eq!(run.is_none(), event.kind == EventKind::Deposit, "all else is for a run");
     sqlx::query(
         "insert into entries (event_id, kind, at_ms, deposit_id, run_id, asset, account, amount)
          values ($1, $2, $3, $4, $5, $6, $7, $8), ($1, $2, $3, $4, $5, $6, $9, $10)",

@@ -17,11 +17,12 @@ use crate::{
 };
 
 /// In which [`FAILURES_MAX`] failures of one wallet are a pause.
-const FAILURES_WITHIN_MS: i64 = 60 * 60 * 1000;
+pub(super) const FAILURES_WITHIN_MS: i64 = 60 * 60 * 1000;
 
 impl Books {
     /// `waiting`, `failed` (again, for free) or `void` for too little credit → `held`, from the payer's whole balance in that asset.
-    /// Attempts start anew. A watch that asked for this very run is answered.
+    /// Attempts start anew. A watch that asked for this very run is answered. A run that an authorization pays is held only once that is
+    /// settled; before, it is [`HeldOrNot::NotWaiting`].
     ///
     /// # Errors
     /// [`BooksError::Refused`] for a run that is not there, a price of nothing, or an asset of another network than its payment's.
@@ -44,7 +45,8 @@ impl Books {
         if run.network != asset.network {
             return Err(BooksError::refused("money of one network never pays on another"));
         }
-        if !may_be_held(&run) {
+        // What its authorization brings, if anything, is not his yet.
+        if run.nothing_is_held() || !may_be_held(&run) {
             return Ok(HeldOrNot::NotWaiting(run));
         }
         if let Some(wait_ms) = failing_too_often(&mut tx, run.payer, now_ms).await? {
@@ -112,13 +114,18 @@ fn may_be_held(run: &Run) -> bool {
     matches!(run.state, RunState::Waiting | RunState::Failed) || run.may_be_judged_again()
 }
 
-/// Milliseconds until there is one failure less than too many. Releases are counted, also several of one run.
-async fn failing_too_often(tx: &mut Tx, payer: Address, now_ms: i64) -> Result<Option<u64>> {
+/// Milliseconds until there is one failure less than too many. All are counted, also several of one run.
+pub(super) async fn failing_too_often(tx: &mut Tx, payer: Address, now_ms: i64) -> Result<Option<u64>> {
     let last: Vec<i64> = sqlx::query_scalar(
-        "select at_ms from entries where account = $1 and kind = 'release' and at_ms > $2 order by at_ms desc limit $3",
+        "select at_ms from (
+             select at_ms from entries where account = $1 and kind = 'release' and at_ms > $2
+             union all
+             select failed_ms as at_ms from failures where payer = $3 and failed_ms > $2
+         ) failed order by at_ms desc limit $4",
     )
     .bind(Account::Payer(payer).to_string())
     .bind(now_ms.saturating_sub(FAILURES_WITHIN_MS))
+    .bind(payer.to_string())
     .bind(i64::from(FAILURES_MAX))
     .fetch_all(&mut **tx)
     .await?;

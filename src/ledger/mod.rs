@@ -7,12 +7,15 @@
 //! - `entries`, `signed`: the journal, and the balances it adds up to. The only code that moves money.
 //! - `deposits`: money that has arrived. `credit`: what stands to a payer's credit.
 //! - `runs`: a run as a row. `present`, `hold`, `work`: its transitions, in this order.
+//! - `authorizations`, `claim`, `settle`: runs that are paid by a signature, and settled after the work (or before it).
 //! - `watches`: wallets that are about to pay.
 //! - `sessions`, `instances`: who is signed in; what several instances agree on.
 //! - `columns`: our types as the text and integers that both databases have.
 //! - `audit`: the proof that all of it balances.
 
 pub mod audit;
+pub mod authorizations;
+mod claim;
 mod columns;
 pub mod credit;
 pub mod deposits;
@@ -22,11 +25,14 @@ mod instances;
 mod present;
 pub mod runs;
 pub mod sessions;
+mod settle;
 mod signed;
 pub mod store;
 pub mod watches;
 mod work;
 
+pub use authorizations::{AuthorizationState, Method, NewAuthorization, RunAuthorization, Sent};
+pub use claim::{Claimed, Retried};
 pub use deposits::{Deposit, How};
 pub use runs::{HeldOrNot, Leased, NewRun, Presented, Run, SealedTerms};
 pub use store::{Books, BooksError};

@@ -1,17 +1,23 @@
 //! A run's beginning: a payment is shown for a call.
 //!
 //! Promises: one proof of one presenter is one run, however often and from where it is shown at once; a wallet has few payments that
-//! are waited for and that nobody has seen.
+//! are waited for and that nobody has seen, and few calls from credit that nothing was held for.
 
 use super::{
-    runs::{FOLLOWED_MS, NewRun, Presented, Run, UNSEEN_MAX, run_of, select_runs, whole},
+    runs::{
+        FOLLOWED_MS, NEVER_HELD_MAX, NEVER_HELD_WITHIN_MS, NewRun, Presented, Run, SealedTerms, UNSEEN_MAX, run_of, select_runs,
+        whole,
+    },
     store::{Books, BooksError, Result, Tx, again},
     watches::arrival_is_used,
 };
-use crate::run::RunState;
+use crate::{
+    money::{Amount, Asset},
+    run::RunState,
+};
 
-/// A proof's kinds: a transaction's hash, or a client's own UUID for what is paid from credit.
-const PAYMENT: &str = "tx/";
+/// A proof's kinds here: a transaction's hash, or a client's own UUID for what is paid from credit. Authorizations are claimed.
+pub(super) const PAYMENT: &str = "tx/";
 const CREDIT: &str = "credit/";
 
 impl Books {
@@ -31,10 +37,14 @@ impl Books {
 
     async fn try_present(&self, new: &NewRun, now_ms: i64) -> Result<Presented> {
         let mut tx = self.begin().await?;
+        if let Some(run) = payment_id_taken(&mut tx, new, now_ms).await? {
+            return Ok(Presented::PaymentIdTaken(run));
+        }
         let presented = match shown_before(&mut tx, new).await? {
             Some(run) => shown_again(&mut tx, new, run, now_ms).await?,
             None if is_unseen(new) && too_many_unseen(&mut tx, new, now_ms).await? => return Ok(Presented::TooManyUnseen),
-            None if insert(&mut tx, new, now_ms).await? => Presented::New(whole(&mut tx, &new.id).await?),
+            None if !is_unseen(new) && too_many_void(&mut tx, new, now_ms).await? => return Ok(Presented::TooManyVoid),
+            None if insert(&mut tx, new, None, now_ms).await? => Presented::New(whole(&mut tx, &new.id).await?),
             // Somebody was faster by a moment.
             None => match shown_before(&mut tx, new).await? {
                 Some(run) => shown_again(&mut tx, new, run, now_ms).await?,
@@ -53,7 +63,23 @@ fn is_unseen(new: &NewRun) -> bool {
     new.proof.starts_with(PAYMENT)
 }
 
-async fn shown_before(tx: &mut Tx, new: &NewRun) -> Result<Option<Run>> {
+/// The run that this payer used the payment id for, if it is another payment or another call. Who brings an id has his presenter row
+/// taken: two payments with one id are seen one after the other.
+pub(super) async fn payment_id_taken(tx: &mut Tx, new: &NewRun, now_ms: i64) -> Result<Option<Run>> {
+    let Some(id) = &new.payment_id else { return Ok(None) };
+    take_presenter(tx, &new.payer.to_string(), now_ms).await?;
+    let row = sqlx::query(select_runs!("where r.payer = $1 and r.payment_id = $2"))
+        .bind(new.payer.to_string())
+        .bind(id)
+        .fetch_optional(&mut **tx)
+        .await?;
+    let same = |run: &Run| {
+        (&run.network, &run.proof, &run.agent, &run.input_sha256) == (&new.network, &new.proof, &new.agent, &new.input_sha256)
+    };
+    Ok(row.as_ref().map(run_of).transpose()?.filter(|run| !same(run)))
+}
+
+pub(super) async fn shown_before(tx: &mut Tx, new: &NewRun) -> Result<Option<Run>> {
     let row = sqlx::query(select_runs!("where r.network = $1 and r.proof = $2 and r.payer = $3"))
         .bind(&new.network)
         .bind(&new.proof)
@@ -74,6 +100,16 @@ async fn shown_again(tx: &mut Tx, new: &NewRun, run: Run, now_ms: i64) -> Result
     if waits && !followed && run.deposit_block.is_none() && is_unseen(new) && too_many_unseen(tx, new, now_ms).await? {
         return Ok(Presented::TooManyUnseen);
     }
+    is_shown(tx, &run, waits, now_ms).await?;
+    if let (true, None, Some(terms)) = (waits, &run.terms, &new.terms) {
+        add_terms(tx, &run, terms).await?;
+    }
+    add_payment_id(tx, &run, new).await?;
+    Ok(Presented::Same(whole(tx, &run.id).await?))
+}
+
+/// `waits`: if it is void, it waits again.
+pub(super) async fn is_shown(tx: &mut Tx, run: &Run, waits: bool, now_ms: i64) -> Result<()> {
     if run.state == RunState::Void && waits {
         sqlx::query(
             "update runs set state = 'waiting', error = null, error_final = 0, finished_ms = null, presented_ms = $2
@@ -87,19 +123,53 @@ async fn shown_again(tx: &mut Tx, new: &NewRun, run: Run, now_ms: i64) -> Result
     .bind(now_ms)
     .execute(&mut **tx)
     .await?;
-    Ok(Presented::Same(whole(tx, &run.id).await?))
+    Ok(())
 }
 
-/// Other payments of this wallet, on any network, that somebody waits for and nobody has seen.
-async fn too_many_unseen(tx: &mut Tx, new: &NewRun, now_ms: i64) -> Result<bool> {
+/// A bare hash was first, and now the page that has the offer shows the same payment: its sealed price holds.
+async fn add_terms(tx: &mut Tx, run: &Run, terms: &SealedTerms) -> Result<()> {
+    sqlx::query(
+        "update runs set terms_price = $2, terms_asset = $3, terms_issued_ms = $4, terms_expires_ms = $5, terms_nonce_sha256 = $6
+         where run_id = $1 and state = 'waiting' and terms_price is null",
+    )
+    .bind(&run.id)
+    .bind(terms.price.to_string())
+    .bind(terms.asset.to_string())
+    .bind(terms.issued_ms)
+    .bind(terms.expires_ms)
+    .bind(&terms.nonce_sha256)
+    .execute(&mut **tx)
+    .await?;
+    Ok(())
+}
+
+/// The first id that a payment is shown with stays its id; that no other payment has it was looked for before.
+pub(super) async fn add_payment_id(tx: &mut Tx, run: &Run, new: &NewRun) -> Result<()> {
+    let Some(id) = &new.payment_id else { return Ok(()) };
+    sqlx::query("update runs set payment_id = $2 where run_id = $1 and payment_id is null")
+        .bind(&run.id)
+        .bind(id)
+        .execute(&mut **tx)
+        .await?;
+    Ok(())
+}
+
+/// Until our transaction ends, nobody else counts what this one has: a wallet, or `agent:<slug>` (`claim`).
+pub(super) async fn take_presenter(tx: &mut Tx, who: &str, now_ms: i64) -> Result<()> {
     sqlx::query(
         "insert into presenters (wallet, presented_ms) values ($1, $2)
          on conflict (wallet) do update set presented_ms = excluded.presented_ms",
     )
-    .bind(new.payer.to_string())
+    .bind(who)
     .bind(now_ms)
     .execute(&mut **tx)
     .await?;
+    Ok(())
+}
+
+/// Other payments of this wallet, on any network, that somebody waits for and nobody has seen.
+async fn too_many_unseen(tx: &mut Tx, new: &NewRun, now_ms: i64) -> Result<bool> {
+    take_presenter(tx, &new.payer.to_string(), now_ms).await?;
     let unseen: i64 = sqlx::query_scalar(
         "select count(*) from runs r
          where r.payer = $1 and r.state in ('waiting', 'held', 'running') and r.state = 'waiting' and r.presented_ms > $2
@@ -116,30 +186,51 @@ async fn too_many_unseen(tx: &mut Tx, new: &NewRun, now_ms: i64) -> Result<bool>
     Ok(unseen >= i64::from(UNSEEN_MAX))
 }
 
-/// `false`: this presenter showed this proof before.
-async fn insert(tx: &mut Tx, new: &NewRun, now_ms: i64) -> Result<bool> {
+/// A client's own UUID costs nothing to make, and every one that is shown is a row.
+async fn too_many_void(tx: &mut Tx, new: &NewRun, now_ms: i64) -> Result<bool> {
+    take_presenter(tx, &new.payer.to_string(), now_ms).await?;
+    let never_held: i64 = sqlx::query_scalar(
+        "select count(*) from runs
+         where payer = $1 and state in ('waiting', 'void') and presented_ms > $2 and proof like 'credit/%'",
+    )
+    .bind(new.payer.to_string())
+    .bind(now_ms.saturating_sub(NEVER_HELD_WITHIN_MS))
+    .fetch_one(&mut **tx)
+    .await?;
+    Ok(never_held >= i64::from(NEVER_HELD_MAX))
+}
+
+/// Waiting, or held for a price that no entry holds: an authorization's. `false`: this presenter showed this proof before.
+pub(super) async fn insert(tx: &mut Tx, new: &NewRun, held_for: Option<(&Asset, Amount)>, now_ms: i64) -> Result<bool> {
     let terms = new.terms.as_ref();
+    let state = if held_for.is_some() { RunState::Held } else { RunState::Waiting };
     let inserted = sqlx::query(
-        "insert into runs (run_id, agent, version, payer, state, input, input_sha256, network, proof, terms_price, terms_asset,
-                           terms_issued_ms, terms_expires_ms, terms_nonce_sha256, key_sha256, created_ms, presented_ms)
-         values ($1, $2, $3, $4, 'waiting', $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $15)
+        "insert into runs (run_id, agent, version, payer, state, input, input_sha256, network, proof, payment_id, terms_price,
+                           terms_asset, terms_issued_ms, terms_expires_ms, terms_nonce_sha256, asset, price, key_sha256, created_ms,
+                           presented_ms, held_ms)
+         values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $19, $20)
          on conflict (network, proof, payer) do nothing",
     )
     .bind(&new.id)
     .bind(&new.agent)
     .bind(&new.version)
     .bind(new.payer.to_string())
+    .bind(state.word())
     .bind(&new.input)
     .bind(&new.input_sha256)
     .bind(&new.network)
     .bind(&new.proof)
+    .bind(&new.payment_id)
     .bind(terms.map(|terms| terms.price.to_string()))
     .bind(terms.map(|terms| terms.asset.to_string()))
     .bind(terms.map(|terms| terms.issued_ms))
     .bind(terms.map(|terms| terms.expires_ms))
     .bind(terms.map(|terms| &terms.nonce_sha256))
+    .bind(held_for.map(|(asset, _)| asset.to_string()))
+    .bind(held_for.map(|(_, price)| price.to_string()))
     .bind(&new.key_sha256)
     .bind(now_ms)
+    .bind(held_for.map(|_| now_ms))
     .execute(&mut **tx)
     .await?;
     Ok(inserted.rows_affected() == 1)

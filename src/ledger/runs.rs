@@ -1,14 +1,17 @@
-//! Runs as rows, read by whoever asks. Their transitions are in `present`, `hold` and `work`, in this order, and nowhere else.
+//! Runs as rows, read by whoever asks. Their transitions are in `present`, `hold` and `work`, in this order; of those that an
+//! authorization pays in `claim`, `work` and `settle`; and nowhere else.
 
 use sqlx::{Row, any::AnyRow};
 
 use super::{
+    authorizations::{AuthorizationState, RunAuthorization, authorization_of},
     columns::{AFTER_ALL, PAGE_MAX, read, read_optional, unsigned},
+    present::PAYMENT,
     store::{Books, BooksError, Result, Tx},
 };
 use crate::{
     error::{CallError, Code, Retry},
-    evm::Address,
+    evm::{Address, TxHash},
     money::{Amount, Asset},
     run::RunState,
 };
@@ -38,8 +41,10 @@ pub struct NewRun {
     /// Of the exact body bytes, lower-case hex.
     pub input_sha256: String,
     pub network: String,
-    /// `tx/<hash>` or `credit/<uuid>`.
+    /// `tx/<hash>`, `credit/<uuid>`, or an authorization's identity.
     pub proof: String,
+    /// The client's own id for this payment (x402's payment-identifier), if it gave one: 16 to 128 of `[A-Za-z0-9_-]`.
+    pub payment_id: Option<String>,
     pub terms: Option<SealedTerms>,
     /// SHA-256 of the run's key, lower-case hex. The key is derived from the id, so that every answer can name it.
     pub key_sha256: String,
@@ -64,6 +69,10 @@ pub struct Run {
     pub included_block: Option<u64>,
     /// Of its deposit, once there is one.
     pub deposit_block: Option<u64>,
+    /// Of its payment: the one that was shown, else its deposit's, else the one that we sent to settle it. `None`: from credit, or not sent.
+    pub transaction: Option<TxHash>,
+    /// What settling needs, where an authorization pays it.
+    pub authorization: Option<RunAuthorization>,
     pub output: Option<String>,
     pub output_sha256: Option<String>,
     pub engine: Option<String>,
@@ -86,8 +95,12 @@ pub enum Presented {
     Same(Run),
     /// The same payer used this proof for another agent or body.
     OtherUse(Run),
+    /// The payer used this payment id for another proof, agent or body: that run.
+    PaymentIdTaken(Run),
     /// The payer has `unseen_max` waiting runs already whose payment nobody has seen.
     TooManyUnseen,
+    /// The payer began [`NEVER_HELD_MAX`] calls from credit within the hour that nothing was held for.
+    TooManyVoid,
 }
 
 #[derive(Clone, Debug)]
@@ -108,6 +121,11 @@ pub enum Leased {
         run: Run,
         token: String,
     },
+    /// Its answer is stored and its authorization is not settled: nothing is left but to settle. No attempt was counted.
+    Settle {
+        run: Run,
+        token: String,
+    },
     /// It was begun three times and never ended: to be released as failed, with this token.
     GaveOut {
         run: Run,
@@ -121,6 +139,10 @@ pub const ATTEMPTS_MAX: u32 = 3;
 pub const FAILURES_MAX: u32 = 5;
 /// Waiting runs of one wallet whose payment nobody has seen, shown to us in the last 15 minutes.
 pub const UNSEEN_MAX: u32 = 3;
+/// Runs of one wallet, from credit, that wait or are void and were shown to us within [`NEVER_HELD_WITHIN_MS`]: each is a row that cost
+/// nobody anything.
+pub const NEVER_HELD_MAX: u32 = 20;
+pub const NEVER_HELD_WITHIN_MS: i64 = 60 * 60 * 1000;
 /// A waiting run that was not shown again for so long is no longer followed.
 pub const FOLLOWED_MS: i64 = 15 * 60 * 1000;
 
@@ -130,15 +152,21 @@ macro_rules! select_runs {
         concat!(
             "select r.run_id, r.agent, r.version, r.payer, r.state, r.input, r.input_sha256, r.network, r.proof,
                     r.terms_price, r.terms_asset, r.terms_issued_ms, r.terms_expires_ms, r.terms_nonce_sha256,
-                    r.asset, r.price, r.included_block, d.block as deposit_block, r.output, r.output_sha256, r.engine, r.error,
-                    r.attempts, r.lease_token, r.lease_until_ms, r.key_sha256, r.created_ms, r.presented_ms, r.held_ms, r.finished_ms
+                    r.asset, r.price, r.included_block, d.block as deposit_block,
+                    d.transaction_hash as deposit_transaction, r.output, r.output_sha256, r.engine, r.error,
+                    r.attempts, r.lease_token, r.lease_until_ms, r.key_sha256, r.created_ms, r.presented_ms, r.held_ms, r.finished_ms,
+                    a.method, a.asset as token, a.pay_to, a.amount, a.valid_before_ms, a.signed, a.since_block, a.settle_first,
+                    cast(case when a.answer is null then 0 else 1 end as bigint) as answered, a.transaction_hash as sent_transaction, a.raw, a.sent_ms,
+                    a.state as authorization_state
              from runs r
-             left join deposits d on d.network = r.network and d.proof = r.proof and d.payer = r.payer ",
+             left join deposits d on d.network = r.network and d.proof = r.proof and d.payer = r.payer
+             left join authorizations a on a.run_id = r.run_id ",
             $rest
         )
     };
 }
 pub(super) use select_runs;
+
 impl Books {
     pub async fn run(&self, id: &str) -> Result<Option<Run>> {
         let row = sqlx::query(select_runs!("where r.run_id = $1")).bind(id).fetch_optional(&self.pool).await?;
@@ -169,25 +197,30 @@ impl Books {
         rows.iter().map(run_of).collect()
     }
 
-    /// All waiting runs of a network that were shown to us within [`FOLLOWED_MS`].
+    /// All waiting runs of a network that were shown to us within [`FOLLOWED_MS`], but those whose authorization is yet to be settled
+    /// ([`Books::unsettled`]).
     pub async fn waiting(&self, network: &str, now_ms: i64) -> Result<Vec<Run>> {
-        let rows =
-            sqlx::query(select_runs!("where r.network = $1 and r.state = 'waiting' and r.presented_ms > $2 order by r.run_id"))
-                .bind(network)
-                .bind(now_ms.saturating_sub(FOLLOWED_MS))
-                .fetch_all(&self.pool)
-                .await?;
+        let rows = sqlx::query(select_runs!(
+            "where r.network = $1 and r.state = 'waiting' and r.presented_ms > $2 and coalesce(a.state, 'settled') = 'settled'
+                 order by r.run_id"
+        ))
+        .bind(network)
+        .bind(now_ms.saturating_sub(FOLLOWED_MS))
+        .fetch_all(&self.pool)
+        .await?;
         rows.iter().map(run_of).collect()
     }
 
     /// Waiting runs that nobody asked about within [`FOLLOWED_MS`], until the sweep voids them after a day: their payment may still come.
     pub async fn waiting_unasked(&self, network: &str, now_ms: i64) -> Result<Vec<Run>> {
-        let rows =
-            sqlx::query(select_runs!("where r.network = $1 and r.state = 'waiting' and r.presented_ms <= $2 order by r.run_id"))
-                .bind(network)
-                .bind(now_ms.saturating_sub(FOLLOWED_MS))
-                .fetch_all(&self.pool)
-                .await?;
+        let rows = sqlx::query(select_runs!(
+            "where r.network = $1 and r.state = 'waiting' and r.presented_ms <= $2 and coalesce(a.state, 'settled') = 'settled'
+                 order by r.run_id"
+        ))
+        .bind(network)
+        .bind(now_ms.saturating_sub(FOLLOWED_MS))
+        .fetch_all(&self.pool)
+        .await?;
         rows.iter().map(run_of).collect()
     }
 
@@ -221,6 +254,18 @@ impl Run {
     }
 }
 
+impl Run {
+    /// An authorization pays it that is not settled: its price is signed for, not held.
+    pub(super) fn nothing_is_held(&self) -> bool {
+        self.authorization.as_ref().is_some_and(|paid| paid.state != AuthorizationState::Settled)
+    }
+
+    /// The agent has answered, and the payment is yet to come.
+    pub(super) fn is_to_be_settled(&self) -> bool {
+        self.nothing_is_held() && self.authorization.as_ref().is_some_and(|paid| paid.answered)
+    }
+}
+
 pub(super) fn run_of(row: &AnyRow) -> Result<Run> {
     let terms = match read_optional(row, "terms_price")? {
         Some(price) => Some(SealedTerms {
@@ -236,6 +281,13 @@ pub(super) fn run_of(row: &AnyRow) -> Result<Run> {
         Some(price) => Some((read(row, "asset")?, price)),
         None => None,
     };
+    let proof: String = row.try_get("proof")?;
+    let authorization = authorization_of(row)?;
+    let sent = || authorization.as_ref().and_then(|authorization| authorization.sent.as_ref()).map(|sent| sent.transaction);
+    let transaction = match proof.strip_prefix(PAYMENT) {
+        Some(hash) => hash.parse().ok(),
+        None => read_optional(row, "deposit_transaction")?.or_else(sent),
+    };
     let error: Option<String> = row.try_get("error")?;
     let attempts: i64 = row.try_get("attempts")?;
     Ok(Run {
@@ -247,11 +299,13 @@ pub(super) fn run_of(row: &AnyRow) -> Result<Run> {
         input: row.try_get("input")?,
         input_sha256: row.try_get("input_sha256")?,
         network: row.try_get("network")?,
-        proof: row.try_get("proof")?,
+        proof,
         terms,
         price,
         included_block: row.try_get::<Option<i64>, _>("included_block")?.map(unsigned).transpose()?,
         deposit_block: row.try_get::<Option<i64>, _>("deposit_block")?.map(unsigned).transpose()?,
+        transaction,
+        authorization,
         output: row.try_get("output")?,
         output_sha256: row.try_get("output_sha256")?,
         engine: row.try_get("engine")?,

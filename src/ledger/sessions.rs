@@ -1,6 +1,7 @@
 //! Sessions, by the hash of their token, and the sign-in nonces that were used.
 
 use super::{
+    hold::FAILURES_WITHIN_MS,
     runs::store_error,
     store::{Books, BooksError, Result, again},
 };
@@ -58,8 +59,9 @@ impl Books {
         Ok(spent.rows_affected() == 1)
     }
 
-    /// Rows that time has made useless: ended sessions, old nonces, watches that ended a day ago without an arrival. A waiting run
-    /// whose payment nobody saw or showed for a day becomes void; shown again, it is looked for again.
+    /// Rows that time has made useless: ended sessions, old nonces, failures that count no more, watches that ended a day ago without an
+    /// arrival. A waiting run whose payment nobody saw or showed for a day becomes void; shown again, it is looked for again. An
+    /// authorization, and the run that it pays, are never swept: the chain ends them ([`Books::authorization_unused`]).
     pub async fn sweep(&self, now_ms: i64) -> Result<()> {
         // A credit run that still waits was left there by a crash; shown again, it goes on.
         let not_followed = [
@@ -71,6 +73,10 @@ impl Books {
             for delete in ["delete from sessions where until_ms <= $1", "delete from spent_nonces where until_ms <= $1"] {
                 sqlx::query(delete).bind(now_ms).execute(&mut *tx).await?;
             }
+            sqlx::query("delete from failures where failed_ms <= $1")
+                .bind(now_ms.saturating_sub(FAILURES_WITHIN_MS))
+                .execute(&mut *tx)
+                .await?;
             for (proof, why) in &not_followed {
                 sqlx::query(
                     "update runs set state = 'void', error = $1, error_final = 0, finished_ms = $2

@@ -1,4 +1,5 @@
-//! A run in a worker's hands: leased, captured or released.
+//! A run in a worker's hands: leased, captured or released. One that an open authorization pays ends in `settle` instead, or is released
+//! without an entry: nothing was held for it.
 //!
 //! Promises: one worker at a time has it; who lost its lease writes nothing; its price is captured once, on success, or goes back; an
 //! attempt is counted before the work, so that an input which kills its worker is not tried for ever.
@@ -6,6 +7,7 @@
 use sha2::{Digest, Sha256};
 
 use super::{
+    authorizations::{AuthorizationState, take_authorization},
     columns::hex,
     entries::{Account, EventKind, Side, Taken, What, move_money, take},
     runs::{ATTEMPTS_MAX, Leased, Run, store_error, whole},
@@ -21,25 +23,32 @@ use crate::{
 const LEASE_RACES_MAX: usize = 32;
 
 impl Books {
-    /// The oldest run that is held, or running with a lease that has ended. Counts the attempt.
+    /// The oldest run that is held, or running with a lease that has ended. Counts the attempt, unless the work is done and only its
+    /// payment is to be settled.
     pub async fn lease_run(&self, token: &str, now_ms: i64, for_ms: i64) -> Result<Option<Leased>> {
         let until_ms = now_ms.saturating_add(for_ms);
         for _ in 0..LEASE_RACES_MAX {
-            let oldest: Option<(String, i64)> = sqlx::query_as(
-                "select run_id, attempts from runs
-                 where state in ('held', 'running') and (state = 'held' or lease_until_ms <= $1)
-                 order by held_ms, run_id limit 1",
+            let oldest: Option<(String, i64, i64)> = sqlx::query_as(
+                "select r.run_id, r.attempts, cast(case when a.answer is null then 0 else 1 end as bigint)
+                 from runs r left join authorizations a on a.run_id = r.run_id
+                 where r.state in ('held', 'running') and (r.state = 'held' or r.lease_until_ms <= $1)
+                 order by r.held_ms, r.run_id limit 1",
             )
             .bind(now_ms)
             .fetch_optional(&self.pool)
             .await?;
-            let Some((run, before)) = oldest else { return Ok(None) };
+            let Some((run, before, answered)) = oldest else { return Ok(None) };
             let gave_out = before >= i64::from(ATTEMPTS_MAX);
-            let attempts = if gave_out { before } else { before + 1 };
+            let attempts = if gave_out || answered == 1 { before } else { before + 1 };
             if self.take_lease(&run, (before, attempts), token, now_ms, until_ms).await? {
                 let run = self.run(&run).await?.ok_or_else(|| BooksError::Corrupt(format!("run {run} is gone")))?;
                 let token = token.to_owned();
-                return Ok(Some(if gave_out { Leased::GaveOut { run, token } } else { Leased::Work { run, token } }));
+                // Read after the lease: whose lease had ended may have stored an answer until this moment.
+                return Ok(Some(match (run.is_to_be_settled(), gave_out) {
+                    (true, _) => Leased::Settle { run, token },
+                    (false, true) => Leased::GaveOut { run, token },
+                    (false, false) => Leased::Work { run, token },
+                }));
             }
         }
         Ok(None)
@@ -78,12 +87,18 @@ impl Books {
     }
 
     /// `running` → `done`: stores the answer and takes its price. `false`: the lease was lost, nothing was written.
+    ///
+    /// # Errors
+    /// [`BooksError::Refused`] for a run whose authorization is open: it is [`Books::answered`], then settled.
     pub async fn capture(&self, run: &str, token: &str, output: &str, engine: &str, now_ms: i64) -> Result<bool> {
         again(|| self.try_capture(run, token, output, engine, now_ms)).await
     }
 
     async fn try_capture(&self, run: &str, token: &str, output: &str, engine: &str, now_ms: i64) -> Result<bool> {
         let Some(run) = self.leased_run(run).await? else { return Ok(false) };
+        if run.nothing_is_held() {
+            return Err(BooksError::refused(format_args!("the authorization of run {} is not settled", run.id)));
+        }
         let (asset, price) = price_of(&run)?;
         let mut tx = self.begin().await?;
         let mut held = take(&mut tx, &Account::Held(run.payer), &asset).await?;
@@ -111,7 +126,8 @@ impl Books {
         Ok(true)
     }
 
-    /// `running` → `failed`: the price goes back to the payer's balance. `false`: the lease was lost, nothing was written.
+    /// `running` → `failed`: the price goes back to the payer's balance; if an open authorization pays it, nothing moves, and the
+    /// authorization stays open. `false`: the lease was lost, nothing was written.
     pub async fn release(&self, run: &str, token: &str, why: &CallError, now_ms: i64) -> Result<bool> {
         let error = store_error(why)?;
         again(|| self.try_release(run, token, &error, why.retry == Retry::No, now_ms)).await
@@ -119,23 +135,18 @@ impl Books {
 
     async fn try_release(&self, run: &str, token: &str, error: &str, is_final: bool, now_ms: i64) -> Result<bool> {
         let Some(run) = self.leased_run(run).await? else { return Ok(false) };
+        if run.nothing_is_held() {
+            match self.release_unsettled(&run, token, error, is_final, now_ms).await? {
+                Unsettled::Released(ours) => return Ok(ours),
+                // Its price is held now.
+                Unsettled::SettledMeanwhile => {}
+            }
+        }
         let (asset, price) = price_of(&run)?;
         let mut tx = self.begin().await?;
         let mut credit = take(&mut tx, &Account::Payer(run.payer), &asset).await?;
         let mut held = take(&mut tx, &Account::Held(run.payer), &asset).await?;
-        let failed = sqlx::query(
-            "update runs set state = 'failed', error = $3, error_final = $4, finished_ms = $5, lease_token = null,
-                             lease_until_ms = null
-             where run_id = $1 and state = 'running' and lease_token = $2",
-        )
-        .bind(&run.id)
-        .bind(token)
-        .bind(error)
-        .bind(i64::from(is_final))
-        .bind(now_ms)
-        .execute(&mut *tx)
-        .await?;
-        if failed.rows_affected() == 0 {
+        if !set_failed(&mut tx, &run.id, token, error, is_final, now_ms).await? {
             return Ok(false);
         }
         let event = self.event(EventKind::Release, What::Run(&run.id), now_ms)?;
@@ -145,10 +156,53 @@ impl Books {
         Ok(true)
     }
 
+    /// No entries: nothing had been held. A withheld answer is forgotten, so that another attempt stores its own.
+    async fn release_unsettled(&self, run: &Run, token: &str, error: &str, is_final: bool, now_ms: i64) -> Result<Unsettled> {
+        let mut tx = self.begin().await?;
+        let taken = take_authorization(&mut tx, &run.id).await?;
+        if taken.is_some_and(|taken| taken.state == AuthorizationState::Settled) {
+            return Ok(Unsettled::SettledMeanwhile);
+        }
+        if !set_failed(&mut tx, &run.id, token, error, is_final, now_ms).await? {
+            return Ok(Unsettled::Released(false));
+        }
+        sqlx::query("update authorizations set answer = null, engine = null where run_id = $1")
+            .bind(&run.id)
+            .execute(&mut *tx)
+            .await?;
+        self.count_failure(&mut tx, &run.id, run.payer, now_ms).await?;
+        tx.commit().await?;
+        Ok(Unsettled::Released(true))
+    }
+
     /// While a run is running, its payer, agent and price stand; whether the lease is ours, the update's fence says.
     async fn leased_run(&self, run: &str) -> Result<Option<Run>> {
         Ok(self.run(run).await?.filter(|run| run.state == RunState::Running))
     }
+}
+
+/// What releasing a run that an authorization pays came to.
+enum Unsettled {
+    /// `false`: the lease was lost.
+    Released(bool),
+    SettledMeanwhile,
+}
+
+/// `false`: the lease was lost.
+async fn set_failed(tx: &mut Tx, run: &str, token: &str, error: &str, is_final: bool, now_ms: i64) -> Result<bool> {
+    let failed = sqlx::query(
+        "update runs set state = 'failed', error = $3, error_final = $4, finished_ms = $5, lease_token = null,
+                         lease_until_ms = null
+         where run_id = $1 and state = 'running' and lease_token = $2",
+    )
+    .bind(run)
+    .bind(token)
+    .bind(error)
+    .bind(i64::from(is_final))
+    .bind(now_ms)
+    .execute(&mut **tx)
+    .await?;
+    Ok(failed.rows_affected() == 1)
 }
 
 fn price_of(run: &Run) -> Result<(Asset, Amount)> {

@@ -104,8 +104,12 @@ fn transaction(run: &RunView) -> AnyView {
         (None, _) if run.authorized => return unsettled(run.state).erase(),
         (None, _) => return "None: paid from credit".erase(),
     };
-    let settled = run.authorized.then(|| view! { <span class="hint">"Paid by authorization, settled by the shop in"</span>" " });
-    view! { {settled}{hash} }.erase()
+    let words = match run.authorized {
+        true if run.is_unused_authorization() => Some(unsettled(run.state)),
+        true => Some("Paid by authorization, settled by the shop in"),
+        false => None,
+    };
+    view! { {words.map(|words| view! { <span class="hint">{words}</span>" " })}{hash} }.erase()
 }
 
 /// For people in their own zone, and exactly, as the books have it.

@@ -108,6 +108,9 @@ pub fn standing(run: &RunView) -> String {
                     .into()
             }
             RunState::Held => "Signed. The agent takes it next; you are charged when it has answered.".into(),
+            RunState::Running if run.transaction.is_some() => {
+                "The agent has answered, and your signed payment is being settled. You can close this tab.".into()
+            }
             RunState::Running => {
                 "Signed. The agent is running; you are charged when it has answered. You can close this tab.".into()
             }
@@ -196,7 +199,7 @@ mod tests {
         money::{Amount, Asset, Money},
     };
 
-    fn run(state: RunState, authorized: bool, transaction: Option<TxHash>) -> RunView {
+    fn run(state: RunState, authorized: bool, settled: Option<TxHash>) -> RunView {
         let token = Asset { network: "eip155:143".into(), token: Some(Address([7; 20])) };
         RunView {
             id: "019ab0c1-0000-7000-8000-000000000000".into(),
@@ -207,10 +210,10 @@ mod tests {
             payer: Address([1; 20]),
             price: Some(Money { amount: Amount::from_atomic(1_000), asset: token, symbol: "USDC".into(), decimals: 6 }),
             network: "eip155:143".into(),
-            transaction,
+            transaction: settled,
             transaction_url: None,
             authorized,
-            block: None,
+            block: settled.map(|_| 7),
             created_at_ms: 0,
             held_at_ms: None,
             finished_at_ms: None,
@@ -234,6 +237,13 @@ mod tests {
         for state in RunState::ALL {
             assert!(!said(state).contains("credit") && !said(state).contains("Paid"), "{state}: {}", said(state));
         }
+    }
+
+    #[test]
+    fn a_settlement_that_is_not_final_has_charged_nothing_yet() {
+        let settling = RunView { block: None, ..run(RunState::Running, true, Some(TxHash([1; 32]))) };
+        assert!(settling.is_unused_authorization());
+        assert!(standing(&settling).contains("being settled"));
     }
 
     #[test]

@@ -1,28 +1,46 @@
-//! A line of the agents' list, as the worker sees it.
+//! A line of the agents' list, as the worker sees it, and what its types say of it to programs: schemas, an example, a check.
 
 use std::{future::Future, pin::Pin};
 
+use schemars::JsonSchema;
 use serde::{Serialize, de::DeserializeOwned};
+use serde_json::Value;
 
+use super::{input, schema};
 use crate::{card::Card, error::CallError};
 
 type Answer = Pin<Box<dyn Future<Output = Result<String, CallError>> + Send>>;
 
-/// A card and the server function that does its work, from JSON to JSON.
+/// A card, the server function that does its work, from JSON to JSON, and what that JSON is.
 pub struct Agent {
     pub card: &'static Card,
+    /// JSON Schema 2020-12 of what it takes. It stands alone: its `$ref`s are to its own `$defs`.
+    pub input_schema: Value,
+    /// JSON Schema 2020-12 of what it answers, standing alone as well.
+    pub output_schema: Value,
+    /// An input that it takes.
+    pub example: Value,
+    /// An answer of its kind: the card's sample.
+    pub sample: Value,
+    /// The exact text of a body, if it is an input that may be paid for ([`input::check`]).
+    pub check: fn(&[u8]) -> Result<String, CallError>,
     pub(super) call: Box<dyn Fn(&str) -> Answer + Send + Sync>,
 }
 
 /// The input was validated when the run was recorded; what does not parse now was written by another version.
-pub fn agent<I, O, F>(card: &'static Card, function: fn(I) -> F) -> Agent
+pub fn agent<I, O, F>(card: &'static Card, function: fn(I) -> F, example: fn() -> I, sample: fn() -> O) -> Agent
 where
-    I: DeserializeOwned + 'static,
-    O: Serialize + 'static,
+    I: DeserializeOwned + Serialize + JsonSchema + garde::Validate<Context = ()> + 'static,
+    O: Serialize + JsonSchema + 'static,
     F: Future<Output = Result<O, CallError>> + Send + 'static,
 {
     Agent {
         card,
+        input_schema: schema::of_input::<I>(),
+        output_schema: schema::of_output::<O>(),
+        example: json(&example()),
+        sample: json(&sample()),
+        check: input::check::<I>,
         call: Box::new(move |json| {
             let input = serde_json::from_str::<I>(json).map(function);
             Box::pin(async move {
@@ -31,4 +49,9 @@ where
             })
         }),
     }
+}
+
+fn json<T: Serialize>(value: &T) -> Value {
+    // Only maps with keys that are no strings fail to serialise: such an agent answers nobody, and the test of its example says so.
+    serde_json::to_value(value).unwrap_or_default()
 }

@@ -78,6 +78,8 @@ async fn work(desk: &Desk, leased: Leased) {
             let why = CallError::agent_failed(format!("it was begun {ATTEMPTS_MAX} times and never ended."));
             (run, token, Outcome::failed(CallError { retry: Retry::No, ..why }))
         }
+        // Nobody here settles yet: the lease runs out, and whoever does takes it.
+        Leased::Settle { .. } => return,
         Leased::Work { run, token } => {
             let span = info_span!("run", run.id = %run.id, agent = %run.agent, payer = %run.payer, network = %run.network, proof = %run.proof);
             let outcome = attempt(desk, &run, &token).instrument(span).await;

@@ -8,10 +8,8 @@ use serde_json::{Value, json};
 
 use super::{
     desk::{Desk, now_ms},
-    native, till,
-    wire::{
-        self, IDEMPOTENT_REPLAY, PAYMENT_REQUIRED, PAYMENT_RESPONSE, PaymentRequired, Resource, Settlement, X_PAYMENT_RESPONSE,
-    },
+    native, till, v1,
+    wire::{self, IDEMPOTENT_REPLAY, PAYMENT_REQUIRED, PAYMENT_RESPONSE, PaymentRequired, Settlement, X_PAYMENT_RESPONSE},
 };
 use crate::{
     card::Card,
@@ -60,23 +58,27 @@ pub fn refusal(desk: &Desk, card: &Card, why: &CallError) -> Response<Body> {
     if may_pay { payment_required(desk, card, why) } else { error(why) }
 }
 
-/// The 402: the v2 header, the v1 body (whose `accepts` is empty: v1 has no native coin) and the workflow's own shape, at once.
+/// The 402: the v2 header, the v1 body and the workflow's own shape, at once.
 pub fn payment_required(desk: &Desk, card: &Card, why: &CallError) -> Response<Body> {
     let offers = desk.offers(card, now_ms(), why.credit.as_ref());
-    let (Some(offer), Some(price)) = (offers.first(), desk.prices(card).into_iter().next()) else {
+    // The workflow's payers send the coin themselves: its shape describes that offer, where there is one.
+    let shown = offers.iter().find(|offer| offer.is_native()).or(offers.first());
+    let Some((offer, asked)) = shown.and_then(|offer| Some((offer, desk.money(&offer.asset()?, offer.amount)?))) else {
         return error(&CallError::saying(Code::AgentUnavailable, "Payments are closed for now. Nothing was charged."));
     };
     let network = desk.chain(&offer.network).map(|chain| chain.network());
+    let amount = asked.amount.to_units(asked.decimals);
+    let resource = desk.resource(card);
     let mut body = serde_json::to_value(why).unwrap_or_default();
     if let Value::Object(body) = &mut body {
         body.insert("x402Version".into(), 1.into());
-        body.insert("accepts".into(), json!([]));
+        body.insert("accepts".into(), json!(v1::accepts(desk, card, &offers, &resource.url)));
         body.insert("message".into(), "Payment required".into());
         body.insert(
             "paymentRequirements".into(),
             json!({
-                "amount": offer.amount.to_units(price.decimals),
-                "asset": price.symbol,
+                "amount": amount,
+                "asset": asked.symbol,
                 "chain": network.map(|network| network.slug.as_str()),
                 "chainId": offer.chain_id(),
                 "payTo": offer.pay_to,
@@ -87,8 +89,8 @@ pub fn payment_required(desk: &Desk, card: &Card, why: &CallError) -> Response<B
     let mut response = json(402, serde_json::to_vec(&body).unwrap_or_default());
     let legacy = [
         ("x-payment-address", offer.pay_to.to_string()),
-        ("x-price-amount", offer.amount.to_units(price.decimals)),
-        ("x-price-currency", price.symbol),
+        ("x-price-amount", amount),
+        ("x-price-currency", asked.symbol),
         ("x-evm-chain-id", offer.chain_id().unwrap_or_default().to_string()),
     ];
     for (name, value) in legacy {
@@ -97,11 +99,7 @@ pub fn payment_required(desk: &Desk, card: &Card, why: &CallError) -> Response<B
     let required = PaymentRequired {
         x402_version: 2,
         error: Some(why.reason.clone().unwrap_or_else(|| why.error.clone())),
-        resource: Resource {
-            url: format!("{}{}", desk.public_url, card.endpoint()),
-            description: Some(card.summary.to_owned()),
-            mime_type: Some("application/json".to_owned()),
-        },
+        resource,
         accepts: offers,
         extensions: serde_json::Map::new(),
     };

@@ -83,6 +83,7 @@ pub async fn paid(
         input: body,
         network: shown.network.clone(),
         proof: shown.proof.clone(),
+        payment_id: None,
         terms: shown.terms.as_ref().map(Terms::for_the_books),
         key_sha256: sha256_hex(desk.seal.run_key(&id).as_bytes()),
         id,
@@ -90,12 +91,26 @@ pub async fn paid(
     let (run, again) = match desk.books.present(&new, now_ms()).await.map_err(broken)? {
         Row::New(run) => (run, false),
         Row::Same(run) => (run, true),
+        Row::PaymentIdTaken(run) => {
+            return Err(CallError::saying(
+                Code::PaymentAlreadyUsed,
+                "This payment id was already used for another payment or call of yours. Take a new one.",
+            )
+            .with_run(&run.id));
+        }
         Row::OtherUse(run) => {
             return Err(CallError::saying(
                 Code::PaymentAlreadyUsed,
                 "This payment was already used for another call of yours. Pay again, or pay from your credit.",
             )
             .with_run(&run.id));
+        }
+        Row::TooManyVoid => {
+            return Err(CallError::saying(
+                Code::RateLimited,
+                "Too many of your calls from credit came to nothing within the hour. Nothing was charged. Try again later.",
+            )
+            .after_ms(60_000));
         }
         Row::TooManyUnseen => {
             return Err(CallError::saying(
@@ -126,11 +141,12 @@ fn understand(desk: &Desk, card: &Card, shown: Presented) -> Result<Shown, CallE
     match shown {
         // `unpaid` answers it; nothing here holds then.
         Presented::Nothing => Err(Code::PaymentRequired.into()),
-        Presented::V1 => Err(CallError::from(Code::PaymentInvalid).with_reason("unsupported_scheme")),
+        Presented::V1(_) => Err(CallError::from(Code::PaymentInvalid).with_reason("unsupported_scheme")),
         // The workflow's own header names no network: it is the first one that the agent is sold on.
         Presented::BareHash(hash) => {
-            let network = desk.prices(card).into_iter().next().ok_or_else(|| CallError::from(Code::AgentUnavailable))?;
-            Ok(Shown { network: network.asset.network, proof: native::proof_of(hash), transaction: Some(hash), terms: None })
+            let coin = desk.prices(card).into_iter().find(|price| price.asset.token.is_none());
+            let coin = coin.ok_or_else(|| CallError::from(Code::AgentUnavailable))?;
+            Ok(Shown { network: coin.asset.network, proof: native::proof_of(hash), transaction: Some(hash), terms: None })
         }
         Presented::V2(payload) => echoed(desk, card, &payload),
     }

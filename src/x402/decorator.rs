@@ -12,7 +12,7 @@ use std::{
 };
 
 use axum::{
-    body::{Body, Bytes, to_bytes},
+    body::{Body, to_bytes},
     http::{HeaderMap, Request, Response, header, request::Parts},
 };
 use leptos::prelude::use_context;
@@ -27,7 +27,8 @@ use super::{
 };
 use crate::{
     card::Card,
-    error::{CallError, Code, FieldError},
+    error::{CallError, Code},
+    runs::input,
 };
 
 pub const fn payment_required<I>(card: &'static Card) -> PaymentRequired<I> {
@@ -108,36 +109,12 @@ where
     if !is_json(&parts.headers) {
         return Err(Code::UnsupportedMediaType.into());
     }
-    let input: I = serde_json::from_slice(&bytes).map_err(|cause| unreadable(&cause))?;
-    input.validate().map_err(|report| {
-        CallError::invalid_input(
-            report
-                .iter()
-                .map(|(path, error)| FieldError { field: path.to_string(), error: error.message().to_string() })
-                .collect(),
-        )
-    })?;
-    text(bytes).map(Asked::Run)
-}
-
-fn text(bytes: Bytes) -> Result<String, CallError> {
-    String::from_utf8(bytes.into()).map_err(|cause| CallError::from(Code::BadJson).with_details(cause))
+    input::check::<I>(&bytes).map(Asked::Run)
 }
 
 fn is_json(headers: &HeaderMap) -> bool {
     let mime = headers.get(header::CONTENT_TYPE).and_then(|value| value.to_str().ok()).unwrap_or_default();
     mime.split(';').next().is_some_and(|mime| mime.trim().eq_ignore_ascii_case("application/json"))
-}
-
-/// Broken JSON is `bad_json`; JSON of another shape is a field that is missing, unknown or of another type.
-fn unreadable(cause: &serde_json::Error) -> CallError {
-    if !cause.is_data() {
-        return CallError::from(Code::BadJson).with_details(cause);
-    }
-    let words = cause.to_string();
-    let field = words.split('`').nth(1).filter(|_| words.contains("field")).unwrap_or_default().to_owned();
-    let sentence = words.split(" at line ").next().unwrap_or_default().to_owned();
-    CallError::invalid_input(vec![FieldError { field, error: sentence }])
 }
 
 async fn asked(desk: &Desk, card: &'static Card, headers: &HeaderMap, body: String) -> Response<Body> {
@@ -190,17 +167,5 @@ mod tests {
         assert_eq!(wait("wait=99999999999"), WAIT_MAX);
         assert_eq!(wait("wait=-1"), WAIT_MAX);
         assert_eq!(Waiting::of(&HeaderMap::new()).patience, WAIT_MAX);
-    }
-
-    #[test]
-    fn a_missing_param_is_named() {
-        #[derive(serde::Deserialize, Debug)]
-        struct Input {
-            #[allow(dead_code)]
-            param: String,
-        }
-        let why = unreadable(&serde_json::from_str::<Input>("{}").unwrap_err());
-        assert_eq!((why.code, why.fields[0].field.as_str()), (Code::InvalidInput, "param"));
-        assert_eq!(unreadable(&serde_json::from_str::<Input>("{").unwrap_err()).code, Code::BadJson);
     }
 }

@@ -9,9 +9,8 @@ use std::{
 use tokio::sync::{Notify, broadcast};
 
 use super::{
-    native,
-    offers::Seal,
-    wire::{self, Offer},
+    offers::{Ask, Method, Seal},
+    wire::{self, Offer, Resource},
 };
 use crate::{
     card::Card,
@@ -94,41 +93,56 @@ impl Counter {
         self.agents.iter().find(|agent| agent.card.slug == slug)
     }
 
-    /// Today's price of an agent in the coin of a network. `None`: it is not sold there.
-    pub fn price(&self, card: &Card, network: &str) -> Option<Money> {
-        let network = self.chain(network)?.network();
-        // A price that does not parse stops the start (`server::open`), so what is left is a price in another asset.
-        card.price.iter().find_map(|text| network.price(text).ok().flatten())
+    /// Today's price of an agent in an asset. `None`: it is not sold for that here.
+    pub fn price(&self, card: &Card, asset: &Asset) -> Option<Money> {
+        self.prices(card).into_iter().find(|price| price.asset == *asset)
     }
 
-    /// Today's prices, in the order of the offers.
+    /// Today's prices: the networks in their order, on each the assets in the card's.
     pub fn prices(&self, card: &Card) -> Vec<Money> {
-        self.chains.iter().filter_map(|chain| self.price(card, &chain.network().id)).collect()
+        // A price that does not parse stops the start (`server::open`), so what is left out is a price in another network's asset.
+        let on = |chain: &'_ Chain| {
+            let network = chain.network().clone();
+            card.price.iter().filter_map(move |text| network.price(text).ok().flatten())
+        };
+        self.chains.iter().flat_map(on).collect()
     }
 
-    /// Fresh offers, one per network that is open for payments. `credit` is subtracted from what is asked to be sent, never from the price.
+    /// Fresh offers of all networks that are open for payments: tokens by EIP-3009, tokens by Permit2, coins. Clients that know no better take
+    /// the first (facts: "Official clients"). `credit` is subtracted from the coin that is asked for, never from the price.
     pub fn offers(&self, card: &Card, now_ms: i64, credit: Option<&Money>) -> Vec<Offer> {
-        self.chains
-            .iter()
-            .filter(|chain| !self.is_halted(&chain.network().id))
-            .filter_map(|chain| {
-                let price = self.price(card, &chain.network().id)?;
+        let open: Vec<_> = self.chains.iter().filter(|chain| !self.is_halted(&chain.network().id)).collect();
+        let mut offers = Vec::new();
+        for kind in [wire::EIP3009, wire::PERMIT2, wire::TRANSACTION_PROOF] {
+            for chain in &open {
+                let network = chain.network();
+                for price in card.price.iter().filter_map(|text| network.price(text).ok().flatten()) {
+                    let method = match price.asset.token.and_then(|token| network.token(token)) {
+                        Some(token) if kind == wire::EIP3009 && token.eip3009 => Method::Eip3009(token),
+                        Some(token) if kind == wire::PERMIT2 && token.permit2 => Method::Permit2(token),
+                        None if kind == wire::TRANSACTION_PROOF => Method::TransactionProof { finality: finality(chain) },
+                        _ => continue,
+                    };
+                    offers.push(self.offer(card, &price, &method, now_ms, credit));
+                }
+            }
+        }
+        offers
+    }
+
+    fn offer(&self, card: &Card, price: &Money, method: &Method, now_ms: i64, credit: Option<&Money>) -> Offer {
+        let holds = now_ms..now_ms.saturating_add(self.offer_ttl_ms);
+        let ttl_s = u64::try_from(self.offer_ttl_ms / 1000).unwrap_or(1).max(1);
+        let (amount, max_timeout_s) = match method {
+            Method::TransactionProof { .. } => {
                 let have = credit.filter(|credit| credit.asset == price.asset).map_or(Amount::ZERO, |credit| credit.amount);
-                let amount = price.amount.minus(have).filter(|rest| !rest.is_zero()).unwrap_or(price.amount);
-                let finality = match &chain.settings().finality {
-                    Finality::Tag(tag) => tag.clone(),
-                    Finality::Confirmations(blocks) => format!("{blocks} confirmations"),
-                };
-                Some(self.seal.native_offer(
-                    card.slug,
-                    &price,
-                    amount,
-                    self.pay_to,
-                    finality,
-                    now_ms..now_ms.saturating_add(self.offer_ttl_ms),
-                ))
-            })
-            .collect()
+                (price.amount.minus(have).filter(|rest| !rest.is_zero()).unwrap_or(price.amount), ttl_s)
+            }
+            // It is settled after the work, so it has to hold for that long.
+            Method::Eip3009(_) | Method::Permit2(_) => (price.amount, ttl_s.max(settled_within_s(card))),
+        };
+        let (agent, pay_to, method) = (card.slug, self.pay_to, method.clone());
+        self.seal.offer(&Ask { agent, price, amount, pay_to, method, holds, max_timeout_s })
     }
 
     /// How an amount in the books is shown. `None`: an asset of a network that this shop does not know any more.
@@ -139,7 +153,6 @@ impl Counter {
     /// A row as its payer sees it.
     pub fn view(&self, run: &Run) -> RunView {
         let network = self.chain(&run.network).map(|chain| chain.network());
-        let transaction = native::transaction_of(&run.proof);
         let json = |text: &Option<String>| text.as_deref().and_then(|text| serde_json::from_str(text).ok());
         RunView {
             id: run.id.clone(),
@@ -150,8 +163,8 @@ impl Counter {
             payer: run.payer,
             price: run.price.as_ref().and_then(|(asset, amount)| self.money(asset, *amount)),
             network: run.network.clone(),
-            transaction,
-            transaction_url: transaction.and_then(|hash| network?.transaction_url(hash)),
+            transaction: run.transaction,
+            transaction_url: run.transaction.and_then(|hash| network?.transaction_url(hash)),
             authorized: [wire::EIP3009, wire::PERMIT2].iter().any(|method| run.proof.split('/').next() == Some(method)),
             block: run.deposit_block,
             created_at_ms: run.created_ms,
@@ -164,6 +177,15 @@ impl Counter {
             output_sha256: run.output_sha256.clone(),
             engine: run.engine.clone(),
             error: run.error.clone(),
+        }
+    }
+
+    /// What an agent is as an x402 resource.
+    pub fn resource(&self, card: &Card) -> Resource {
+        Resource {
+            url: format!("{}{}", self.public_url, card.endpoint()),
+            description: Some(card.summary.to_owned()),
+            mime_type: Some("application/json".to_owned()),
         }
     }
 
@@ -196,6 +218,18 @@ impl Counter {
     /// Only over TLS does a cookie say `Secure`: a browser would drop it elsewhere.
     pub fn is_secure(&self) -> bool {
         self.public_url.starts_with("https://")
+    }
+}
+
+/// From the moment an authorization is taken to the end of its settlement, in seconds: the work, and a minute for the chain.
+pub fn settled_within_s(card: &Card) -> u64 {
+    card.time_limit.as_secs() + 60
+}
+
+fn finality(chain: &Chain) -> String {
+    match &chain.settings().finality {
+        Finality::Tag(tag) => tag.clone(),
+        Finality::Confirmations(blocks) => format!("{blocks} confirmations"),
     }
 }
 

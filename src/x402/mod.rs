@@ -4,7 +4,7 @@
 //! - `phase`: where a payment is, in words for the page.
 //! - `fetch`: the browser's side, the `client` of every paid server function and `window.x402Fetch`.
 //! - `desk`: what the server's side works with: books, networks, seal.
-//! - `offers`: the sealed price of a 402. `presented`: the three kinds of payment header.
+//! - `offers`: the sealed price of a 402. `v1`: the same for clients of version 1. `presented`: the three kinds of payment header.
 //! - `decorator`: `#[middleware(payment_required::<Input>(&CARD))]`.
 //! - `call`: one call, from its payment to its run. `answer`: what goes back over HTTP.
 //! - `native`: the transaction-proof method. `till`: joins the chain's follower with the books.
@@ -29,5 +29,7 @@ pub mod offers;
 pub mod presented;
 #[cfg(feature = "ssr")]
 pub mod till;
+#[cfg(feature = "ssr")]
+pub mod v1;
 
 pub use fetch::X402;

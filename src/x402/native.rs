@@ -44,7 +44,9 @@ pub fn deposit_of(transfer: &Transfer, network: &str, pay_to: Address, how: How)
     Ok(Deposit {
         network: network.to_owned(),
         proof: proof_of(transfer.hash),
+        transaction: transfer.hash,
         payer: transfer.from,
+        pay_to,
         asset: Asset::native(network),
         amount: transfer.value,
         block: transfer.block,
@@ -130,6 +132,8 @@ mod tests {
             price: None,
             included_block: None,
             deposit_block: Some(5),
+            transaction: Some(TxHash([9; 32])),
+            authorization: None,
             output: None,
             output_sha256: None,
             engine: None,

@@ -11,12 +11,62 @@ use rand::Rng;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
-use super::wire::{EXACT, Extra, NATIVE, Offer, TRANSACTION_PROOF};
+use super::wire::{EIP3009, EXACT, Extra, NATIVE, Offer, PERMIT2, TRANSACTION_PROOF};
 use crate::{
     evm::Address,
     ledger::SealedTerms,
     money::{Amount, Asset, Money},
+    network::Token,
 };
+
+/// How an offer is to be paid: its `assetTransferMethod`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Method<'t> {
+    /// A transfer of the coin that the payer has sent himself; `finality` in words.
+    TransactionProof { finality: String },
+    /// A signed `transferWithAuthorization`.
+    Eip3009(&'t Token),
+    /// A signed Permit2 transfer.
+    Permit2(&'t Token),
+}
+
+impl Method<'_> {
+    pub fn word(&self) -> &'static str {
+        match self {
+            Self::TransactionProof { .. } => TRANSACTION_PROOF,
+            Self::Eip3009(_) => EIP3009,
+            Self::Permit2(_) => PERMIT2,
+        }
+    }
+
+    fn extra(&self) -> Extra {
+        match self {
+            Self::TransactionProof { finality } => {
+                Extra { payment_flow: Some("upfront".to_owned()), finality: Some(finality.clone()), ..Extra::default() }
+            }
+            Self::Eip3009(token) | Self::Permit2(token) => {
+                Extra { name: Some(token.name.clone()), version: Some(token.version.clone()), ..Extra::default() }
+            }
+        }
+    }
+}
+
+/// What is asked for one call.
+#[derive(Clone, Debug)]
+pub struct Ask<'a> {
+    /// The card's slug.
+    pub agent: &'a str,
+    /// What one call costs: always the full price.
+    pub price: &'a Money,
+    /// What is still to be sent of it.
+    pub amount: Amount,
+    pub pay_to: Address,
+    pub method: Method<'a>,
+    /// From its issue to its expiry, Unix milliseconds.
+    pub holds: Range<i64>,
+    /// For how long what its payer signs has to hold, in seconds.
+    pub max_timeout_s: u64,
+}
 
 /// What an offer says, as it was sealed.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -32,6 +82,9 @@ pub struct Terms {
     pub amount: Amount,
     #[serde(rename = "s")]
     pub asset: Asset,
+    /// `assetTransferMethod`.
+    #[serde(rename = "m")]
+    pub method: String,
     #[serde(rename = "t")]
     pub pay_to: Address,
     /// Unix milliseconds.
@@ -88,42 +141,33 @@ impl Seal {
         hmac(&key, message)
     }
 
-    /// Makes the native offer of `price`, of which `amount` is still to be sent. `holds`: from its issue to its expiry, Unix milliseconds.
-    pub fn native_offer(
-        &self,
-        agent: &str,
-        price: &Money,
-        amount: Amount,
-        pay_to: Address,
-        finality: String,
-        holds: Range<i64>,
-    ) -> Offer {
+    pub fn offer(&self, ask: &Ask) -> Offer {
+        let Ask { price, amount, pay_to, .. } = *ask;
         let terms = Terms {
-            agent: agent.to_owned(),
+            agent: ask.agent.to_owned(),
             price: price.amount,
             amount,
             asset: price.asset.clone(),
+            method: ask.method.word().to_owned(),
             pay_to,
-            issued_ms: holds.start,
-            expires_ms: holds.end,
+            issued_ms: ask.holds.start,
+            expires_ms: ask.holds.end,
             nonce: random_hex::<16>(),
         };
         Offer {
             scheme: EXACT.to_owned(),
             network: price.asset.network.clone(),
             amount,
-            asset: NATIVE.to_owned(),
+            asset: price.asset.token.map_or_else(|| NATIVE.to_owned(), |token| token.to_string()),
             pay_to,
-            max_timeout_seconds: u64::try_from((holds.end - holds.start) / 1000).unwrap_or(1).max(1),
+            max_timeout_seconds: ask.max_timeout_s,
             extra: Extra {
-                asset_transfer_method: Some(TRANSACTION_PROOF.to_owned()),
-                payment_flow: Some("upfront".to_owned()),
+                asset_transfer_method: Some(terms.method.clone()),
                 decimals: Some(price.decimals),
                 symbol: Some(price.symbol.clone()),
-                finality: Some(finality),
                 expires_at_ms: Some(terms.expires_ms),
                 offer: Some(self.close(&terms)),
-                ..Extra::default()
+                ..ask.method.extra()
             },
         }
     }
@@ -207,7 +251,20 @@ mod tests {
     }
 
     fn offer(seal: &Seal) -> Offer {
-        seal.native_offer("contract-xray", &price(), price().amount, Address([7; 20]), "finalized".into(), NOW..NOW + 300_000)
+        offer_by(seal, &price(), Method::TransactionProof { finality: "finalized".into() })
+    }
+
+    fn offer_by(seal: &Seal, price: &Money, method: Method) -> Offer {
+        let pay_to = Address([7; 20]);
+        seal.offer(&Ask {
+            agent: "contract-xray",
+            price,
+            amount: price.amount,
+            pay_to,
+            method,
+            holds: NOW..NOW + 300_000,
+            max_timeout_s: 300,
+        })
     }
 
     #[test]
@@ -241,6 +298,34 @@ mod tests {
         let json = serde_json::to_value(offer(&Seal::new([1; 32]))).unwrap();
         assert_eq!((json["asset"].as_str(), json["extra"]["paymentFlow"].as_str()), (Some("native"), Some("upfront")));
         assert!(json["extra"].get("name").is_none() && json["extra"].get("version").is_none());
+    }
+
+    #[test]
+    fn a_token_offer_says_what_its_payer_signs() {
+        let token = Token {
+            address: Address([0x75; 20]),
+            symbol: "USDC".into(),
+            decimals: 6,
+            name: "USDC".into(),
+            version: "2".into(),
+            eip3009: true,
+            permit2: true,
+        };
+        let asset = Asset { network: "eip155:143".into(), token: Some(token.address) };
+        let price = Money { amount: Amount::from_atomic(1000), asset, symbol: "USDC".into(), decimals: 6 };
+        for (method, word) in [(Method::Eip3009(&token), "eip3009"), (Method::Permit2(&token), "permit2")] {
+            let json = serde_json::to_value(offer_by(&Seal::new([1; 32]), &price, method)).unwrap();
+            assert_eq!(
+                (json["asset"].as_str(), json["amount"].as_str()),
+                (Some(token.address.to_string().as_str()), Some("1000"))
+            );
+            let extra = &json["extra"];
+            assert_eq!(
+                (&extra["name"], &extra["version"], &extra["assetTransferMethod"]),
+                (&"USDC".into(), &"2".into(), &word.into())
+            );
+            assert!(extra.get("paymentFlow").is_none(), "the spec's default: settled after the work");
+        }
     }
 
     proptest::proptest! {

@@ -10,7 +10,10 @@
 use http::{HeaderMap, HeaderName};
 use serde::Deserialize;
 
-use super::wire::{self, PAYMENT_SIGNATURE, PaymentPayload, X_PAYMENT};
+use super::{
+    v1::PaymentV1,
+    wire::{self, PAYMENT_SIGNATURE, PaymentPayload, X_PAYMENT},
+};
 use crate::{
     error::{CallError, Code},
     evm::TxHash,
@@ -26,8 +29,7 @@ pub enum Presented {
     /// Nothing but a hash: today's price, and the payer must be signed in.
     BareHash(TxHash),
     V2(Box<PaymentPayload>),
-    /// A well-formed v1 payment. Nothing on sale here can be paid that way yet.
-    V1,
+    V1(Box<PaymentV1>),
 }
 
 #[derive(Deserialize)]
@@ -52,7 +54,7 @@ pub fn read(headers: &HeaderMap) -> Result<Presented, CallError> {
             text.to_ascii_lowercase().parse().map(Presented::BareHash).map_err(bad)
         }
         (None, Some(text)) => match version(text)? {
-            1 => Ok(Presented::V1),
+            1 => wire::decode(text).map(|payment| Presented::V1(Box::new(payment))).map_err(bad),
             2 => v2(text),
             _ => Err(bad("x402Version is 1 or 2")),
         },
@@ -158,7 +160,10 @@ mod tests {
         is_bad(&[(PAYMENT_SIGNATURE, &payload(1, json!({"transaction": HASH})))]);
         is_bad(&[(PAYMENT_SIGNATURE, &payload(3, json!({"transaction": HASH})))]);
         is_bad(&[(X_PAYMENT, &payload(3, json!({"transaction": HASH})))]);
-        assert_eq!(read(&headers(&[(X_PAYMENT, &payload(1, json!({})))])).unwrap(), Presented::V1);
+        let v1 = json!({"x402Version": 1, "scheme": "exact", "network": "monad", "payload": {"transaction": HASH}});
+        let v1 = BASE64_STANDARD.encode(v1.to_string());
+        assert!(matches!(read(&headers(&[(X_PAYMENT, &v1)])), Ok(Presented::V1(_))));
+        is_bad(&[(X_PAYMENT, &payload(1, json!({})))]);
     }
 
     #[test]

@@ -27,7 +27,7 @@ use crate::{
     error::{CallError, Code},
     evm::TxHash,
     ledger::{Books, BooksError, Deposit, HeldOrNot, How, Run, deposits::ReadTo},
-    money::Amount,
+    money::{Amount, Asset, Money},
     run::RunState,
 };
 
@@ -303,18 +303,21 @@ pub async fn judge(desk: &Desk, run: &Run) -> Result<Judged, BooksError> {
 }
 
 /// The price of a waiting run: sealed, or today's.
-async fn price_of(desk: &Desk, run: &Run, now: i64) -> Result<Result<crate::money::Money, CallError>, BooksError> {
-    let Some(today) = desk.agent(&run.agent).and_then(|agent| desk.price(agent.card, &run.network)) else {
+async fn price_of(desk: &Desk, run: &Run, now: i64) -> Result<Result<Money, CallError>, BooksError> {
+    let deposit = desk.books.find_deposit(&run.network, &run.proof).await?;
+    let asset = match (&deposit, &run.terms) {
+        (Some(deposit), _) => deposit.asset.clone(),
+        (None, Some(terms)) => terms.asset.clone(),
+        (None, None) => Asset::native(&run.network),
+    };
+    let Some(today) = desk.agent(&run.agent).and_then(|agent| desk.price(agent.card, &asset)) else {
         return Ok(Err(Code::AgentUnavailable.into()));
     };
-    let amount: Result<Amount, CallError> = if native::transaction_of(&run.proof).is_some() {
-        match desk.books.find_deposit(&run.network, &run.proof).await? {
-            Some(deposit) => native::price_for(run, &deposit, today.amount, now),
-            None => Err(Code::PaymentNotFound.into()),
-        }
-    } else {
+    let amount: Result<Amount, CallError> = match deposit {
+        Some(deposit) => native::price_for(run, &deposit, today.amount, now),
+        None if native::transaction_of(&run.proof).is_some() => Err(Code::PaymentNotFound.into()),
         // Paid from credit: the decorator took the offer only while it held.
-        Ok(run.terms.as_ref().map_or(today.amount, |terms| terms.price))
+        None => Ok(run.terms.as_ref().map_or(today.amount, |terms| terms.price)),
     };
     Ok(amount.map(|amount| today.with(amount)))
 }

@@ -25,6 +25,9 @@ pub const ADA: Address = Address([0xad; 20]);
 pub const BOB: Address = Address([0xb0; 20]);
 pub const THIEF: Address = Address([0xff; 20]);
 
+/// Where all of them pay to.
+pub const SHOP: Address = Address([0x50; 20]);
+
 pub fn mon(text: &str) -> Amount {
     Amount::parse_units(text, 18).expect("a price")
 }
@@ -59,6 +62,7 @@ pub fn call(proof: &str) -> NewRun {
         input_sha256: sha256(INPUT),
         network: NETWORK.to_owned(),
         proof: proof.to_owned(),
+        payment_id: None,
         terms: Some(SealedTerms {
             price: mon("0.0001"),
             asset: coin(),
@@ -83,7 +87,9 @@ pub fn arrived(payer: Address, proof: &str, amount: &str) -> Deposit {
     Deposit {
         network: NETWORK.to_owned(),
         proof: proof.to_owned(),
+        transaction: proof.strip_prefix("tx/").and_then(|hash| hash.parse().ok()).unwrap_or(TxHash([0x7a; 32])),
         payer,
+        pay_to: SHOP,
         asset: coin(),
         amount: mon(amount),
         block: 7,

@@ -143,7 +143,7 @@ async fn act(books: &TestBooks, case: u32, deeds: Vec<Deed>) -> Model {
             Deed::Lease => {
                 let token = format!("{case}/{n}");
                 let Some(leased) = books.lease_run(&token, now_ms, LEASE).await.unwrap() else { continue };
-                let (Leased::Work { run, .. } | Leased::GaveOut { run, .. }) = leased;
+                let (Leased::Work { run, .. } | Leased::GaveOut { run, .. } | Leased::Settle { run, .. }) = leased;
                 let (key, known) = model.runs.iter_mut().find(|(_, known)| known.id == run.id).expect("a run of this case");
                 assert!(matches!(known.state, RunState::Held | RunState::Running));
                 known.state = RunState::Running;

@@ -39,7 +39,7 @@ pub struct Input {
     pub say: String,
 }
 
-#[derive(Clone, Debug, Serialize, Deserialize)]
+#[derive(Clone, Debug, Serialize, Deserialize, schemars::JsonSchema)]
 pub struct Report {
     pub said: String,
 }
@@ -57,7 +57,15 @@ pub async fn cockatoo(#[server(flatten)] input: Input) -> Result<Report, CallErr
 }
 
 pub fn all() -> Vec<Agent> {
-    vec![agent(&PARROT, parrot), agent(&COCKATOO, cockatoo)]
+    vec![agent(&PARROT, parrot, example, sample), agent(&COCKATOO, cockatoo, example, sample)]
+}
+
+pub fn example() -> Input {
+    Input { say: "Pieces of eight".into() }
+}
+
+pub fn sample() -> Report {
+    Report { said: "Pieces of eight".into() }
 }
 
 static WORKED: LazyLock<Mutex<HashMap<String, usize>>> = LazyLock::new(Mutex::default);

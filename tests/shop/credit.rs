@@ -99,14 +99,7 @@ async fn credit_needs_its_owner_and_a_live_offer() {
     let price = shop.desk.prices(&crate::agents::PARROT).remove(0);
     let past = coinslot::x402::desk::now_ms() - 300_001;
     let mut expired = offers.clone();
-    expired.accepts = vec![shop.desk.seal.native_offer(
-        "parrot",
-        &price,
-        price.amount,
-        crate::harness::SHOP,
-        "finalized".into(),
-        past..past + 300_000,
-    )];
+    expired.accepts = vec![shop.sealed_offer(&price, past..past + 300_000)];
     ada.call(&shop, "parrot", "mine", &from_credit(&expired, ID)).await.is(402, "offer_expired");
     assert_eq!(worked_on("mine"), 0);
 }
@@ -135,16 +128,7 @@ async fn b11_a_payment_mined_after_the_offer_ended_costs_todays_price() {
     let cheap = price.with(coinslot::money::Amount::from_atomic(PRICE / 10));
     let ended = coinslot::x402::desk::now_ms() - 10_000;
     let mut offers = shop.offer("parrot").await;
-    let sealed = |issued: i64, ttl: i64| {
-        shop.desk.seal.native_offer(
-            "parrot",
-            &cheap,
-            cheap.amount,
-            crate::harness::SHOP,
-            "finalized".into(),
-            issued..issued + ttl,
-        )
-    };
+    let sealed = |issued: i64, ttl: i64| shop.sealed_offer(&cheap, issued..issued + ttl);
     offers.accepts = vec![sealed(ended - 300_000, 300_000)];
     let late = ada.paid(&shop, PRICE / 10).await;
     ada.call(&shop, "parrot", "late", &proof(&offers, late)).await.is(402, "amount_too_low");

@@ -16,7 +16,7 @@ use coinslot::{
     chain::{Chain, ChainSettings, Finality},
     evm::{Address, TxHash},
     ledger::Books,
-    money::Amount,
+    money::{Amount, Money},
     network::Network,
     runs::worker,
     server::{
@@ -26,9 +26,9 @@ use coinslot::{
     session::message::{Nonce, SignIn},
     x402::{
         desk::{Desk, Fittings},
-        offers::Seal,
+        offers::{self, Ask, Seal},
         till,
-        wire::{self, PaymentRequired},
+        wire::{self, Offer, PaymentRequired},
     },
 };
 use serde_json::{Value, json};
@@ -162,6 +162,20 @@ impl Shop {
     /// A call without a payment.
     pub async fn price(&self, agent: &str, say: &str) -> Answer {
         self.ask(post(&format!("/api/x402/{agent}"), &body(say)).body(Body::from(body(say))).unwrap()).await
+    }
+
+    /// The parrot's native offer, as if it had been made at another time or price.
+    pub fn sealed_offer(&self, price: &Money, holds: std::ops::Range<i64>) -> Offer {
+        let method = offers::Method::TransactionProof { finality: "finalized".into() };
+        self.desk.seal.offer(&Ask {
+            agent: "parrot",
+            price,
+            amount: price.amount,
+            pay_to: SHOP,
+            method,
+            holds,
+            max_timeout_s: 300,
+        })
     }
 
     pub async fn offer(&self, agent: &str) -> PaymentRequired {

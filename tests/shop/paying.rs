@@ -179,7 +179,7 @@ async fn o5_a_payment_older_than_the_offer_is_credit_and_runs_nothing_by_itself(
     // An offer that is issued later than the block, by more than clocks differ.
     let later = coinslot::x402::desk::now_ms() + 10_000;
     let price = shop.desk.prices(&crate::agents::PARROT).remove(0);
-    let offer = shop.desk.seal.native_offer("parrot", &price, price.amount, SHOP, "finalized".into(), later..later + 300_000);
+    let offer = shop.sealed_offer(&price, later..later + 300_000);
     let mut offers = shop.offer("parrot").await;
     offers.accepts = vec![offer];
     let answer = ada.call(&shop, "parrot", "o5", &proof(&offers, hash)).await;
@@ -329,6 +329,7 @@ async fn b16_a_hash_that_no_node_knows_is_said_to_be_not_found_after_two_minutes
         input: body,
         network: crate::harness::NETWORK.into(),
         proof: format!("tx/{hash}"),
+        payment_id: None,
         terms: None,
         key_sha256: "0".repeat(64),
     };

@@ -14,7 +14,7 @@ use crate::{agents::panel::BeforePaying, error::FieldError, evm::Address};
 pub struct ExampleAddress(pub String);
 
 /// A clone (EIP-1167) of the demo's first contract: the smallest code that says something.
-const EXAMPLE_BYTECODE: &str = "0x363d3d373d3d3d363d735fbdb2315678afecb367f032d93f642f64180aa35af43d82803e903d91602b57fd5bf3";
+pub(super) const EXAMPLE_BYTECODE: &str = "0x363d3d373d3d3d363d735fbdb2315678afecb367f032d93f642f64180aa35af43d82803e903d91602b57fd5bf3";
 
 /// Between the last key and the first look.
 const PAUSE: Duration = Duration::from_millis(350);

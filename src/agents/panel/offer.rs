@@ -71,11 +71,13 @@ fn way(desk: Desk, terms: PanelTerms, name_network: bool) -> AnyView {
         let asset = asset.clone();
         move || desk.terms.with(|terms| terms.as_ref().is_some_and(|terms| terms.price.asset == asset))
     };
+    // As the server renders it, and for a browser without scripts.
+    let at_first = desk.terms.with_untracked(|taken| taken.as_ref() == Some(&terms));
     let total = terms.fee().total(&terms.price).unwrap_or_else(|| terms.price.clone());
     let place = name_network.then(|| format!(" on {}", terms.network.name));
     view! {
         <label>
-            <input type="radio" name="pay-with" value=value prop:checked=is_taken on:change=move |_| desk.choose(asset.clone())/>
+            <input type="radio" name="pay-with" value=value prop:checked=is_taken checked=at_first on:change=move |_| desk.choose(asset.clone())/>
             <span>
                 <MoneyView money=total/>
                 {place}

@@ -10,7 +10,7 @@ use crate::{
 };
 
 const BY_TRANSFER: &[&str] = &["Confirm in your wallet", "Sent", "Included", "Final", "Agent running", "Done"];
-const BY_SIGNATURE: &[&str] = &["Sign in your wallet", "Signed", "Agent running", "Done"];
+const BY_SIGNATURE: &[&str] = &["Sign in your wallet", "Signed", "Work and settlement", "Done"];
 const BY_CREDIT: &[&str] = &["Paid from your credit", "Agent running", "Done"];
 
 fn names(means: Means) -> &'static [&'static str] {
@@ -40,8 +40,13 @@ fn stage(phase: &Phase, means: Means) -> Option<usize> {
     };
     Some(match means {
         Means::Transfer => by_transfer,
-        // The shop sends it, before or after the work: where that is, is in the sentence.
-        Means::Authorization => [0, 1, 1, 1, 2, 3][by_transfer],
+        Means::Authorization => match phase {
+            Phase::InWallet(_) => 0,
+            Phase::Signed => 1,
+            Phase::Done => 3,
+            // The shop settles it before the work or after: where that is, is in the sentence.
+            _ => 2,
+        },
         Means::Credit => by_transfer.max(3) - 3,
     })
 }
@@ -124,7 +129,7 @@ mod tests {
         }
         assert_eq!(stage(&Phase::Running(None), Means::Credit), Some(1));
         let signed = [Phase::Signed, Phase::Sent(hash), Phase::Working, Phase::Running(Some(hash))];
-        assert_eq!(signed.map(|phase| stage(&phase, Means::Authorization)), [Some(1), Some(1), Some(2), Some(2)]);
+        assert_eq!(signed.map(|phase| stage(&phase, Means::Authorization)), [Some(1), Some(2), Some(2), Some(2)]);
         for none in [Phase::Ready, Phase::Asking, Phase::Failed(Code::Internal.into())] {
             assert_eq!(stage(&none, Means::Transfer), None);
         }

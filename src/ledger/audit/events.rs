@@ -114,6 +114,7 @@ fn sides(kind: &str) -> Option<(&'static str, &'static str)> {
         EventKind::Hold => ("payer", "held"),
         EventKind::Capture => ("held", "revenue"),
         EventKind::Release => ("held", "payer"),
+        EventKind::Settle => ("chain", "revenue"),
     })
 }
 
@@ -139,25 +140,26 @@ pub(super) async fn audit_purposes(tx: &mut Tx, found: &mut Findings) -> Result<
     Ok(())
 }
 
-/// Every deposit brought its amount to its payer, once.
+/// Every deposit brought its amount once: to its payer, or to the run that its authorization paid.
 pub(super) async fn audit_deposits(tx: &mut Tx, audit: &mut Audit, found: &mut Findings) -> Result<()> {
     let mut rows = sqlx::query(
         "select d.deposit_id, d.network, d.payer, d.asset, d.amount,
-                e.account, e.asset as entry_asset, e.amount as entry_amount
+                e.kind, e.account, e.asset as entry_asset, e.amount as entry_amount, r.agent
          from deposits d left join entries e on e.deposit_id = d.deposit_id
+         left join runs r on r.run_id = e.run_id and r.network = d.network and r.proof = d.proof and r.payer = d.payer
          order by d.deposit_id, e.account",
     )
     .fetch(&mut **tx);
     let mut deposit = String::new();
-    let (mut from_chain, mut to_payer, mut other) = (0, 0, 0);
+    let (mut from_chain, mut arrived, mut other) = (0, 0, 0);
     loop {
         let row = rows.try_next().await?;
         let id: Option<String> = row.as_ref().map(|row| row.try_get("deposit_id")).transpose()?;
         if id.as_ref() != Some(&deposit) {
-            if !deposit.is_empty() && (from_chain, to_payer, other) != (1, 1, 0) {
+            if !deposit.is_empty() && (from_chain, arrived, other) != (1, 1, 0) {
                 found.add(format_args!("deposit {deposit}: it was not booked to its payer exactly once"));
             }
-            (from_chain, to_payer, other) = (0, 0, 0);
+            (from_chain, arrived, other) = (0, 0, 0);
         }
         let (Some(row), Some(id)) = (row, id) else { break };
         if id != deposit {
@@ -170,8 +172,13 @@ pub(super) async fn audit_deposits(tx: &mut Tx, audit: &mut Audit, found: &mut F
         let amount: Option<Signed> = text("amount")?.parse().ok().map(Signed::into_account);
         let entry: Option<Signed> = text("entry_amount")?.parse().ok();
         let same = amount.is_some() && text("asset")? == text("entry_asset")?;
-        if same && account == format!("payer:{}", text("payer")?) && entry == amount {
-            to_payer += 1;
+        let to = match (text("kind")?.as_str(), row.try_get::<Option<String>, _>("agent")?) {
+            ("settle", Some(agent)) => Some(format!("revenue:{agent}")),
+            ("deposit", _) => Some(format!("payer:{}", text("payer")?)),
+            _ => None,
+        };
+        if same && Some(&account) == to.as_ref() && entry == amount {
+            arrived += 1;
         } else if same && account == format!("chain:{}", text("network")?) && entry == amount.map(Signed::opposite) {
             from_chain += 1;
         } else {

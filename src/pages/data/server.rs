@@ -95,7 +95,8 @@ fn line(desk: &Desk, row: StatementLine) -> Option<Line> {
         what: match row.kind {
             EventKind::Deposit => What::Deposit,
             EventKind::Hold => What::Hold,
-            EventKind::Capture => What::Capture,
+            // A settlement touches no credit, so no line is one.
+            EventKind::Capture | EventKind::Settle => What::Capture,
             EventKind::Release => What::Release,
         },
         money: desk.money(&row.asset, row.amount)?,

@@ -14,9 +14,10 @@ pub fn is_for_a_signature(offer: &Offer) -> bool {
     offer.extra.asset_transfer_method.as_deref() == Some(EIP3009) && offer.chain_id().is_some() && domain(offer).is_some()
 }
 
-/// The authorization that pays `offer`. `now_ms`: the server's clock, which decides; `nonce` makes it one payment.
-pub fn of_offer(offer: &Offer, from: Address, nonce: [u8; 32], now_ms: i64) -> Eip3009Authorization {
-    let until = u64::try_from(now_ms / 1_000).unwrap_or(0).saturating_add(offer.max_timeout_seconds);
+/// The authorization that pays `offer`; `nonce` makes it one payment. It is good for the offer's time after `expires_at_ms`, the offer's own end: that
+/// is by the server's clock, whatever the visitor's says, and leaves all of the time also to who signs at the last moment.
+pub fn of_offer(offer: &Offer, from: Address, nonce: [u8; 32], expires_at_ms: i64) -> Eip3009Authorization {
+    let until = u64::try_from(expires_at_ms / 1_000).unwrap_or(0).saturating_add(offer.max_timeout_seconds);
     Eip3009Authorization {
         from,
         to: offer.pay_to,

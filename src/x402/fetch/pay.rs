@@ -184,13 +184,13 @@ impl Buyer<'_> {
             self.call.phase.set(Phase::PriceChanged { old, new: price });
             return Err(Code::PriceChanged.into());
         }
-        let expires_at_ms = payment::expires_at_ms(&offer, http::server_now_ms());
+        let expires_at_ms = payment::expires_at_ms(&offer, browser::now_ms());
         Ok((Deal { required, offer, price, expires_at_ms }, network))
     }
 
     /// The same deal, with another offer where this one is about to end (B11).
     async fn fresh(&self, deal: Deal, networks: &[Network]) -> Result<Deal, CallError> {
-        if !payment::too_short(deal.expires_at_ms, http::server_now_ms()) {
+        if !payment::too_short(deal.expires_at_ms, browser::now_ms()) {
             return Ok(deal);
         }
         let renewed = send(self.recipe, None, false).await?.offers()?;
@@ -265,7 +265,7 @@ impl Buyer<'_> {
     ) -> Result<Bought, CallError> {
         let mut transfer = chain::prepare(connection, network, payer, deal.offer.pay_to, &deal.price).await?;
         let watch = self.watched(network, payer).await?;
-        if payment::too_short(deal.expires_at_ms, http::server_now_ms()) {
+        if payment::too_short(deal.expires_at_ms, browser::now_ms()) {
             deal = self.fresh(deal, networks).await?;
             transfer = chain::prepare(connection, network, payer, deal.offer.pay_to, &deal.price).await?;
         }
@@ -286,7 +286,7 @@ impl Buyer<'_> {
     ) -> Result<Pending, CallError> {
         signing::prepare(connection, network, token, payer, &deal.price).await?;
         let nonce = browser::random_bytes().ok_or(Code::Internal)?;
-        let authorization = authorization::of_offer(&deal.offer, payer, nonce, http::server_now_ms());
+        let authorization = authorization::of_offer(&deal.offer, payer, nonce, deal.expires_at_ms);
         let typed_data = authorization::typed_data(&deal.offer, &authorization).ok_or(Code::PaymentInvalid)?;
         chain::unchanged(connection, network, payer).await?;
 
