@@ -41,9 +41,17 @@ impl Shop {
         self.networks.iter().find(|network| network.id == id)
     }
 
-    /// The price that the card shows: the first one.
-    pub fn price_of(&self, slug: &str) -> Option<&Money> {
-        self.prices.iter().find(|(agent, _)| agent == slug).and_then(|(_, prices)| prices.first())
+    /// What an agent costs, once in each asset: in coin first, then as it is offered. The first is the one that the card shows.
+    pub fn prices_of(&self, slug: &str) -> Vec<&Money> {
+        let all = self.prices.iter().filter(|(agent, _)| agent == slug).flat_map(|(_, prices)| prices);
+        let mut prices: Vec<&Money> = Vec::new();
+        for price in all {
+            if !prices.iter().any(|known| known.asset == price.asset) {
+                prices.push(price);
+            }
+        }
+        prices.sort_by_key(|price| price.asset.token.is_some());
+        prices
     }
 }
 

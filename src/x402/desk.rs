@@ -196,6 +196,7 @@ impl Counter {
             network: run.network.clone(),
             transaction,
             transaction_url: transaction.and_then(|hash| network?.transaction_url(hash)),
+            authorized: run.authorization.is_some(),
             block: run.deposit_block,
             created_at_ms: run.created_ms,
             held_at_ms: run.held_ms,
