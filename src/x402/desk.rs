@@ -1,7 +1,7 @@
 //! What the server's side of the protocol works with. One per process, cheap to clone, in the context of every server function.
 
 use std::{
-    collections::HashSet,
+    collections::{HashMap, HashSet},
     ops::Deref,
     sync::{Arc, RwLock},
 };
@@ -9,7 +9,8 @@ use std::{
 use tokio::sync::{Notify, broadcast};
 
 use super::{
-    native,
+    authorization,
+    facilitator::Facilitator,
     offers::{Ask, Method, Seal},
     wire::{self, Offer, Resource},
 };
@@ -19,6 +20,7 @@ use crate::{
     evm::Address,
     ledger::{Books, Run},
     money::{Amount, Asset, Money},
+    network::Token,
     run::RunView,
     runs::Agent,
 };
@@ -40,6 +42,8 @@ pub struct Fittings {
     pub agents: Vec<Agent>,
     /// An offer's life, in milliseconds.
     pub offer_ttl_ms: i64,
+    /// Who settles tokens, by CAIP-2 network. A network without one has no tokens.
+    pub facilitators: HashMap<String, Facilitator>,
 }
 
 pub struct Counter {
@@ -52,6 +56,8 @@ pub struct Counter {
     changed: broadcast::Sender<String>,
     /// The networks that were halted, as this process knows; the books have the truth.
     halted: RwLock<HashSet<String>>,
+    /// The tokens that were found to be what the settings say (`server::tokens`). Others are not offered.
+    taken: RwLock<HashSet<Asset>>,
 }
 
 /// Runs that change at once before a waiting request looks; one that missed some looks anyway.
@@ -65,6 +71,7 @@ impl Desk {
             waiting: Arc::default(),
             changed: broadcast::channel(CHANGES).0,
             halted: RwLock::default(),
+            taken: RwLock::default(),
         }))
     }
 }
@@ -88,6 +95,10 @@ impl Deref for Counter {
 impl Counter {
     pub fn chain(&self, network: &str) -> Option<&Chain> {
         self.chains.iter().find(|chain| chain.network().id == network)
+    }
+
+    pub fn facilitator(&self, network: &str) -> Option<&Facilitator> {
+        self.facilitators.get(network)
     }
 
     pub fn agent(&self, slug: &str) -> Option<&Agent> {
@@ -119,8 +130,16 @@ impl Counter {
                 let network = chain.network();
                 for price in card.price.iter().filter_map(|text| network.price(text).ok().flatten()) {
                     let method = match price.asset.token.and_then(|token| network.token(token)) {
-                        Some(token) if kind == wire::EIP3009 && token.eip3009 => Method::Eip3009(token),
-                        Some(token) if kind == wire::PERMIT2 && token.permit2 => Method::Permit2(token),
+                        Some(token)
+                            if kind == wire::EIP3009 && self.settles(&price.asset, token, authorization::Method::Eip3009) =>
+                        {
+                            Method::Eip3009(token)
+                        }
+                        Some(token)
+                            if kind == wire::PERMIT2 && self.settles(&price.asset, token, authorization::Method::Permit2) =>
+                        {
+                            Method::Permit2(token)
+                        }
                         None if kind == wire::TRANSACTION_PROOF => Method::TransactionProof { finality: finality(chain) },
                         _ => continue,
                     };
@@ -154,7 +173,7 @@ impl Counter {
     /// A row as its payer sees it.
     pub fn view(&self, run: &Run) -> RunView {
         let network = self.chain(&run.network).map(|chain| chain.network());
-        let transaction = native::transaction_of(&run.proof);
+        let transaction = run.transaction;
         let json = |text: &Option<String>| text.as_deref().and_then(|text| serde_json::from_str(text).ok());
         RunView {
             id: run.id.clone(),
@@ -204,6 +223,22 @@ impl Counter {
         if let Ok(mut halted) = self.halted.write() {
             halted.insert(network.to_owned());
         }
+    }
+
+    /// A token is what the settings say it is: it is offered from now on.
+    pub fn take_token(&self, asset: Asset) {
+        if let Ok(mut taken) = self.taken.write() {
+            taken.insert(asset);
+        }
+    }
+
+    fn takes(&self, asset: &Asset) -> bool {
+        self.taken.read().is_ok_and(|taken| taken.contains(asset))
+    }
+
+    /// Can somebody settle this token in this way now?
+    fn settles(&self, asset: &Asset, token: &Token, method: authorization::Method) -> bool {
+        self.takes(asset) && self.facilitator(&asset.network).is_some_and(|facilitator| facilitator.supports(token, method))
     }
 
     /// Payments on this network wait for an operator (design.md, "When is a payment final?").

@@ -7,9 +7,9 @@
 //! - `offers`: the sealed price of a 402. `v1`: the same for clients of version 1. `presented`: the three kinds of payment header.
 //! - `decorator`: `#[middleware(payment_required::<Input>(&CARD))]`.
 //! - `call`: one call, from its payment to its run. `answer`: what goes back over HTTP.
-//! - `native`: the transaction-proof method. `native_proof`: how a program without a session shows that a transaction is its own.
-//! - `sign_in`, `payment_identifier`: the extensions by which a program spends its credit, and names its payment.
-//! - `till`: joins the chain's follower with the books.
+//! - `native`: the transaction-proof method. `native_proof`: a program's own signature over one. `till`: joins the chain's follower with the books.
+//! - `authorization`: a signed token transfer. `authorized`: a call that is paid by one. `facilitator`: who settles it. `settling`: until it is final.
+//! - `payment_identifier`: a client's own id for a payment. `sign_in`: a program's signature, by which it spends its credit.
 
 pub mod fetch;
 pub mod phase;
@@ -18,11 +18,17 @@ pub mod wire;
 #[cfg(feature = "ssr")]
 pub mod answer;
 #[cfg(feature = "ssr")]
+pub mod authorization;
+#[cfg(feature = "ssr")]
+pub mod authorized;
+#[cfg(feature = "ssr")]
 pub mod call;
 #[cfg(feature = "ssr")]
 pub mod decorator;
 #[cfg(feature = "ssr")]
 pub mod desk;
+#[cfg(feature = "ssr")]
+pub mod facilitator;
 #[cfg(feature = "ssr")]
 pub mod native;
 #[cfg(feature = "ssr")]
@@ -33,6 +39,8 @@ pub mod offers;
 pub mod payment_identifier;
 #[cfg(feature = "ssr")]
 pub mod presented;
+#[cfg(feature = "ssr")]
+pub mod settling;
 #[cfg(feature = "ssr")]
 pub mod sign_in;
 #[cfg(feature = "ssr")]

@@ -4,10 +4,12 @@
 
 mod agents;
 mod credit;
+mod dollars;
 mod failing;
 mod harness;
 mod paying;
 mod sign_in;
 mod thieves;
+mod tokens;
 mod unpaid;
 mod watching;
