@@ -1,4 +1,9 @@
-//! One agent: its form, what a run costs and what becomes of the money, and a sample of what one gets.
+//! One agent: its form, what a run costs and what becomes of the money, and a sample of what one gets. In a tab of its own (`api`), how a
+//! program buys the same; `snippets` writes the programs.
+
+mod api;
+#[cfg(feature = "ssr")]
+pub mod snippets;
 
 use super::loaded::{Loaded, load};
 use crate::ui::Erase;
@@ -18,7 +23,7 @@ use crate::{
         panel::{Fee, PanelTerms},
     },
     money::Money,
-    ui::{Heading, MoneyView, Spinner},
+    ui::{Heading, MoneyView, Spinner, Tab, Tabs},
 };
 
 /// More of a prefilled input than this is not worth an address (bytes; the agent's own limit is checked by the server).
@@ -44,13 +49,26 @@ fn one(agent: &'static OnSale) -> AnyView {
                 <Heading>{card.name}</Heading>
                 <p class="lead">{card.summary}</p>
             </header>
-            {with_shop(move |shop| counter(agent, shop))}
-            <section class="sample" aria-labelledby="sample">
-                <h2 id="sample">"A sample answer"</h2>
-                <p class="hint">"Made by this agent, from another input than yours."</p>
-                <div class="sheet">{(agent.sample)()}</div>
-            </section>
+            <Tabs
+                label=card.name
+                tabs=vec![
+                    Tab { id: "run", name: "Run", view: run(agent) },
+                    Tab { id: "api", name: "API", view: with_shop(move |shop| api::api(agent, &shop)) },
+                ]
+            />
         </div>
+    }
+    .erase()
+}
+
+fn run(agent: &'static OnSale) -> AnyView {
+    view! {
+        {with_shop(move |shop| counter(agent, shop))}
+        <section class="sample" aria-labelledby="sample">
+            <h2 id="sample">"A sample answer"</h2>
+            <p class="hint">"Made by this agent, from another input than yours."</p>
+            <div class="sheet">{(agent.sample)()}</div>
+        </section>
     }
     .erase()
 }

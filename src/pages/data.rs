@@ -55,6 +55,17 @@ impl Shop {
     }
 }
 
+/// How a program buys from an agent, in one language: it runs as it stands, with the payer's key in `PRIVATE_KEY`.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Snippet {
+    /// One lower-case word: `typescript`.
+    pub id: String,
+    /// As its heading: `TypeScript, with @x402/fetch`.
+    pub title: String,
+    pub code: String,
+}
+
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Statement {
@@ -105,6 +116,12 @@ pub struct History {
 #[server(prefix = "/api/page", endpoint = "shop", input = GetUrl, output = Json)]
 pub async fn the_shop() -> Result<Shop, CallError> {
     server::shop()
+}
+
+/// Ready to be copied: with this shop's address, this agent's example and today's price. `NoSuchAgent` for what is not on sale.
+#[server(prefix = "/api/page", endpoint = "snippets", input = GetUrl, output = Json)]
+pub async fn the_snippets(agent: String) -> Result<Vec<Snippet>, CallError> {
+    server::told(server::snippets(&agent))
 }
 
 /// The same as `GET /api/session`.

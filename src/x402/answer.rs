@@ -8,6 +8,8 @@ use serde_json::{Value, json};
 
 use super::{
     desk::{Desk, now_ms},
+    payment_identifier::{self, PAYMENT_IDENTIFIER},
+    sign_in::{self, SIGN_IN_WITH_X},
     till, v1,
     wire::{self, IDEMPOTENT_REPLAY, PAYMENT_REQUIRED, PAYMENT_RESPONSE, PaymentRequired, Settlement, X_PAYMENT_RESPONSE},
 };
@@ -96,15 +98,24 @@ pub fn payment_required(desk: &Desk, card: &Card, why: &CallError) -> Response<B
     for (name, value) in legacy {
         put(response.headers_mut(), name, &value);
     }
+    let url = resource.url.clone();
     let required = PaymentRequired {
         x402_version: 2,
         error: Some(why.reason.clone().unwrap_or_else(|| why.error.clone())),
         resource,
         accepts: offers,
-        extensions: serde_json::Map::new(),
+        extensions: extensions(desk, &url),
     };
     put(response.headers_mut(), PAYMENT_REQUIRED, &wire::encode(&required));
     response
+}
+
+/// What a client may use beside a payment, each under its name.
+fn extensions(desk: &Desk, resource: &str) -> serde_json::Map<String, Value> {
+    serde_json::Map::from_iter([
+        (PAYMENT_IDENTIFIER.to_owned(), payment_identifier::extension()),
+        (SIGN_IN_WITH_X.to_owned(), sign_in::extension(desk, resource, now_ms())),
+    ])
 }
 
 /// What the row says, whether it has just become so or was so before.

@@ -17,6 +17,7 @@ use super::{
     offers::{Terms, sha256_hex},
     payment_identifier,
     presented::Presented,
+    sign_in,
     till::{self, Judged},
     wire::{EIP3009, EXACT, Offer, PERMIT2, PaymentPayload, Proof, TRANSACTION_PROOF, TransactionProof},
 };
@@ -25,6 +26,7 @@ use crate::{
     error::{CallError, Code, Retry},
     evm::Address,
     ledger::{BooksError, NewRun, Presented as Row, Run},
+    money::Money,
     run::RunState,
     session::guard,
 };
@@ -40,7 +42,7 @@ pub(crate) fn broken(cause: BooksError) -> CallError {
 }
 
 /// Nobody paid yet: says the price, or what will certainly go wrong, before anybody does.
-pub async fn unpaid(desk: &Desk, card: &Card, body: &str) -> Result<(Run, bool), CallError> {
+async fn unpaid(desk: &Desk, card: &Card, body: &str) -> Result<(Run, bool), CallError> {
     let known = desk.books.known_failure(card.slug, card.version, &sha256_hex(body.as_bytes())).await.map_err(broken)?;
     Err(match known {
         Some(failure) => CallError::invalid_input(vec![crate::error::FieldError {
@@ -77,7 +79,7 @@ pub struct Caller<'a> {
     pub resource: &'a str,
 }
 
-/// The run of a payment, as far as it came while the caller waited; `true`: it was answered before.
+/// What is called is paid, or its price is told. The run of a payment, as far as it came while the caller waited; `true`: it was answered before.
 ///
 /// # Errors
 /// Everything that makes no run, or says that it is not known yet what became of it.
@@ -89,7 +91,14 @@ pub async fn paid(
     body: String,
     waiting: Waiting,
 ) -> Result<(Run, bool), CallError> {
-    match understand(desk, card, shown)? {
+    let shown = match shown {
+        Presented::Nothing => match ordered(desk, card, caller).await? {
+            Some(order) => order,
+            None => return unpaid(desk, card, &body).await,
+        },
+        shown => understand(desk, card, shown)?,
+    };
+    match shown {
         Shown::Balance(shown) => from_balance(desk, card, caller, shown, body, waiting).await,
         Shown::Signed(signed) => authorized::paid(desk, card, *signed, body, waiting).await,
     }
@@ -182,7 +191,6 @@ pub(super) fn payment_id_taken(run: &Run) -> CallError {
 
 fn understand(desk: &Desk, card: &Card, shown: Presented) -> Result<Shown, CallError> {
     match shown {
-        // `unpaid` answers it; nothing here holds then.
         Presented::Nothing => Err(Code::PaymentRequired.into()),
         Presented::V1(payment) => authorized::of_v1(desk, card, &payment).map(|signed| Shown::Signed(Box::new(signed))),
         // The workflow's own header names no network: it is the first one that the agent is sold on.
@@ -255,14 +263,19 @@ fn echoed(desk: &Desk, card: &Card, payload: PaymentPayload) -> Result<Shown, Ca
     }
 }
 
-/// Who shows it: by his own signature over the payment, else the signed-in wallet. Whether the money is his, the chain will say. At most one
-/// indexed read, no row, no RPC.
+/// Who shows it: by his own signature over the payment, by a signed sign-in, else the signed-in wallet. Whether the money is his, the chain will
+/// say. At most one indexed read, no row, no RPC.
 async fn payer(desk: &Desk, caller: Caller<'_>, shown: &Balance, body: &str) -> Result<Address, CallError> {
     if let (Some(proof), Some((offer, _))) = (&shown.transaction, &shown.echoed)
         && let Some(chain_id) = offer.chain_id()
         && let Some(payer) = native_proof::payer(proof, offer, caller.resource, body.as_bytes(), chain_id, now_ms())?
     {
         return Ok(payer);
+    }
+    if let Some(signed) = sign_in::read(desk, caller.headers, caller.resource, now_ms())? {
+        // Last, so that whatever is refused before can be sent again: what follows is the row.
+        sign_in::spend(desk, &signed, &shown.proof, now_ms()).await?;
+        return Ok(signed.wallet);
     }
     if let Some((wallet, _)) = guard::signed_in(desk, caller.headers).await? {
         return Ok(wallet);
@@ -271,6 +284,28 @@ async fn payer(desk: &Desk, caller: Caller<'_>, shown: &Balance, body: &str) -> 
         Some(proof) => native_proof::nobody(proof.transaction),
         None => Code::NotSignedIn.into(),
     })
+}
+
+/// A sign-in without a payment is the order to pay this one call from credit, in an asset that there is enough of. `None`: there is no sign-in.
+///
+/// # Errors
+/// The sign-in does not hold.
+async fn ordered(desk: &Desk, card: &Card, caller: Caller<'_>) -> Result<Option<Shown>, CallError> {
+    let Some(signed) = sign_in::read(desk, caller.headers, caller.resource, now_ms())? else { return Ok(None) };
+    let credit = desk.books.balances(signed.wallet).await.map_err(broken)?;
+    let covers = |price: &Money| credit.iter().any(|(asset, amount)| *asset == price.asset && *amount >= price.amount);
+    let prices: Vec<_> = desk.prices(card).into_iter().filter(|price| price.asset.network == signed.network).collect();
+    let price = prices.iter().find(|price| covers(price)).or(prices.first());
+    let Some(price) = price else { return Ok(None) };
+    let offer = desk.credit_offer(card, price, now_ms());
+    let payload = PaymentPayload {
+        x402_version: 2,
+        resource: None,
+        accepted: offer,
+        payload: Proof::Credit(signed.order()),
+        extensions: serde_json::Map::new(),
+    };
+    echoed(desk, card, payload).map(Some)
 }
 
 /// Another attempt of a run that failed: its price was released, and is held again.

@@ -24,7 +24,7 @@ use super::{
     answer,
     call::{self, Caller},
     desk::Desk,
-    presented::{self, Presented},
+    presented,
 };
 use crate::{
     card::Card,
@@ -120,7 +120,6 @@ fn is_json(headers: &HeaderMap) -> bool {
 
 async fn asked(desk: &Desk, card: &'static Card, headers: &HeaderMap, body: String) -> Response<Body> {
     let outcome = match presented::read(headers) {
-        Ok(Presented::Nothing) => call::unpaid(desk, card, &body).await,
         Ok(shown) => {
             let resource = desk.resource(card).url;
             call::paid(desk, card, Caller { headers, resource: &resource }, shown, body, Waiting::of(headers)).await

@@ -7,9 +7,10 @@
 //! - `offers`: the sealed price of a 402. `v1`: the same for clients of version 1. `presented`: the three kinds of payment header.
 //! - `decorator`: `#[middleware(payment_required::<Input>(&CARD))]`.
 //! - `call`: one call, from its payment to its run. `answer`: what goes back over HTTP.
-//! - `native`: the transaction-proof method. `native_proof`: a program's own signature over one. `till`: joins the chain's follower with the books.
+//! - `native`: the transaction-proof method. `native_proof`: how a program without a session shows that a transaction is its own.
 //! - `authorization`: a signed token transfer. `authorized`: a call that is paid by one. `facilitator`: who settles it. `settling`: until it is final.
-//! - `payment_identifier`: a client's own id for a payment.
+//! - `sign_in`, `payment_identifier`: the extensions by which a program spends its credit, and names its payment.
+//! - `till`: joins the chain's follower with the books.
 
 pub mod fetch;
 pub mod phase;
@@ -41,6 +42,8 @@ pub mod payment_identifier;
 pub mod presented;
 #[cfg(feature = "ssr")]
 pub mod settling;
+#[cfg(feature = "ssr")]
+pub mod sign_in;
 #[cfg(feature = "ssr")]
 pub mod till;
 #[cfg(feature = "ssr")]

@@ -82,10 +82,15 @@ impl Operator {
     /// # Errors
     /// Zero, or beyond the curve's order.
     pub fn new(key: &[u8; 32], chain: Chain) -> Result<Self, BadKey> {
+        Self::with_patience(key, chain, PATIENCE)
+    }
+
+    /// Waits this long for a settlement before the answer is "unknown", instead of ten seconds.
+    pub fn with_patience(key: &[u8; 32], chain: Chain, patience: Duration) -> Result<Self, BadKey> {
         let signer = PrivateKeySigner::from_bytes(&B256::from(*key)).map_err(|_| BadKey)?;
         let address = Address(signer.address().into_array());
         let (wallet, turn, has_permit2) = (EthereumWallet::from(signer), Mutex::new(0), AtomicBool::new(false));
-        Ok(Self(Arc::new(Inner { chain, wallet, address, turn, patience: PATIENCE, has_permit2 })))
+        Ok(Self(Arc::new(Inner { chain, wallet, address, turn, patience, has_permit2 })))
     }
 
     /// Who pays the gas: this account needs coins.
