@@ -26,7 +26,6 @@ use crate::{
     error::{CallError, Code, Retry},
     evm::Address,
     ledger::{BooksError, NewRun, Presented as Row, Run},
-    money::Money,
     run::RunState,
     session::guard,
 };
@@ -295,15 +294,11 @@ async fn payer(desk: &Desk, caller: Caller<'_>, shown: &Balance, body: &str) -> 
 /// A sign-in without a payment is the order to pay this one call from credit, in an asset that there is enough of. `None`: there is no sign-in.
 ///
 /// # Errors
-/// The sign-in does not hold.
+/// The sign-in does not hold, or there is too little credit.
 async fn ordered(desk: &Desk, card: &Card, caller: Caller<'_>) -> Result<Option<Shown>, CallError> {
     let Some(signed) = sign_in::read(desk, caller.headers, caller.resource, now_ms())? else { return Ok(None) };
-    let credit = desk.books.balances(signed.wallet).await.map_err(broken)?;
-    let covers = |price: &Money| credit.iter().any(|(asset, amount)| *asset == price.asset && *amount >= price.amount);
-    let prices: Vec<_> = desk.prices(card).into_iter().filter(|price| price.asset.network == signed.network).collect();
-    let price = prices.iter().find(|price| covers(price)).or(prices.first());
-    let Some(price) = price else { return Ok(None) };
-    let offer = desk.credit_offer(card, price, now_ms());
+    let price = sign_in::price(desk, card, &signed).await?;
+    let offer = desk.credit_offer(card, &price, now_ms());
     let payload = PaymentPayload {
         x402_version: 2,
         resource: None,
