@@ -2,6 +2,7 @@
 
 import { readFileSync } from 'node:fs';
 import type { Page } from '@playwright/test';
+import { verifyTypedData, type Hex } from 'viem';
 import { freshAccount } from './support/buyer.mjs';
 import { expect, open, test as guarded } from './support/guard.ts';
 import { freePort, Shop } from './support/shop.mjs';
@@ -21,6 +22,45 @@ const test = guarded.extend<{}, { demo: Shop }>({
   ],
   baseURL: async ({ demo }, use) => use(demo.url),
 });
+
+const DOLLAR = '0x95bd8d42f30351685e96c62eddc0d0613bf9a87a';
+const PAY_TO = '0xc0157070636f696e736c6f742064656d6fc01570';
+
+/** 2.5 dollars by EIP-3009. */
+const payment = {
+  domain: { name: 'Demo Dollar', version: '2', chainId: 31337, verifyingContract: DOLLAR },
+  types: {
+    TransferWithAuthorization: [
+      { name: 'from', type: 'address' }, { name: 'to', type: 'address' }, { name: 'value', type: 'uint256' },
+      { name: 'validAfter', type: 'uint256' }, { name: 'validBefore', type: 'uint256' }, { name: 'nonce', type: 'bytes32' },
+    ],
+  },
+  primaryType: 'TransferWithAuthorization',
+  message: {
+    from: '0x70997970c51812dc3a010c7d01b50e0d17dc79c8', to: PAY_TO, value: '2500000', validAfter: '0', validBefore: '4000000000',
+    nonce: `0x${'5a'.repeat(32)}`,
+  },
+} as const;
+
+/** In the page: finds the demo wallet (EIP-6963), connects, and asks it to sign. */
+async function signTyped({ typed }: { typed: object }): Promise<{ account?: Hex; signature?: Hex; code?: number; message?: string }> {
+  type Provider = { request(asked: { method: string; params?: unknown[] }): Promise<any> };
+  const provider = await new Promise<Provider>((found) => {
+    window.addEventListener('eip6963:announceProvider', (event) => {
+      const { info, provider } = (event as CustomEvent).detail;
+      if (info.rdns === 'org.coinslot.demo') found(provider);
+    });
+    window.dispatchEvent(new Event('eip6963:requestProvider'));
+  });
+  try {
+    const [account] = await provider.request({ method: 'eth_requestAccounts' });
+    const signature = await provider.request({ method: 'eth_signTypedData_v4', params: [account, JSON.stringify(typed)] });
+    return { account, signature };
+  } catch (error) {
+    const { code, message } = error as { code: number; message: string };
+    return { code, message };
+  }
+}
 
 /** The demo wallet asks in the page, as an extension does beside it. */
 const sheet = (page: Page) => page.getByRole('dialog', { name: /demo wallet/i });
@@ -64,6 +104,32 @@ test('the faucet gives play money to any address, and the local chain answers fo
   expect(gift.ok()).toBe(true);
   const balance = await request.post('/demo/rpc', { data: { jsonrpc: '2.0', id: 1, method: 'eth_getBalance', params: [address, 'latest'] } });
   expect(BigInt((await balance.json()).result)).toBe(10n ** 18n);
+  const { dollars } = await gift.json();
+  expect(dollars).toMatchObject({ amount: '10000000', token: DOLLAR });
+});
+
+test('the demo wallet says in words what a signature pays, and its signature is good', async ({ page }) => {
+  await page.goto('/');
+  const asked = page.evaluate(signTyped, { typed: payment });
+  await confirm(page); // connect
+  await expect(sheet(page)).toContainText('Sign this payment?');
+  for (const words of ['2.5 USDC', PAY_TO, DOLLAR, 'Valid until', 'None for you']) await expect(sheet(page)).toContainText(words);
+  await confirm(page);
+  const { signature, account } = await asked;
+  const message = { ...payment.message, value: 2_500_000n, validAfter: 0n, validBefore: 4_000_000_000n };
+  expect(await verifyTypedData({ ...payment, message, address: account!, signature: signature! })).toBe(true);
+
+  await test.step('what is no payment is shown as it is', async () => {
+    const other = page.evaluate(signTyped, { typed: { ...payment, primaryType: 'Mail', types: { Mail: [{ name: 'text', type: 'string' }] }, message: { text: 'hello' } } });
+    await expect(sheet(page)).toContainText('Sign this message?');
+    await expect(sheet(page)).toContainText('"text": "hello"');
+    await decline(page);
+    expect((await other).code).toBe(4001);
+  });
+  await test.step('another chain is refused without a question, as MetaMask does', async () => {
+    const foreign = await page.evaluate(signTyped, { typed: { ...payment, domain: { ...payment.domain, chainId: 143 } } });
+    expect(foreign).toMatchObject({ code: -32603, message: 'Provided chainId "143" must match the active chainId "31337"' });
+  });
 });
 
 test('the local chain does what is listed, and is nobody else\'s', async ({ request }) => {

@@ -78,7 +78,10 @@ async fn run(cli: Coinslot) -> ExitCode {
     let opened = match cli.command {
         Command::Serve => serve(settings).await,
         Command::Demo => play(settings, cli.data.is_some()).await,
-        Command::Check => return tell(check::check(&settings).await),
+        Command::Check => {
+            let cards: Vec<_> = agents::ON_SALE.iter().map(|agent| agent.card).collect();
+            return tell(check::check(&settings, &cards).await);
+        }
         Command::Books { chain } => return tell(books::prove(&settings, chain).await),
     };
     match opened {
@@ -105,7 +108,7 @@ fn read(file: &std::path::Path) -> Result<String, WrongSettings> {
 
 async fn serve(settings: Settings) -> Result<(), CannotOpen> {
     let stop = opening::stop_on_signals();
-    let (pay_to, networks) = (settings.pay_to_or_refuse()?, settings.networks.clone());
+    let (pay_to, networks) = (settings.pay_to_or_refuse()?, settings.sold_on());
     let listener = opening::bind(&settings).await?;
     let (agents, site) = (agents::workers(), site::site());
     opening::run(Opening { settings, kind: Kind::Serve, listener, networks, pay_to, agents, site, demo: None }, stop).await

@@ -2,6 +2,7 @@
 #![cfg(feature = "ssr")]
 #![allow(clippy::unwrap_used, clippy::expect_used)]
 
+use alloy::sol_types::eip712_domain;
 use axum::{
     Router,
     body::{Body, to_bytes},
@@ -9,7 +10,11 @@ use axum::{
 };
 use coinslot::{
     evm::Address,
-    server::demo::{self, CHAIN_ID, PAY_TO, Ready, WALLET},
+    money::Amount,
+    server::{
+        demo::{self, CHAIN_ID, DOLLAR, OPERATOR_KEY, PAY_TO, Ready, WALLET},
+        settings::{OperatorKey, Settings, Sources},
+    },
 };
 use serde_json::{Value, json};
 use tower::ServiceExt;
@@ -35,6 +40,18 @@ async fn answer(router: &Router, request: Request<Body>) -> (StatusCode, Value) 
 
 async fn ask(router: &Router, method: &str, params: Value) -> Value {
     answer(router, post("/demo/rpc", &json!({ "jsonrpc": "2.0", "id": 7, "method": method, "params": params }))).await.1
+}
+
+/// What a contract answers, as one word.
+async fn word(router: &Router, to: Address, data: &str) -> u128 {
+    let answer = ask(router, "eth_call", json!([{ "to": to, "data": data }, "latest"])).await;
+    let word = answer["result"].as_str().unwrap_or_else(|| panic!("{answer}"));
+    u128::from_str_radix(&word[2..], 16).unwrap()
+}
+
+/// 10⁻⁶ dollars.
+async fn dollars(router: &Router, of: Address) -> u128 {
+    word(router, DOLLAR, &format!("0x70a08231{:0>64}", &of.to_string()[2..])).await
 }
 
 async fn balance(router: &Router, of: Address) -> u128 {
@@ -109,13 +126,16 @@ async fn another_name_another_site_and_a_form_are_refused() {
 }
 
 #[tokio::test]
-async fn the_faucet_gives_one_mon_and_not_for_ever() {
+async fn the_faucet_gives_one_mon_and_ten_dollars_and_not_for_ever() {
     let (ready, router) = open(None).await;
     let poor: Address = "0x00000000000000000000000000000000000abcde".parse().unwrap();
     let (status, gift) = answer(&router, post("/demo/faucet", &json!({ "address": poor }))).await;
     assert_eq!((status, &gift["amount"]), (StatusCode::OK, &json!("1000000000000000000")));
     assert_eq!(gift["transaction"].as_str().map(str::len), Some(66));
     assert_eq!(balance(&router, poor).await, 1_000_000_000_000_000_000, "it is there when the answer is");
+    assert_eq!((&gift["dollars"]["amount"], &gift["dollars"]["token"]), (&json!("10000000"), &json!(DOLLAR)));
+    assert_eq!(gift["dollars"]["transaction"].as_str().map(str::len), Some(66));
+    assert_eq!(dollars(&router, poor).await, 10_000_000, "the dollars too");
     assert_eq!(answer(&router, post("/demo/faucet", &json!({ "address": "me" }))).await.1["code"], "bad_json");
     let wish = || answer(&router, post("/demo/faucet", &json!({ "address": poor })));
     let answers = futures::future::join_all((0..20).map(|_| wish())).await;
@@ -124,6 +144,9 @@ async fn the_faucet_gives_one_mon_and_not_for_ever() {
         .filter(|(status, told)| *status == StatusCode::TOO_MANY_REQUESTS && told["code"] == "rate_limited")
         .count();
     assert!((5..20).contains(&refused), "{refused} of 20 at once were refused");
+    let given = answers.iter().filter(|(status, _)| *status == StatusCode::OK).count();
+    assert_eq!(given + refused, 20, "and the others got theirs: {answers:?}");
+    assert_eq!(dollars(&router, poor).await, 10_000_000 * (1 + given as u128));
     ready.chain.stop().await;
 }
 
@@ -147,5 +170,110 @@ async fn a_chain_that_is_kept_is_the_same_after_a_restart() {
     let receipt = ask(&router, "eth_getTransactionReceipt", json!([gift["transaction"]])).await;
     assert_eq!(receipt["result"]["status"], "0x1", "what was paid is still known: {receipt}");
     assert_eq!(again.demo.example_contract, example, "and not deployed twice");
+    assert_eq!(
+        (dollars(&router, poor).await, dollars(&router, WALLET).await),
+        (10_000_000, 1_000_000_000),
+        "and dollars given once"
+    );
     again.chain.stop().await;
+}
+
+#[tokio::test]
+async fn there_is_a_dollar_that_pays_as_usdc_does() {
+    let (ready, router) = open(None).await;
+    let [token] = ready.network.network.tokens.as_slice() else { panic!("one token") };
+    assert_eq!((token.address, token.symbol.as_str(), token.eip3009, token.permit2), (DOLLAR, "USDC", true, true));
+    assert_eq!(word(&router, DOLLAR, "0x313ce567").await, u128::from(token.decimals));
+    assert_eq!(dollars(&router, WALLET).await, 1_000_000_000, "the demo wallet has some");
+    let price = ready.network.network.price("0.001 USDC").unwrap().expect("cards can be priced in it");
+    assert_eq!((price.amount, price.asset.token), (Amount::from_atomic(1000), Some(DOLLAR)));
+
+    let domain = eip712_domain! {
+        name: token.name.clone(),
+        version: token.version.clone(),
+        chain_id: CHAIN_ID,
+        verifying_contract: token.address.0.into(),
+    };
+    let separator = ask(&router, "eth_call", json!([{ "to": DOLLAR, "data": "0x3644e515" }, "latest"])).await;
+    assert_eq!(separator["result"], json!(domain.separator()), "signatures for what is offered are good there");
+    for standin in ["0x000000000022d473030f116ddee9f6b43ac78ba3", "0x402085c248eea27d92e8b30b2c58ed07f9e20001"] {
+        let code = ask(&router, "eth_getCode", json!([standin, "latest"])).await;
+        assert!(code["result"].as_str().is_some_and(|code| code.len() > 1000), "{standin}: {code}");
+    }
+
+    let operator = OperatorKey::new(&OPERATOR_KEY).unwrap().address();
+    assert!(![WALLET, PAY_TO].contains(&operator), "settling is nobody else's business");
+    assert!(balance(&router, operator).await > 1_000_000_000_000_000_000, "it can pay for gas");
+    ready.chain.stop().await;
+}
+
+/// The demo wallet signs, anybody takes it to the chain, and the dollars are where the signature says.
+#[tokio::test]
+async fn what_the_demo_wallet_signs_moves_its_dollars() {
+    let (ready, router) = open(None).await;
+    let field = |name: &str, kind: &str| json!({ "name": name, "type": kind });
+    let nonce = format!("0x{}", "5a".repeat(32));
+    let (value, before) = (2_500_000_u64, 4_000_000_000_u64);
+    let typed = json!({
+        "types": {
+            "EIP712Domain":
+                [field("name", "string"), field("version", "string"), field("chainId", "uint256"), field("verifyingContract", "address")],
+            "TransferWithAuthorization": [
+                field("from", "address"), field("to", "address"), field("value", "uint256"), field("validAfter", "uint256"),
+                field("validBefore", "uint256"), field("nonce", "bytes32"),
+            ],
+        },
+        "primaryType": "TransferWithAuthorization",
+        "domain": { "name": "Demo Dollar", "version": "2", "chainId": CHAIN_ID, "verifyingContract": DOLLAR },
+        "message": {
+            "from": WALLET, "to": PAY_TO, "value": value.to_string(), "validAfter": "0", "validBefore": before.to_string(), "nonce": nonce,
+        },
+    });
+    let other = ask(&router, "eth_signTypedData_v4", json!([PAY_TO, typed])).await;
+    assert_eq!(other["error"]["code"], -32601, "nobody else's key: {other}");
+    let signed = ask(&router, "eth_signTypedData_v4", json!([WALLET, typed])).await;
+    let signature = signed["result"].as_str().unwrap_or_else(|| panic!("{signed}"));
+    let (rs, v) = signature[2..].split_at(128);
+
+    // transferWithAuthorization(address,address,uint256,uint256,uint256,bytes32,uint8,bytes32,bytes32)
+    let word = |digits: &str| format!("{digits:0>64}");
+    let (from, to) = (WALLET.to_string(), PAY_TO.to_string());
+    let words = [
+        word(&from[2..]),
+        word(&to[2..]),
+        format!("{value:064x}"),
+        word("0"),
+        format!("{before:064x}"),
+        nonce[2..].to_owned(),
+        word(v),
+        rs.to_owned(),
+    ];
+    let data = format!("0xe3ee160e{}", words.concat());
+    let sent =
+        ask(&router, "eth_sendTransaction", json!([{ "from": WALLET, "to": DOLLAR, "data": data, "gas": "0x30d40" }])).await;
+    assert!(sent["result"].is_string(), "{sent}");
+    tokio::time::timeout(std::time::Duration::from_secs(10), async {
+        while dollars(&router, PAY_TO).await == 0 {
+            tokio::time::sleep(std::time::Duration::from_millis(50)).await;
+        }
+    })
+    .await
+    .expect("the dollar takes the signature");
+    assert_eq!(dollars(&router, PAY_TO).await, u128::from(value));
+    ready.chain.stop().await;
+}
+
+/// What is set for a real shop never acts in a demo.
+#[test]
+fn a_demo_has_its_own_operator_and_no_facilitator() {
+    let env = [
+        ("COINSLOT_OPERATOR_KEY", format!("0x{}", "11".repeat(32))),
+        ("COINSLOT_NETWORK__MONAD_TESTNET__FACILITATOR_URL", "https://facilitator.example".to_owned()),
+        ("COINSLOT_DATABASE_URL", "sqlite:///srv/shop.db".to_owned()),
+    ];
+    let env = env.map(|(name, value)| (name.to_owned(), value)).to_vec();
+    let mut settings = Settings::read(&Sources { env, ..Sources::default() }).unwrap();
+    let _home = demo::Home::of(&mut settings, false).unwrap();
+    assert_eq!(settings.operator_key.map(|key| key.bytes()), Some(OPERATOR_KEY));
+    assert!(settings.facilitator_urls.is_empty() && settings.database_url.is_none());
 }

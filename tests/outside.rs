@@ -12,17 +12,20 @@ use axum::{
     routing::{get, post},
 };
 use coinslot::{
+    chain::ChainSettings,
     evm::Address,
     server::{
         assets::Site,
         limits::{Doorkeeper, Limits, Quota},
         router::{BODY_MAX, protected},
-        settings::{LogFormat, Settings, Sources, secret},
+        settings::{LogFormat, Settings, Settler, Sources, secret},
     },
 };
 use futures::{StreamExt, stream};
 use serde_json::{Value, json};
 use tower::ServiceExt;
+
+mod anvil;
 
 mod settings {
     use super::*;
@@ -128,6 +131,9 @@ mod settings {
             ("COINSLOT_NETWORKS", "local,local", "names of networks that have a table, each once: local, monad, monad-testnet"),
             ("COINSLOT_TRUSTED_PROXIES", "10.0.0.0/99", "addresses or ranges, such as 10.0.0.0/8"),
             ("COINSLOT_LIMIT_API_BURST", "0", "a whole number, 1 to 100000"),
+            ("COINSLOT_NETWORK__MONAD_TESTNET__TOKEN__USDC__ADDRESS", typo, whole_address),
+            ("COINSLOT_NETWORK__MONAD_TESTNET__TOKEN__USDC__DECIMALS", "37", "a whole number, 0 to 36"),
+            ("COINSLOT_NETWORK__MONAD_TESTNET__TOKEN__USDC__EIP3009", "yes", "true or false"),
         ] {
             assert_eq!(refused(&[(name, value)]), format!("{name} is {value:?}: expected {allowed}"));
         }
@@ -161,6 +167,8 @@ mod settings {
             ("COINSLOT_SECRET", "hunter2hunter2"),
             ("COINSLOT_DATABASE_URL", "mysql://hunter2"),
             ("COINSLOT_NETWORK__MONAD_TESTNET__RPC_URLS", "wss://rpc.example/hunter2"),
+            ("COINSLOT_NETWORK__MONAD_TESTNET__FACILITATOR_URL", "https://facilitator.example/?key=hunter2"),
+            ("COINSLOT_OPERATOR_KEY", "hunter2hunter2"),
         ] {
             let sentence = refused(&[(name, value)]);
             assert!(sentence.starts_with(&format!("{name} is (not shown): expected ")), "{sentence}");
@@ -216,6 +224,120 @@ mod settings {
         assert_eq!(settings.database().unwrap(), "postgres://shop@db/shop");
     }
 
+    const KEY: &str = "0x1111111111111111111111111111111111111111111111111111111111111111";
+    /// Of that key.
+    const KEYS_ADDRESS: &str = "0x19e7e376e7c213b7e7e7e46cc70a5dd086daff2a";
+
+    #[test]
+    fn tokens_are_sold_for_only_where_somebody_settles_them() {
+        let symbols = |settings: &Settings| -> Vec<Vec<String>> {
+            let tokens = |chain: ChainSettings| chain.network.tokens.into_iter().map(|token| token.symbol).collect();
+            settings.sold_on().into_iter().map(tokens).collect()
+        };
+        let both = ("COINSLOT_NETWORKS", "monad-testnet,monad");
+        let nobody = read(&[both]).unwrap();
+        assert_eq!(symbols(&nobody), [[""; 0], []]);
+        assert_eq!(nobody.networks[0].network.tokens.len(), 1, "it is known all the same: check says what is missing");
+        let operator = read(&[both, ("COINSLOT_OPERATOR_KEY", KEY)]).unwrap();
+        assert_eq!(symbols(&operator), [["USDC"], ["USDC"]]);
+        let facilitator = ("COINSLOT_NETWORK__MONAD__FACILITATOR_URL", "https://facilitator.example/x402");
+        let settings = read(&[both, facilitator]).unwrap();
+        assert_eq!(symbols(&settings), [vec![], vec!["USDC"]]);
+        assert_eq!(
+            settings.facilitator_urls["eip155:143"].join("verify").unwrap().as_str(),
+            "https://facilitator.example/x402/verify"
+        );
+        let settings = read(&[both, facilitator, ("COINSLOT_OPERATOR_KEY", KEY)]).unwrap();
+        assert!(matches!(settings.settler("eip155:143"), Some(Settler::Facilitator(_))), "it wins over the key");
+        assert!(matches!(settings.settler("eip155:10143"), Some(Settler::Operator(_))), "which settles on the others");
+    }
+
+    #[test]
+    fn a_token_is_a_table_and_its_symbol_the_tables_name() {
+        let usdc = read(&[("COINSLOT_NETWORKS", "monad")]).unwrap().networks.remove(0).network.tokens.remove(0);
+        let told = (usdc.symbol.as_str(), usdc.name.as_str(), usdc.version.as_str(), usdc.decimals, usdc.eip3009, usdc.permit2);
+        assert_eq!(told, ("USDC", "USDC", "2", 6, true, true));
+        assert_eq!(usdc.address.to_string(), "0x754704bc059f8c67012fed69bc8a327a5aafb603");
+
+        let table = "[coinslot.network.monad-testnet.token.eurc]\naddress = \"0x1111111111111111111111111111111111111111\"\n\
+                     name = \"Euro Coin\"\nversion = \"1\"\ndecimals = 2\neip3009 = false\npermit2 = true\n";
+        let off = ("COINSLOT_NETWORK__MONAD_TESTNET__TOKEN__USDC__EIP3009", "false");
+        let tokens = read_with(Some(table), &[off]).unwrap().networks.remove(0).network.tokens;
+        let told: Vec<_> = tokens.iter().map(|token| (token.symbol.as_str(), token.eip3009, token.permit2)).collect();
+        assert_eq!(told, [("EURC", false, true), ("USDC", false, true)]);
+        let off = [off, ("COINSLOT_NETWORK__MONAD_TESTNET__TOKEN__USDC__PERMIT2", "false")];
+        let tokens = read_with(Some(table), &off).unwrap().networks.remove(0).network.tokens;
+        assert_eq!(tokens.len(), 1, "what is taken by neither method is not sold for");
+
+        let wrong = |file: &str| read_with(Some(file), &[]).err().unwrap();
+        assert_eq!(
+            wrong(&table.replace("version = \"1\"\n", "")),
+            "network.monad-testnet.token.eurc.version is missing: expected the version in the token's EIP-712 domain, 1 to 16 characters"
+        );
+        assert_eq!(
+            wrong(&table.replace("0x1111111111111111111111111111111111111111", "0x534b2f3A21130d7a60830c2Df862319e593943A3")),
+            "network.monad-testnet.token.usdc.address (in Leptos.toml) is \"0x534b2f3A21130d7a60830c2Df862319e593943A3\": expected \
+             another address than the tokens before it have"
+        );
+        for name in ["EURC", "mon", "eur-c"] {
+            let told = wrong(&table.replace(".eurc]", &format!(".{name}]")));
+            assert!(told.starts_with(&format!("network.monad-testnet.token.{name} ")), "{told}");
+            assert!(
+                told.ends_with(
+                    "expected the token's symbol as the table's name, 1 to 11 lower-case letters or digits, not that of the coin"
+                ),
+                "{told}"
+            );
+        }
+        assert_eq!(
+            wrong(&table.replace("permit2 =", "permit =")).lines().next().unwrap(),
+            "network.monad-testnet.token.eurc.permit (in shop.toml) is no setting: did you mean permit2?"
+        );
+        assert_eq!(
+            refused(&[("COINSLOT_NETWORK__MONAD_TESTNET__TOKEN", "usdc")]),
+            "COINSLOT_NETWORK__MONAD_TESTNET__TOKEN is no setting: expected a table, [coinslot.network.monad-testnet.token]"
+        );
+    }
+
+    #[test]
+    fn the_operators_key_comes_from_the_environment_or_a_file_and_is_never_shown() {
+        let key = read(&[("COINSLOT_OPERATOR_KEY", KEY)]).unwrap().operator_key.unwrap();
+        assert_eq!((key.address().to_string().as_str(), key.bytes()), (KEYS_ADDRESS, [0x11; 32]));
+        assert!(!format!("{key:?}").contains("1111"), "{key:?}");
+
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("operator.key");
+        let file = ("COINSLOT_OPERATOR_KEY_FILE", path.to_str().unwrap());
+        let missing = refused(&[file]);
+        assert!(
+            missing.starts_with(&format!("COINSLOT_OPERATOR_KEY_FILE is {:?}: expected a file that holds a private key", file.1))
+        );
+        std::fs::write(&path, "hunter2hunter2\n").unwrap();
+        let wrong = refused(&[file]);
+        assert!(wrong.ends_with("(it holds something else)") && !wrong.contains("hunter2"), "{wrong}");
+        std::fs::write(&path, format!("{KEY}\n")).unwrap();
+        let settings = read(&[file]).unwrap();
+        assert_eq!(settings.operator_key.unwrap().bytes(), [0x11; 32]);
+        assert_eq!(settings.operator_key_file.as_deref(), Some(path.as_path()));
+
+        assert_eq!(
+            refused(&[file, ("COINSLOT_OPERATOR_KEY", KEY)]),
+            format!("COINSLOT_OPERATOR_KEY_FILE is {:?}: expected nothing, because operator_key is set", file.1)
+        );
+        let zero = format!("0x{}", "0".repeat(64));
+        assert_eq!(
+            refused(&[("COINSLOT_OPERATOR_KEY", &zero)]),
+            "COINSLOT_OPERATOR_KEY is (not shown): expected a private key, 0x and 64 hexadecimal digits"
+        );
+        assert_eq!(
+            refused(&[("COINSLOT_OPERATOR_KEY", KEY), ("COINSLOT_PAY_TO", KEYS_ADDRESS)]),
+            format!(
+                "COINSLOT_PAY_TO is {KEYS_ADDRESS:?}: expected another address than the operator key's: coins that it is sent for gas would \
+                 be booked as payments"
+            )
+        );
+    }
+
     #[test]
     fn a_checksummed_recipient_is_taken() {
         let settings = read(&[("COINSLOT_PAY_TO", "0x70997970C51812dc3A010C7d01b50e0d17dc79C8")]).unwrap();
@@ -247,6 +369,136 @@ mod settings {
         std::fs::write(data.path().join("secret"), "short\n").unwrap();
         assert!(secret::of(data.path()).unwrap_err().to_string().contains("does not hold 64 hexadecimal digits"));
         assert_eq!(std::fs::read_to_string(data.path().join("secret")).unwrap(), "short\n", "what is there is never replaced");
+    }
+}
+
+/// What `coinslot check` says about tokens.
+mod settling {
+    use coinslot::{
+        card::{Card, Category, Settle},
+        server::check::{self, State},
+    };
+    use tokio::net::TcpListener;
+
+    use super::*;
+    use crate::anvil::Anvil;
+
+    /// The node's first account, which is rich, and its key, which every such node prints.
+    const OPERATOR: (&str, &str) =
+        ("COINSLOT_OPERATOR_KEY", "0xac0974bec39a17e36ba4a6b4d238ff944bacb478cbed5efcae784d7bf4f2ff80");
+
+    fn card(price: &'static [&'static str]) -> Card {
+        Card {
+            slug: "oracle",
+            name: "Oracle",
+            category: Category::Reading,
+            summary: "",
+            price,
+            time_limit: Duration::from_secs(1),
+            version: "1",
+            input_max: 1,
+            settle: Settle::AfterWork,
+        }
+    }
+
+    /// The lines about settling on that chain, where a token is known.
+    async fn lines(anvil: &Anvil, more: &[(&str, &str)], card: &Card) -> Vec<(State, String)> {
+        let folder = tempfile::tempdir().unwrap();
+        let token = |key: &str, value: &str| (format!("COINSLOT_NETWORK__LOCAL__TOKEN__USDC__{key}"), value.to_owned());
+        let mut env = vec![
+            ("COINSLOT_DATA".to_owned(), folder.path().display().to_string()),
+            ("COINSLOT_NETWORKS".to_owned(), "local".to_owned()),
+            ("COINSLOT_NETWORK__LOCAL__RPC_URLS".to_owned(), anvil.url().to_string()),
+            token("ADDRESS", "0x754704Bc059F8C67012fEd69BC8A327a5aafb603"),
+            token("NAME", "USDC"),
+            token("VERSION", "2"),
+            token("DECIMALS", "6"),
+            token("EIP3009", "true"),
+            token("PERMIT2", "false"),
+        ];
+        env.extend(more.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())));
+        let settings = Settings::read(&Sources { env, ..Sources::default() }).unwrap_or_else(|wrong| panic!("{wrong}"));
+        let lines = check::check(&settings, &[card]).await;
+        lines.into_iter().filter(|line| line.subject == "settling").map(|line| (line.state, line.sentence)).collect()
+    }
+
+    #[track_caller]
+    fn assert_said(lines: &[(State, String)], state: State, words: &[&str]) {
+        let said = |(told, sentence): &(State, String)| *told == state && words.iter().all(|words| sentence.contains(words));
+        assert!(lines.iter().any(said), "{state:?} {words:?} in {lines:?}");
+    }
+
+    #[tokio::test]
+    async fn a_token_that_nobody_settles_is_told_with_what_to_do() {
+        let lines = lines(&Anvil::start().await, &[], &card(&["1 MON", "1 USDC"])).await;
+        assert_said(
+            &lines,
+            State::Todo,
+            &["USDC on Local chain is not offered", "COINSLOT_OPERATOR_KEY_FILE", "the network's facilitator_url"],
+        );
+        assert_eq!(lines.len(), 1);
+    }
+
+    #[tokio::test]
+    async fn the_operators_coins_are_counted_in_payments() {
+        let anvil = Anvil::start().await;
+        let dear = card(&["1 MON", "1 USDC"]);
+        let rich = lines(&anvil, &[OPERATOR], &dear).await;
+        assert_said(
+            &rich,
+            State::Ok,
+            &["USDC on Local chain", "0xf39fd6e51aad88f6f4ce6ab8827279cfffb92266", "enough for 100 payments"],
+        );
+        assert_eq!(rich.len(), 1, "a call is worth more than its gas: {rich:?}");
+        let owns = async |coins: &str| {
+            anvil.rpc("anvil_setBalance", json!([anvil.account(0), coins])).await;
+            lines(&anvil, &[OPERATOR], &dear).await
+        };
+        // Ten million gas at one to two gwei are 0.01 to 0.02 coins.
+        assert_said(&owns("0x2386f26fc10000").await, State::Todo, &["0.01 MON: not enough for 100 payments", "Keep "]);
+        assert_said(&owns("0x1").await, State::Bad, &["not enough for the gas of one payment", "Send it "]);
+    }
+
+    #[tokio::test]
+    async fn a_price_below_its_own_gas_is_told_where_the_operator_pays_it() {
+        let anvil = Anvil::start().await;
+        let cheap = card(&["0.00000001 MON", "0.001 USDC"]);
+        assert_said(
+            &lines(&anvil, &[OPERATOR], &cheap).await,
+            State::Todo,
+            &["settling costs more than the price", "oracle for 0.001 USDC", "sold for 0.00000001 MON"],
+        );
+        let unknown = lines(&anvil, &[OPERATOR], &card(&["0.001 USDC"])).await;
+        assert_eq!(unknown.len(), 1, "what a token is worth, nobody here knows: {unknown:?}");
+    }
+
+    #[tokio::test]
+    async fn a_facilitator_is_asked_what_it_settles() {
+        let anvil = Anvil::start().await;
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let place = format!("http://{}", listener.local_addr().unwrap());
+        let kinds =
+            |network: &str| json!({ "kinds": [{ "x402Version": 2, "scheme": "exact", "network": network }], "signers": {} });
+        let router = Router::new()
+            .route("/s3cret/here/supported", get(async || Json(kinds("eip155:31337"))))
+            .route("/s3cret/elsewhere/supported", get(async || Json(kinds("eip155:8453"))));
+        let served = tokio::spawn(async { axum::serve(listener, router).await });
+        let cheap = card(&["0.00000001 MON", "0.001 USDC"]);
+        for (path, state, words) in [
+            ("/s3cret/here", State::Ok, "by the facilitator at"),
+            ("/s3cret/here/", State::Ok, "by the facilitator at"),
+            ("/s3cret/elsewhere", State::Bad, "does not settle on eip155:31337"),
+            ("/s3cret/nowhere", State::Bad, "does not answer"),
+        ] {
+            let url = format!("{place}{path}");
+            let told = lines(&anvil, &[OPERATOR, ("COINSLOT_NETWORK__LOCAL__FACILITATOR_URL", &url)], &cheap).await;
+            assert_said(&told, state, &[words, &place]);
+            assert_eq!(told.len(), 1, "its gas is not the operator's: {told:?}");
+            assert!(!told[0].1.contains("s3cret"), "its path may be a key: {told:?}");
+        }
+        served.abort();
+        let gone = lines(&anvil, &[("COINSLOT_NETWORK__LOCAL__FACILITATOR_URL", "http://127.0.0.1:1")], &cheap).await;
+        assert_said(&gone, State::Bad, &["does not answer", "correct facilitator_url"]);
     }
 }
 

@@ -1,12 +1,18 @@
 //! `coinslot check`: each line says what is well, what is still to do, or what is wrong and how to mend it.
 
-use std::{fmt, path::PathBuf};
+mod settling;
+
+use std::{
+    fmt,
+    path::{Path, PathBuf},
+};
 
 use super::{
     opening::{self, CannotOpen, Kind},
     settings::{Settings, secret},
 };
 use crate::{
+    card::Card,
     chain::{Chain, Finality},
     evm::Address,
     ledger::{Books, store},
@@ -54,9 +60,11 @@ impl fmt::Display for Line {
 }
 
 /// Looks at everything a shop needs, in the order in which it is needed. The settings could be read, or there was nothing to look at.
-pub async fn check(settings: &Settings) -> Vec<Line> {
+/// `cards`: what is on sale.
+pub async fn check(settings: &Settings, cards: &[&Card]) -> Vec<Line> {
     let mut lines = vec![recipient(settings)];
     lines.extend(the_secret(settings));
+    lines.extend(settling::key(settings));
     let books = match books(settings).await {
         Ok((books, line)) => {
             lines.push(line);
@@ -70,6 +78,7 @@ pub async fn check(settings: &Settings) -> Vec<Line> {
     for network in &settings.networks {
         let chain = Chain::new(network.clone());
         lines.extend(look_at(&chain, settings.pay_to, books.as_ref()).await);
+        lines.extend(settling::look_at(settings, &chain, cards).await);
     }
     lines
 }
@@ -90,15 +99,19 @@ fn the_secret(settings: &Settings) -> Option<Line> {
     if let Err(cause) = secret::of(&settings.data) {
         return Some(Line::bad("secret", cause.to_string()));
     }
-    #[cfg(unix)]
-    {
-        use std::os::unix::fs::PermissionsExt;
-        let mode = std::fs::metadata(&file).map(|file| file.permissions().mode()).unwrap_or_default();
-        if mode & 0o077 != 0 {
-            return Some(Line::bad("secret", format!("{0} can be read by others: chmod 600 {0}", file.display())));
-        }
-    }
-    None
+    is_open(&file).then(|| Line::bad("secret", format!("{0} can be read by others: chmod 600 {0}", file.display())))
+}
+
+/// May others than its owner read it?
+#[cfg(unix)]
+fn is_open(file: &Path) -> bool {
+    use std::os::unix::fs::PermissionsExt;
+    std::fs::metadata(file).is_ok_and(|file| file.permissions().mode() & 0o077 != 0)
+}
+
+#[cfg(not(unix))]
+fn is_open(_file: &Path) -> bool {
+    false
 }
 
 /// Opens the books if they are there, and adds them up. No books yet is no fault: `serve` makes them.

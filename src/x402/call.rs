@@ -56,9 +56,15 @@ async fn unpaid(desk: &Desk, card: &Card, body: &str) -> Result<(Run, bool), Cal
 /// What is shown, once it is known to be well-formed.
 enum Shown {
     /// Money that was sent already, or that stands as credit: the books hold the price from it.
-    Balance(Balance),
+    Balance(Box<Balance>),
     /// Money that its payer signed for and that moves when the work is done.
     Signed(Box<Signed>),
+}
+
+impl Shown {
+    fn balance(balance: Balance) -> Self {
+        Self::Balance(Box::new(balance))
+    }
 }
 
 struct Balance {
@@ -99,7 +105,7 @@ pub async fn paid(
         shown => understand(desk, card, shown)?,
     };
     match shown {
-        Shown::Balance(shown) => from_balance(desk, card, caller, shown, body, waiting).await,
+        Shown::Balance(shown) => from_balance(desk, card, caller, *shown, body, waiting).await,
         Shown::Signed(signed) => authorized::paid(desk, card, *signed, body, waiting).await,
     }
 }
@@ -198,7 +204,7 @@ fn understand(desk: &Desk, card: &Card, shown: Presented) -> Result<Shown, CallE
             let coin = desk.prices(card).into_iter().find(|price| price.asset.token.is_none());
             let network = coin.ok_or_else(|| CallError::from(Code::AgentUnavailable))?.asset.network;
             let transaction = TransactionProof { from: None, ..TransactionProof::by_session(hash, Address([0; 20])) };
-            Ok(Shown::Balance(Balance {
+            Ok(Shown::balance(Balance {
                 network,
                 proof: native::proof_of(hash),
                 transaction: Some(transaction),
@@ -243,7 +249,7 @@ fn echoed(desk: &Desk, card: &Card, payload: PaymentPayload) -> Result<Shown, Ca
     }
     let network = offer.network.clone();
     match (payload.payload, terms.method.as_str()) {
-        (Proof::Transaction(proof), TRANSACTION_PROOF) => Ok(Shown::Balance(Balance {
+        (Proof::Transaction(proof), TRANSACTION_PROOF) => Ok(Shown::balance(Balance {
             network,
             proof: native::proof_of(proof.transaction),
             transaction: Some(proof),
@@ -254,7 +260,7 @@ fn echoed(desk: &Desk, card: &Card, payload: PaymentPayload) -> Result<Shown, Ca
             let id: uuid::Uuid =
                 proof.credit.parse().map_err(|_| CallError::from(Code::BadPaymentHeader).with_details("credit is a UUID"))?;
             let proof = format!("credit/{id}");
-            Ok(Shown::Balance(Balance { network, proof, transaction: None, echoed: Some((offer, terms)), payment_id }))
+            Ok(Shown::balance(Balance { network, proof, transaction: None, echoed: Some((offer, terms)), payment_id }))
         }
         (proof @ Proof::Eip3009(_), EIP3009) | (proof @ Proof::Permit2(_), PERMIT2) => {
             authorized::of_v2(chain.network(), proof, terms, payment_id).map(|signed| Shown::Signed(Box::new(signed)))

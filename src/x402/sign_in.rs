@@ -6,7 +6,7 @@
 //!
 //! - with a payment that needs a payer (`{"credit": …}`, a transaction without a proof), it says who pays;
 //! - with no payment at all, as the official client does, it is the order to pay this one call from credit, on the network that it was signed for,
-//!   as if [`Signed::order`] had come with it. Where there is too little credit, the answer is another 402, and the client pays anew.
+//!   under the terms of [`order`]. Where there is too little credit, the answer is another 402, and the client pays anew.
 //!
 //! **A signature is for one payment.** [`spend`] ties its nonce to the first payment that it is shown with, so the same request may be sent again
 //! while the signature lives (five minutes) and finds the same run; with anything else it is refused. After that:
@@ -24,13 +24,14 @@ use serde_json::{Value, json};
 use super::{
     call::broken,
     desk::Desk,
-    offers::{Seal, hex, random_hex, same},
+    offers::{Seal, Terms, hex, random_hex, same},
     presented, wire,
-    wire::CreditProof,
 };
 use crate::{
+    card::Card,
     error::{CallError, Code},
     evm::Address,
+    money::Money,
 };
 
 /// Its key in `extensions`, and the name of the request's header.
@@ -73,6 +74,26 @@ pub async fn spend(desk: &Desk, signed: &Signed, proof: &str, now_ms: i64) -> Re
     }
 }
 
+/// What a signature without a payment buys: one run, at today's price, from the first credit on its network that covers it. The proof is
+/// [`Signed::proof`].
+///
+/// # Errors
+/// [`Code::PaymentRequired`]: no such credit, and nothing was bought with this signature before.
+pub async fn order(desk: &Desk, card: &Card, signed: &Signed) -> Result<Terms, CallError> {
+    // In this order: where a twin of this request has just held the price, its run is there.
+    let credit = desk.books.balances(signed.wallet).await.map_err(broken)?;
+    let known = desk.books.find_run(&signed.network, &signed.proof(), signed.wallet).await.map_err(broken)?;
+    let covers = |price: &Money| credit.iter().any(|(asset, amount)| *asset == price.asset && *amount >= price.amount);
+    let mut prices = desk.prices(card).into_iter().filter(|price| price.asset.network == signed.network);
+    match prices.find(|price| known.is_some() || covers(price)) {
+        Some(price) => Ok(signed.terms(card, &price, desk.pay_to)),
+        None => Err(CallError::saying(
+            Code::PaymentRequired,
+            "The credit of this wallet does not cover the price. Nothing was charged.",
+        )),
+    }
+}
+
 /// A signature that holds.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Signed {
@@ -85,9 +106,23 @@ pub struct Signed {
 }
 
 impl Signed {
-    /// The payment that it stands for, where it comes without one. The nonce is its id: 128 bits, of which half are random.
-    pub fn order(&self) -> CreditProof {
-        CreditProof { credit: self.nonce.parse().unwrap_or_else(|_| uuid::Uuid::nil()).to_string() }
+    /// The name in the books of the payment that it stands for, where it comes without one. The nonce is its id: 128 bits, of which half are random.
+    pub fn proof(&self) -> String {
+        // Ours, so it is 32 hexadecimal digits.
+        format!("credit/{}", self.nonce.parse().unwrap_or_else(|_| uuid::Uuid::nil()))
+    }
+
+    fn terms(&self, card: &Card, price: &Money, pay_to: Address) -> Terms {
+        Terms {
+            agent: card.slug.to_owned(),
+            price: price.amount,
+            amount: price.amount,
+            asset: price.asset.clone(),
+            pay_to,
+            issued_ms: self.until_ms.saturating_sub(SIGNATURE_MS),
+            expires_ms: self.until_ms,
+            nonce: self.nonce.clone(),
+        }
     }
 }
 
@@ -336,7 +371,7 @@ mod tests {
         fields["signature"] = OFFICIAL.into();
         let signed = judged(&fields, NOW + 1).unwrap();
         assert_eq!((signed.wallet, signed.network.as_str()), (ADA.parse().unwrap(), "eip155:143"));
-        assert_eq!(signed.order().credit, "00112233-4455-6677-fff0-c635e0d915ee", "the nonce is the payment's id");
+        assert_eq!(signed.proof(), "credit/00112233-4455-6677-fff0-c635e0d915ee", "the nonce is the payment's id");
         let mut fields = others(filled());
         fields["signature"] = OFFICIAL_WITH_OTHERS.into();
         judged(&fields, NOW + 1).unwrap();

@@ -55,7 +55,7 @@ both_databases! {
         assert_eq!(books.find_run(NETWORK, &proof, ADA).await.unwrap(), Some(run.clone()));
         assert_eq!(books.find_run(NETWORK, &proof, BOB).await.unwrap(), None);
         assert_eq!(books.find_run(OTHER_NETWORK, &proof, ADA).await.unwrap(), None);
-        assert_eq!(books.under_way(ADA, NOON).await.unwrap(), [run.clone()]);
+        assert_eq!(books.under_way(ADA, NOON).await.unwrap(), std::slice::from_ref(&run));
         let leased = books.leased("a", NOON).await;
         assert_eq!((leased.id, leased.attempts), (run.id, 1));
     }

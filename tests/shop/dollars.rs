@@ -221,3 +221,67 @@ pub fn pays(offers: &PaymentRequired, key: &PrivateKeySigner, token: &Token, see
     let signed = Eip3009::of(key, seed);
     payload_for(offers, offer_by(offers, "eip3009"), signed.payload(&signed.sign(key, token)))
 }
+
+/// What a payer signs for Permit2 through x402's exact proxy.
+#[derive(Clone)]
+pub struct Permit2 {
+    pub from: Word20,
+    pub to: Word20,
+    pub spender: Word20,
+    pub value: u64,
+    pub nonce: u64,
+    pub deadline: u64,
+}
+
+impl Permit2 {
+    pub fn of(key: &PrivateKeySigner, nonce: u64) -> Self {
+        Self {
+            from: key.address(),
+            to: Word20::from(SHOP.0),
+            spender: EXACT_PROXY.parse().unwrap(),
+            value: PRICE,
+            nonce,
+            deadline: now_s() + 300,
+        }
+    }
+
+    pub fn payload(&self, key: &PrivateKeySigner, token: &Token) -> Value {
+        let place = Word20::from(token.address.0);
+        let domain = eip712_domain! { name: "Permit2", chain_id: 31337, verifying_contract: PERMIT2.parse().unwrap(), };
+        let digest = PermitWitnessTransferFrom {
+            permitted: TokenPermissions { token: place, amount: U256::from(self.value) },
+            spender: self.spender,
+            nonce: U256::from(self.nonce),
+            deadline: U256::from(self.deadline),
+            witness: Witness { to: self.to, validAfter: U256::ZERO },
+        }
+        .eip712_signing_hash(&domain);
+        json!({
+            "signature": hex(&key.sign_hash_sync(&digest).unwrap().as_bytes()),
+            "permit2Authorization": {
+                "permitted": { "token": token.address, "amount": self.value.to_string() },
+                "from": self.from.to_string(), "spender": self.spender.to_string(),
+                "nonce": self.nonce.to_string(), "deadline": self.deadline.to_string(),
+                "witness": { "to": self.to.to_string(), "validAfter": "0" },
+            },
+        })
+    }
+}
+
+/// Lets Permit2 move a payer's dollars, once and for all.
+pub async fn approve_permit2(shop: &Shop, token: &Token, payer: Address) {
+    let call = Dollar::approveCall { spender: PERMIT2.parse().unwrap(), value: U256::MAX };
+    mined(&shop.node, json!({ "from": payer, "to": token.address, "data": hex(&call.abi_encode()) })).await;
+}
+
+/// Sends dollars to somebody else, so that they are not there when they are wanted.
+pub async fn spend_elsewhere(shop: &Shop, token: &Token, payer: Address, value: u64) {
+    let call = Dollar::transferCall { to: Word20::repeat_byte(0xee), value: U256::from(value) };
+    mined(&shop.node, json!({ "from": payer, "to": token.address, "data": hex(&call.abi_encode()) })).await;
+}
+
+/// Version 1 of the same payment.
+pub fn v1(network: &str, payload: &Value) -> String {
+    use base64::{Engine, prelude::BASE64_STANDARD};
+    BASE64_STANDARD.encode(json!({ "x402Version": 1, "scheme": "exact", "network": network, "payload": payload }).to_string())
+}

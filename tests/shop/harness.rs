@@ -214,6 +214,12 @@ impl Shop {
         })
     }
 
+    /// An agent's EIP-3009 offer, as if it had been made at another time.
+    pub fn sealed_token_offer(&self, agent: &str, price: &Money, token: &Token, holds: std::ops::Range<i64>) -> Offer {
+        let method = offers::Method::Eip3009(token);
+        self.desk.seal.offer(&Ask { agent, price, amount: price.amount, pay_to: SHOP, method, holds, max_timeout_s: 300 })
+    }
+
     pub async fn offer(&self, agent: &str) -> PaymentRequired {
         self.price(agent, "an offer, please").await.offers()
     }

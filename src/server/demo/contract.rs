@@ -21,13 +21,7 @@ pub async fn deploy(node: &Node) -> Result<Address, NodeError> {
     let nonce = node.call("eth_getTransactionCount", json!([DEPLOYER, "latest"])).await?;
     if nonce == "0x0" {
         let code = format!("0x{}", CREATION_CODE.trim());
-        let (_, receipt) = node.send(json!({ "from": DEPLOYER, "data": code })).await?;
-        if receipt["status"] != "0x1" {
-            return Err(NodeError::Refused {
-                method: "the example contract".to_owned(),
-                cause: "its creation was reverted".to_owned(),
-            });
-        }
+        node.must("the example contract", json!({ "from": DEPLOYER, "data": code })).await?;
     }
     Ok(PLACE)
 }

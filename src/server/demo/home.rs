@@ -5,9 +5,10 @@ use std::{
     path::{Path, PathBuf},
 };
 
+use super::OPERATOR_KEY;
 use crate::server::{
     opening::{CannotOpen, make_data_directory},
-    settings::Settings,
+    settings::{OperatorKey, Settings},
 };
 
 pub struct Home {
@@ -17,7 +18,8 @@ pub struct Home {
 }
 
 impl Home {
-    /// Makes the directory and points the settings at it. A demo never uses another database than its own file there.
+    /// Makes the directory and points the settings at it. A demo never uses another database than its own file there, nor another operator's
+    /// key than its own, nor anybody's facilitator.
     ///
     /// # Errors
     /// It cannot be made.
@@ -27,6 +29,8 @@ impl Home {
             settings.data.clone_from(temporary);
         }
         settings.database_url = None;
+        settings.operator_key = OperatorKey::new(&OPERATOR_KEY);
+        settings.facilitator_urls.clear();
         make_data_directory(&settings.data)?;
         let chain_state = keep.then(|| settings.data.join("chain.json"));
         Ok(Self { chain_state, temporary })

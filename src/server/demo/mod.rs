@@ -1,11 +1,13 @@
 //! `coinslot demo`: the whole flow with no extension, no faucet and no internet. None of it is mounted in `serve`.
 //!
 //! - `chain`: a local chain node, started and stopped with the shop. `node`: asking it. `contract`: something worth X-raying.
+//! - `dollar`: a token to pay with, and what x402 settles it through.
 //! - `home`: the directory it lives in.
 //! - `routes`: `/demo/rpc`, `/demo/faucet` and the demo wallet's files (`wallet.js`, `wallet.css`).
 
 mod chain;
 mod contract;
+mod dollar;
 mod home;
 mod node;
 mod routes;
@@ -13,6 +15,7 @@ mod routes;
 use std::{path::Path, time::Duration};
 
 pub use chain::LocalChain;
+pub use dollar::DOLLAR;
 pub use home::Home;
 pub use routes::DemoRoutes;
 
@@ -35,6 +38,13 @@ pub const WALLET: Address = Address([
     0x70, 0x99, 0x79, 0x70, 0xc5, 0x18, 0x12, 0xdc, 0x3a, 0x01, 0x0c, 0x7d, 0x01, 0xb5, 0x0e, 0x0d, 0x17, 0xdc, 0x79, 0xc8,
 ]);
 
+/// Of who settles the demo's dollars and pays the fee: the chain node's eighth account. The key comes from the mnemonic that every such
+/// node prints ("test test … junk"): it is nobody's secret, and never to be used where coins are worth something.
+pub const OPERATOR_KEY: [u8; 32] = [
+    0x4b, 0xbb, 0xf8, 0x5c, 0xe3, 0x37, 0x74, 0x67, 0xaf, 0xe5, 0xd4, 0x6f, 0x80, 0x4f, 0x22, 0x18, 0x13, 0xb2, 0xbb, 0x87, 0xf2,
+    0x4d, 0x81, 0xf6, 0x0f, 0x1f, 0xcd, 0xbf, 0x7c, 0xbf, 0x43, 0x56,
+];
+
 /// Why there is no demo: a sentence for the terminal.
 #[derive(Debug, thiserror::Error)]
 pub enum CannotDemo {
@@ -54,14 +64,14 @@ pub struct Ready {
     pub routes: DemoRoutes,
 }
 
-/// Starts the chain, kept in `state` if one is given, and puts the example contract on it. `public_url`: where the shop will be.
+/// Starts the chain, kept in `state` if one is given, and puts the example contract and the dollar on it. `public_url`: where the shop will be.
 ///
 /// # Errors
 /// No chain node, or it does not answer.
 pub async fn prepare(state: Option<&Path>, public_url: &str) -> Result<Ready, CannotDemo> {
     let chain = LocalChain::start(state).await?;
     let node = node::Node::new(chain.url());
-    let example_contract = contract::deploy(&node).await?;
+    let (example_contract, ()) = tokio::try_join!(contract::deploy(&node), dollar::deploy(&node))?;
     let network = ChainSettings {
         network: Network {
             id: format!("eip155:{CHAIN_ID}"),
@@ -74,7 +84,7 @@ pub async fn prepare(state: Option<&Path>, public_url: &str) -> Result<Ready, Ca
             explorer: None,
             faucet: None,
             gas_price_hint: Amount::from_atomic(2_000_000_000),
-            tokens: Vec::new(),
+            tokens: vec![dollar::token()],
         },
         rpc_urls: vec![chain.url().clone()],
         finality: Finality::Tag("finalized".to_owned()),

@@ -1,8 +1,9 @@
 //! Asking the local chain node, as its owner: JSON-RPC over loopback.
 
-use std::time::Duration;
+use std::{sync::Arc, time::Duration};
 
 use serde_json::{Value, json};
+use tokio::sync::Mutex;
 use url::Url;
 
 #[derive(Debug, thiserror::Error)]
@@ -19,11 +20,13 @@ pub enum NodeError {
 pub struct Node {
     http: reqwest::Client,
     url: Url,
+    /// The node counts an account's transactions when it is asked, so two that come at once would get the same number.
+    sending: Arc<Mutex<()>>,
 }
 
 impl Node {
     pub fn new(url: &Url) -> Self {
-        Self { http: reqwest::Client::new(), url: url.clone() }
+        Self { http: reqwest::Client::new(), url: url.clone(), sending: Arc::default() }
     }
 
     /// Hands a whole request on and gives the whole answer back, error or not.
@@ -44,9 +47,21 @@ impl Node {
         }
     }
 
+    /// Sends a transaction that is not to fail; `what` it does, for the sentence if it does.
+    pub async fn must(&self, what: &str, transaction: Value) -> Result<String, NodeError> {
+        let (hash, receipt) = self.send(transaction).await?;
+        if receipt["status"] == "0x1" {
+            return Ok(hash);
+        }
+        Err(NodeError::Refused { method: what.to_owned(), cause: "its transaction was reverted".to_owned() })
+    }
+
     /// Sends a transaction from one of the node's own accounts and waits until a block includes it: hash and receipt.
     pub async fn send(&self, transaction: Value) -> Result<(String, Value), NodeError> {
-        let hash = self.call("eth_sendTransaction", json!([transaction])).await?.as_str().unwrap_or_default().to_owned();
+        let hash = {
+            let _alone = self.sending.lock().await;
+            self.call("eth_sendTransaction", json!([transaction])).await?.as_str().unwrap_or_default().to_owned()
+        };
         for _ in 0..100 {
             let receipt = self.call("eth_getTransactionReceipt", json!([hash])).await?;
             if !receipt.is_null() {

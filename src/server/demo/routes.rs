@@ -18,7 +18,7 @@ use governor::{DefaultDirectRateLimiter, Quota, RateLimiter};
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
-use super::{WALLET, node::Node};
+use super::{WALLET, dollar, node::Node};
 use crate::{
     error::{CallError, Code},
     evm::{Address, TxHash},
@@ -32,6 +32,8 @@ const BODY_MAX: usize = 256 * 1024;
 const BATCH_MAX: usize = 10;
 /// Wei: 1 MON.
 const GIFT: u128 = 1_000_000_000_000_000_000;
+/// 10⁻⁶ dollars: 10 dollars.
+const DOLLARS: u128 = 10_000_000;
 /// Gifts at once; one more each second.
 const GIFTS_AT_ONCE: NonZeroU32 = NonZeroU32::MIN.saturating_add(9);
 /// The node's first account gives.
@@ -156,6 +158,7 @@ fn is_allowed(method: &str, params: &Value) -> bool {
     match method {
         "eth_sendTransaction" => is_wallet(&params[0]["from"]),
         "personal_sign" => is_wallet(&params[1]),
+        "eth_signTypedData_v4" => is_wallet(&params[0]),
         other => OPEN.contains(&other),
     }
 }
@@ -172,8 +175,20 @@ struct Wish {
 
 #[derive(Serialize)]
 struct Gift {
+    /// That gave the coins, and wei.
     transaction: Option<TxHash>,
     amount: Amount,
+    dollars: Dollars,
+}
+
+/// What came with the coins.
+#[derive(Serialize)]
+struct Dollars {
+    transaction: Option<TxHash>,
+    /// 10⁻⁶ dollars.
+    amount: Amount,
+    /// The token's address.
+    token: Address,
 }
 
 async fn faucet(State(DemoRoutes(inner)): State<DemoRoutes>, body: Bytes) -> Response {
@@ -185,8 +200,13 @@ async fn faucet(State(DemoRoutes(inner)): State<DemoRoutes>, body: Bytes) -> Res
     }
     let amount = Amount::from_atomic(GIFT);
     let gift = json!({ "from": GIVER, "to": address, "value": amount.to_hex_quantity() });
-    match inner.node.send(gift).await {
-        Ok((hash, _)) => (StatusCode::OK, Json(Gift { transaction: hash.parse().ok(), amount })).into_response(),
+    let dollars = Amount::from_atomic(DOLLARS);
+    let mint = dollar::mint(GIVER, address, dollars);
+    match tokio::try_join!(inner.node.must("the faucet's coins", gift), inner.node.must("the faucet's dollars", mint)) {
+        Ok((coins, minted)) => {
+            let dollars = Dollars { transaction: minted.parse().ok(), amount: dollars, token: dollar::DOLLAR };
+            (StatusCode::OK, Json(Gift { transaction: coins.parse().ok(), amount, dollars })).into_response()
+        }
         Err(cause) => {
             tracing::warn!(error = %cause, "the faucet is dry");
             answer::error(&CallError::saying(Code::VerifierUnavailable, "The local chain does not answer."))
@@ -204,6 +224,7 @@ mod tests {
         assert!(is_allowed("eth_sendTransaction", &json!([{ "from": wallet, "to": GIVER }])));
         assert!(is_allowed("eth_sendTransaction", &json!([{ "from": "0x70997970C51812dc3A010C7d01b50e0d17dc79C8" }])));
         assert!(is_allowed("personal_sign", &json!(["0x00", wallet])));
+        assert!(is_allowed("eth_signTypedData_v4", &json!([wallet, {}])));
         assert!(is_allowed("eth_chainId", &json!([])));
         for (method, params) in [
             ("eth_sendTransaction", json!([{ "from": GIVER, "to": wallet }])),
@@ -211,6 +232,10 @@ mod tests {
             ("eth_sendTransaction", json!({ "from": wallet })),
             ("personal_sign", json!(["0x00", GIVER])),
             ("personal_sign", json!([])),
+            ("eth_signTypedData_v4", json!([GIVER, {}])),
+            ("eth_signTypedData_v4", json!([{}, wallet])),
+            ("eth_signTypedData", json!([wallet, {}])),
+            ("anvil_setCode", json!([wallet, "0x00"])),
             ("eth_sign", json!([wallet, "0x00"])),
             ("eth_accounts", json!([])),
             ("anvil_setBalance", json!([wallet, "0x1"])),

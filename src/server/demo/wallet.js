@@ -90,11 +90,13 @@
     return list;
   };
 
-  const coins = (wei) => {
-    const digits = wei.toString().padStart(19, "0");
-    const fraction = digits.slice(-18).replace(/0+$/, "");
-    return `${digits.slice(0, -18)}${fraction ? "." + fraction : ""} MON`;
+  const units = (amount, decimals, symbol) => {
+    const digits = amount.toString().padStart(decimals + 1, "0");
+    const whole = digits.slice(0, digits.length - decimals);
+    const fraction = digits.slice(digits.length - decimals).replace(/0+$/, "");
+    return `${whole}${fraction ? "." + fraction : ""} ${symbol}`;
   };
+  const coins = (wei) => units(wei, 18, "MON");
 
   const readable = (message) => {
     if (!/^0x([0-9a-f]{2})*$/i.test(message)) return message;
@@ -153,6 +155,65 @@
     return call("personal_sign", [message, ACCOUNT]);
   };
 
+  // What a token calls itself, from the chain: what the page says about it is not believed.
+  const token = async (address) => {
+    const read = (data) => call("eth_call", [{ to: address, data }, "latest"]);
+    try {
+      const [symbol, decimals] = await Promise.all([read("0x95d89b41"), read("0x313ce567")]); // symbol(), decimals()
+      const words = symbol.slice(2).match(/.{64}/g) ?? [];
+      return { symbol: readable("0x" + words.slice(2).join("").slice(0, 2 * Number("0x" + words[1]))), decimals: Number(decimals) };
+    } catch {
+      return { symbol: "units of an unknown token", decimals: 0 };
+    }
+  };
+
+  // The two kinds of signature that pay a token, told as what they do. `null`: it is another, and shown as it is.
+  const payment = async ({ primaryType, domain = {}, message = {} }) => {
+    const isTransfer = primaryType === "TransferWithAuthorization";
+    if (!isTransfer && primaryType !== "PermitWitnessTransferFrom") return null;
+    const { place, amount, to, until } = isTransfer
+      ? { place: domain.verifyingContract, amount: message.value, to: message.to, until: message.validBefore }
+      : { place: message.permitted?.token, amount: message.permitted?.amount, to: message.witness?.to, until: message.deadline };
+    try {
+      const { symbol, decimals } = await token(place);
+      return [
+        ["Amount", units(BigInt(amount), decimals, symbol)],
+        ["To", String(to)],
+        ["Token", String(place)],
+        ["Valid until", new Date(Number(until) * 1000).toLocaleString()],
+        ["Network fee", "None for you: whoever settles the payment pays it"],
+      ];
+    } catch {
+      return null; // no amount: not what it says it is
+    }
+  };
+
+  const signTyped = async ([address, asked]) => {
+    mustBeOurs(address);
+    let data = asked;
+    try {
+      if (typeof asked === "string") data = JSON.parse(asked);
+    } catch {
+      data = null;
+    }
+    if (typeof data?.primaryType !== "string" || typeof data.message !== "object" || typeof data.types !== "object") {
+      throw failure(-32602, "Invalid parameters: expected typed data (EIP-712).");
+    }
+    const chain = BigInt(await call("eth_chainId"));
+    const meant = data.domain?.chainId;
+    if (meant !== undefined && BigInt(meant) !== chain) {
+      throw failure(-32603, `Provided chainId "${meant}" must match the active chainId "${chain}"`);
+    }
+    const told = await payment(data);
+    const site = ["Site", location.host];
+    if (told) await ask("Sign this payment?", [facts([...told, site])]);
+    else {
+      const shown = JSON.stringify({ [data.primaryType]: data.message }, null, 2);
+      await ask("Sign this message?", [element("pre", "", shown), facts([["For", String(data.domain?.name ?? "not said")], site, ["Account", ACCOUNT]])]);
+    }
+    return call("eth_signTypedData_v4", [ACCOUNT, data]);
+  };
+
   const send = async ([asked = {}]) => {
     mustBeOurs(asked.from);
     const { to, value = "0x0", data = asked.input, gas = "0x5208" } = asked;
@@ -186,6 +247,7 @@
     eth_accounts: async () => accounts(),
     eth_coinbase: async () => accounts()[0] ?? null,
     personal_sign: sign,
+    eth_signTypedData_v4: signTyped,
     eth_sendTransaction: send,
     wallet_switchEthereumChain: (params) =>
       switchTo(params, (chain) =>

@@ -2,7 +2,7 @@
 
 use std::fmt::Write;
 
-use super::sources::{DEFAULTS, MODEL_NETWORK, variable};
+use super::sources::{DEFAULTS, MODEL_NETWORK, MODEL_TOKEN, variable};
 
 /// Every setting: its variable, its default, and the prose above it in `Leptos.toml`.
 pub fn explained() -> String {
@@ -12,6 +12,8 @@ pub fn explained() -> String {
     );
     let mut prose = String::new();
     let mut table = None;
+    let network = format!(".network.{MODEL_NETWORK}");
+    let token = format!("{network}.token.{MODEL_TOKEN}");
     for line in DEFAULTS.lines() {
         if let Some(words) = line.strip_prefix('#') {
             prose.push_str(words);
@@ -19,7 +21,7 @@ pub fn explained() -> String {
             prose.clear();
             table = match name.strip_prefix("coinslot") {
                 Some("") => Some(String::new()),
-                Some(network) if network == format!(".network.{MODEL_NETWORK}") => Some(format!("network.{MODEL_NETWORK}.")),
+                Some(table) if table == network || table == token => Some(format!("{}.", &table[1..])),
                 _ => None,
             };
         } else if let (Some((key, default)), Some(table)) = (line.split_once(" = "), &table) {
@@ -44,9 +46,14 @@ mod tests {
     #[test]
     fn every_setting_is_explained() {
         let text = explained();
-        for name in
-            ["COINSLOT_PAY_TO (default: not set)", "COINSLOT_WORKERS (default: 4)", "COINSLOT_NETWORK__MONAD_TESTNET__RPC_URLS"]
-        {
+        for name in [
+            "COINSLOT_PAY_TO (default: not set)",
+            "COINSLOT_WORKERS (default: 4)",
+            "COINSLOT_NETWORK__MONAD_TESTNET__RPC_URLS",
+            "COINSLOT_OPERATOR_KEY_FILE (default: not set)",
+            "COINSLOT_NETWORK__MONAD_TESTNET__FACILITATOR_URL (default: not set)",
+            "COINSLOT_NETWORK__MONAD_TESTNET__TOKEN__USDC__PERMIT2 (default: true)",
+        ] {
             assert!(text.contains(name), "{name} in:\n{text}");
         }
         assert!(text.contains("Where to listen"), "the prose is there");

@@ -3,14 +3,18 @@
 //! Layers: `Leptos.toml` (compiled in) → `--config` → `COINSLOT_…` → `--addr`, `--data`. Everything that is wrong is told at once, each with
 //! its name, its value (secrets aside) and what is allowed.
 //!
-//! - `sources`: the layers. `network`: the tables of the networks. `secret`: the key that is made once. `explain`: the words of `--help`.
+//! - `sources`: the layers. `network`: the tables of the networks, `token`: those of their tokens.
+//! - `secret`: the key that is made once. `operator`: the key that settles. `explain`: the words of `--help`.
 
 pub mod explain;
 mod network;
+mod operator;
 pub mod secret;
 pub mod sources;
+mod token;
 
 use std::{
+    collections::BTreeMap,
     fmt,
     net::{IpAddr, SocketAddr},
     path::PathBuf,
@@ -18,6 +22,7 @@ use std::{
 };
 
 pub use explain::explained;
+pub use operator::OperatorKey;
 pub use sources::{Sources, Wrong};
 
 use crate::{
@@ -26,6 +31,7 @@ use crate::{
     server::limits::{AddressRange, Limits, Quota},
 };
 use sources::Layers;
+use url::Url;
 
 #[derive(Clone)]
 pub struct Settings {
@@ -39,8 +45,14 @@ pub struct Settings {
     pub database_url: Option<String>,
     /// `None`: made once and kept in `data`.
     pub secret: Option<[u8; 32]>,
-    /// In the order of preference; never empty.
+    /// In the order of preference; never empty. With every token that has a table, settled or not: see [`Settings::sold_on`].
     pub networks: Vec<ChainSettings>,
+    /// Who settles, by the network's id: the URL ends with a slash. It may hold a key.
+    pub facilitator_urls: BTreeMap<String, Url>,
+    /// Settles on the networks that have no facilitator.
+    pub operator_key: Option<OperatorKey>,
+    /// Where the operator's key was read from, if from a file.
+    pub operator_key_file: Option<PathBuf>,
     pub offer_ttl: Duration,
     /// Runs that are worked on at the same time.
     pub workers: usize,
@@ -49,6 +61,15 @@ pub struct Settings {
     pub log_format: LogFormat,
     /// `None`: what the command thinks best.
     pub log_level: Option<String>,
+}
+
+/// Who turns a signed authorization into a transfer on chain.
+#[derive(Clone, Debug)]
+pub enum Settler<'s> {
+    /// Somebody else, by HTTP; pays the gas.
+    Facilitator(&'s Url),
+    /// This shop, with a key of its own.
+    Operator(&'s OperatorKey),
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -102,6 +123,25 @@ impl Settings {
         })
     }
 
+    /// Who settles tokens on the network with this id: its facilitator, before the operator's key. `None`: nobody, so none is sold for.
+    pub fn settler(&self, network: &str) -> Option<Settler<'_>> {
+        match self.facilitator_urls.get(network) {
+            Some(url) => Some(Settler::Facilitator(url)),
+            None => self.operator_key.as_ref().map(Settler::Operator),
+        }
+    }
+
+    /// The networks as a shop sells on them: without the tokens that nobody settles.
+    pub fn sold_on(&self) -> Vec<ChainSettings> {
+        let mut networks = self.networks.clone();
+        for chain in &mut networks {
+            if self.settler(&chain.network.id).is_none() {
+                chain.network.tokens.clear();
+            }
+        }
+        networks
+    }
+
     /// Scheme, host and port, when `bound` is what is listened on.
     pub fn public_url_at(&self, bound: SocketAddr) -> String {
         self.public_url.clone().unwrap_or_else(|| format!("http://{bound}"))
@@ -135,7 +175,7 @@ impl Settings {
             "scheme, host and port without a path, such as https://shop.example (http only on loopback)",
             |raw| optional(raw.text()?, read_public_url),
         );
-        let pay_to = layers.take("pay_to", PAY_TO, |raw| optional(raw.text()?, read_pay_to));
+        let pay_to = layers.take("pay_to", ADDRESS, |raw| optional(raw.text()?, read_address));
         let database_url =
             layers.take("database_url", "sqlite:///path/to/coinslot.db or postgres://user:password@host/database", |raw| {
                 optional(raw.text()?, read_database_url)
@@ -143,6 +183,8 @@ impl Settings {
         let secret =
             layers.take("secret", "64 hexadecimal digits (openssl rand -hex 32)", |raw| optional(raw.text()?, secret::parse));
         let networks = network::take(layers);
+        let operator_key = layers.take("operator_key", operator::KEY, |raw| optional(raw.text()?, OperatorKey::parse));
+        let operator_key_file = layers.take("operator_key_file", "a file's path", |raw| raw.text().map(str::to_owned));
         let offer_ttl_s = layers.take("offer_ttl_s", "whole seconds, 30 to 86400", |raw| raw.number(30..=86_400));
         let workers = layers.take("workers", "a whole number, 1 to 256", |raw| raw.number(1..=256));
         let trusted_proxies = layers.take("trusted_proxies", "addresses or ranges, such as 10.0.0.0/8", |raw| {
@@ -172,6 +214,31 @@ impl Settings {
             layers.refuse("secret", "64 hexadecimal digits, the same for every instance, because the database is PostgreSQL");
         }
 
+        let operator_key_file = operator_key_file.filter(|file| !file.is_empty()).map(PathBuf::from);
+        let operator_key = match (operator_key, &operator_key_file) {
+            (Some(Some(_)), Some(_)) => {
+                layers.refuse("operator_key_file", "nothing, because operator_key is set");
+                None
+            }
+            (Some(None), Some(file)) => match OperatorKey::read(file) {
+                Ok(key) => Some(Some(key)),
+                Err(cause) => {
+                    layers.refuse("operator_key_file", &format!("a file that holds {} ({cause})", operator::KEY));
+                    None
+                }
+            },
+            (given, _) => given,
+        };
+        if let (Some(Some(pay_to)), Some(Some(key))) = (pay_to, &operator_key)
+            && pay_to == key.address()
+        {
+            layers.refuse(
+                "pay_to",
+                "another address than the operator key's: coins that it is sent for gas would be booked as payments",
+            );
+        }
+
+        let (networks, facilitator_urls) = networks?;
         Some(Self {
             addr: addr?,
             data: data?,
@@ -179,7 +246,10 @@ impl Settings {
             pay_to: pay_to?,
             database_url: database_url?,
             secret: secret?,
-            networks: networks?,
+            networks,
+            facilitator_urls,
+            operator_key: operator_key?,
+            operator_key_file,
             offer_ttl: Duration::from_secs(offer_ttl_s?),
             workers: usize::try_from(workers?).ok()?,
             trusted_proxies: trusted_proxies?,
@@ -210,11 +280,11 @@ fn optional<T>(text: &str, read: impl FnOnce(&str) -> Option<T>) -> Option<Optio
     if text.is_empty() { Some(None) } else { read(text).map(Some) }
 }
 
-const PAY_TO: &str =
+const ADDRESS: &str =
     "an address, 0x and 40 hexadecimal digits, not the zero address; in mixed case its EIP-55 checksum has to be right";
 
-/// A typing error in it would send every payment into the void: so a checksum that is there is checked.
-fn read_pay_to(text: &str) -> Option<Address> {
+/// A typing error in it would send payments into the void: so a checksum that is there is checked.
+fn read_address(text: &str) -> Option<Address> {
     let address: Address = text.parse().ok()?;
     let digits = &text[2..];
     let mixed = digits.bytes().any(|b| b.is_ascii_lowercase()) && digits.bytes().any(|b| b.is_ascii_uppercase());

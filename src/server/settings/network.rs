@@ -1,19 +1,22 @@
 //! The tables `[coinslot.network.<name>]`.
 
-use std::{collections::HashSet, time::Duration};
+use std::{
+    collections::{BTreeMap, HashSet},
+    time::Duration,
+};
 
 use url::Url;
 
-use super::{optional, sources::Layers};
+use super::{optional, sources::Layers, token};
 use crate::{
     chain::{ChainSettings, Finality},
     money::Amount,
     network::Network,
 };
 
-/// The networks that are sold on, in the order of preference.
-pub fn take(layers: &mut Layers) -> Option<Vec<ChainSettings>> {
-    let known = layers.networks();
+/// The networks that are sold on, in the order of preference, and the facilitators of those that have one, by the network's id.
+pub fn take(layers: &mut Layers) -> Option<(Vec<ChainSettings>, BTreeMap<String, Url>)> {
+    let known = layers.tables("network");
     let allowed = format!("names of networks that have a table, each once: {}", known.join(", "));
     let names = layers.take("networks", &allowed, |raw| {
         let names = raw.list()?;
@@ -21,17 +24,19 @@ pub fn take(layers: &mut Layers) -> Option<Vec<ChainSettings>> {
         let usable = !names.is_empty() && distinct.len() == names.len() && names.iter().all(|name| known.contains(name));
         usable.then_some(names)
     })?;
-    let networks: Vec<Option<ChainSettings>> = names.iter().map(|name| one(layers, name)).collect();
+    let networks: Vec<Option<(ChainSettings, Option<Url>)>> = names.iter().map(|name| one(layers, name)).collect();
     let networks = networks.into_iter().collect::<Option<Vec<_>>>()?;
-    let chains: HashSet<u64> = networks.iter().map(|chain| chain.network.chain_id).collect();
+    let chains: HashSet<u64> = networks.iter().map(|(chain, _)| chain.network.chain_id).collect();
     if chains.len() != networks.len() {
         layers.refuse("networks", "networks with different chain ids");
         return None;
     }
-    Some(networks)
+    let facilitators = networks.iter().filter_map(|(chain, facilitator)| Some((chain.network.id.clone(), facilitator.clone()?)));
+    let facilitators = facilitators.collect();
+    Some((networks.into_iter().map(|(chain, _)| chain).collect(), facilitators))
 }
 
-fn one(layers: &mut Layers, name: &str) -> Option<ChainSettings> {
+fn one(layers: &mut Layers, name: &str) -> Option<(ChainSettings, Option<Url>)> {
     let key = |key: &str| format!("network.{name}.{key}");
     let chain_id = layers.take(&key("chain_id"), "the chain's number, 1 or more", |raw| raw.number(1..=u64::from(u32::MAX)));
     let title = layers.take(&key("name"), "a name of 1 to 40 characters", |raw| word(raw.text()?, 40));
@@ -62,8 +67,11 @@ fn one(layers: &mut Layers, name: &str) -> Option<ChainSettings> {
         optional(raw.text()?, |text| web_url(text).map(|url| trimmed(&url)))
     });
     let gas_price = layers.take(&key("gas_price_hint_gwei"), "whole gwei, 0 to 1000000", |raw| raw.number(0..=1_000_000));
+    let facilitator = layers
+        .take(&key("facilitator_url"), "an http:// or https:// URL without a query", |raw| optional(raw.text()?, facilitator));
+    let tokens = token::take(layers, name, symbol.as_deref());
     let chain_id = chain_id?;
-    Some(ChainSettings {
+    let chain = ChainSettings {
         network: Network {
             id: format!("eip155:{chain_id}"),
             chain_id,
@@ -75,19 +83,20 @@ fn one(layers: &mut Layers, name: &str) -> Option<ChainSettings> {
             explorer: explorer?,
             faucet: faucet?,
             gas_price_hint: Amount::from_atomic(u128::from(gas_price?) * GWEI),
-            tokens: Vec::new(),
+            tokens: tokens?,
         },
         rpc_urls: rpc_urls?,
         finality: finality?,
         poll: Duration::from_millis(poll_ms?),
         timeout: Duration::from_millis(timeout_ms?),
-    })
+    };
+    Some((chain, facilitator?))
 }
 
 /// Wei.
 const GWEI: u128 = 1_000_000_000;
 
-fn word(text: &str, max: usize) -> Option<String> {
+pub fn word(text: &str, max: usize) -> Option<String> {
     (1..=max).contains(&text.chars().count()).then(|| text.to_owned())
 }
 
@@ -97,6 +106,16 @@ fn is_slug(text: &str) -> bool {
 
 fn web_url(text: &str) -> Option<Url> {
     Url::parse(text).ok().filter(|url| matches!(url.scheme(), "http" | "https") && url.has_host())
+}
+
+/// With a slash at its end, so that joining `verify` keeps its whole path.
+fn facilitator(text: &str) -> Option<Url> {
+    let mut url = web_url(text).filter(|url| url.query().is_none() && url.fragment().is_none())?;
+    if !url.path().ends_with('/') {
+        let path = format!("{}/", url.path());
+        url.set_path(&path);
+    }
+    Some(url)
 }
 
 fn trimmed(url: &Url) -> String {

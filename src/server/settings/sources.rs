@@ -14,6 +14,9 @@ pub const DEFAULTS: &str = include_str!("../../../Leptos.toml");
 /// The keys of a network's table are those of this one.
 pub const MODEL_NETWORK: &str = "monad-testnet";
 
+/// The keys of a token's table are those of this one, in the model network.
+pub const MODEL_TOKEN: &str = "usdc";
+
 const TABLE: &str = "coinslot";
 const PREFIX: &str = "COINSLOT_";
 
@@ -21,7 +24,7 @@ const PREFIX: &str = "COINSLOT_";
 const NOT_OURS: &[&str] = &["COINSLOT_CACHE", "COINSLOT_SITE"];
 
 /// Values that no message repeats: they may hold keys or passwords.
-const SECRET: &[&str] = &["secret", "database_url", "rpc_urls"];
+const SECRET: &[&str] = &["secret", "operator_key", "database_url", "rpc_urls", "facilitator_url"];
 
 /// The command line's part of the settings, and the environment's: given, not looked up, so that tests say what is there.
 #[derive(Clone, Debug, Default)]
@@ -96,10 +99,10 @@ impl Layers {
         self.wrong.push(Wrong(sentence));
     }
 
-    /// The names of the networks that have a table.
-    pub fn networks(&self) -> Vec<String> {
-        match self.figment.find_value("network") {
-            Ok(Value::Dict(_, networks)) => networks.into_keys().collect(),
+    /// The names of the tables under `path`, such as `network`.
+    pub fn tables(&self, path: &str) -> Vec<String> {
+        match self.figment.find_value(path) {
+            Ok(Value::Dict(_, tables)) => tables.into_keys().collect(),
             _ => Vec::new(),
         }
     }
@@ -115,29 +118,44 @@ impl Layers {
     }
 
     fn refuse_unknown_keys(&mut self) {
-        let Ok(Value::Dict(_, known)) = defaults().find_value("") else { return };
-        let Ok(Value::Dict(_, given)) = self.figment.find_value("") else { return };
-        let known_network = match known.get("network").and_then(|networks| networks.find_ref(MODEL_NETWORK)) {
-            Some(Value::Dict(_, keys)) => keys.clone(),
-            _ => Dict::new(),
-        };
-        for (key, value) in &given {
-            match value {
-                Value::Dict(_, networks) if key == "network" => {
-                    for (network, table) in networks {
-                        let Value::Dict(_, table) = table else {
-                            self.refuse_unknown(&format!("network.{network}"), table_tag(table), &known_network, "");
-                            continue;
-                        };
-                        for (key, value) in table.iter().filter(|(key, _)| !known_network.contains_key(*key)) {
-                            self.refuse_unknown(&format!("network.{network}.{key}"), value.tag(), &known_network, key);
-                        }
-                    }
+        let defaults = defaults();
+        let known = dict(&defaults, "");
+        let known_network = dict(&defaults, &format!("network.{MODEL_NETWORK}"));
+        let known_token = dict(&defaults, &format!("network.{MODEL_NETWORK}.token.{MODEL_TOKEN}"));
+        let given = dict(&self.figment, "");
+        self.refuse_unknown_in("", &given, &known);
+        for (network, table) in inner(&given, "network") {
+            let path = format!("network.{network}");
+            let Value::Dict(_, table) = table else {
+                self.refuse_no_table(&path, table.tag());
+                continue;
+            };
+            self.refuse_unknown_in(&path, table, &known_network);
+            for (token, table) in inner(table, "token") {
+                let path = format!("{path}.token.{token}");
+                match table {
+                    Value::Dict(_, table) => self.refuse_unknown_in(&path, table, &known_token),
+                    value => self.refuse_no_table(&path, value.tag()),
                 }
-                value if !known.contains_key(key) => self.refuse_unknown(key, table_tag(value), &known, key),
-                _ => {}
             }
         }
+    }
+
+    fn refuse_unknown_in(&mut self, path: &str, given: &Dict, known: &Dict) {
+        for (key, value) in given {
+            let path = if path.is_empty() { key.clone() } else { format!("{path}.{key}") };
+            match (known.get(key), value) {
+                (None, _) => self.refuse_unknown(&path, table_tag(value), known, key),
+                (Some(Value::Dict(..)), Value::Dict(..)) => {}
+                (Some(Value::Dict(..)), _) => self.refuse_no_table(&path, value.tag()),
+                (Some(_), _) => {} // whoever reads it says what is wrong with it
+            }
+        }
+    }
+
+    fn refuse_no_table(&mut self, path: &str, tag: Tag) {
+        let sentence = format!("{} is no setting: expected a table, [{TABLE}.{path}]", self.name_of(path, tag));
+        self.wrong.push(Wrong(sentence));
     }
 
     fn refuse_unknown(&mut self, path: &str, tag: Tag, known: &Dict, key: &str) {
@@ -162,6 +180,24 @@ pub fn variable(key: &str) -> String {
 /// The compiled-in layer alone.
 fn defaults() -> Figment {
     Figment::new().merge(Layer { name: "Leptos.toml".to_owned(), dict: table("Leptos.toml", DEFAULTS, &mut Vec::new()) })
+}
+
+/// The table at `path`; empty where there is none.
+fn dict(of: &Figment, path: &str) -> Dict {
+    match of.find_value(path) {
+        Ok(Value::Dict(_, dict)) => dict,
+        _ => Dict::new(),
+    }
+}
+
+/// The entries of the table `name` in `dict`.
+fn inner<'d>(dict: &'d Dict, name: &str) -> impl Iterator<Item = (&'d String, &'d Value)> + use<'d> {
+    match dict.get(name) {
+        Some(Value::Dict(_, inner)) => Some(inner),
+        _ => None,
+    }
+    .into_iter()
+    .flatten()
 }
 
 /// The `[coinslot]` table of a file.
@@ -198,7 +234,7 @@ fn environment(variables: &[(String, String)]) -> Dict {
     for (variable, value) in variables {
         let Some(name) = variable.strip_prefix(PREFIX).filter(|_| !NOT_OURS.contains(&variable.as_str())) else { continue };
         let mut path: Vec<String> = name.to_lowercase().split("__").map(str::to_owned).collect();
-        if let [first, network, _] = path.as_mut_slice()
+        if let [first, network, ..] = path.as_mut_slice()
             && first == "network"
         {
             *network = network.replace('_', "-");
@@ -289,6 +325,14 @@ impl Raw<'_> {
             _ => return None,
         };
         bounds.contains(&number).then_some(number)
+    }
+
+    pub fn flag(&self) -> Option<bool> {
+        match self.0? {
+            Value::Bool(_, flag) => Some(*flag),
+            Value::String(_, text) => text.trim().parse().ok(),
+            _ => None,
+        }
     }
 
     /// An array of texts, or a text with commas.

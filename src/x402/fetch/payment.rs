@@ -1,5 +1,8 @@
 //! Choosing an offer, comparing its price with the one shown, and the payment that answers it. Pure.
 
+use serde::Deserialize;
+use serde_json::{Map, Value};
+
 use super::authorization::is_for_a_signature;
 use crate::{
     error::{CallError, Code},
@@ -96,17 +99,19 @@ pub fn by_authorization(
 
 /// What a payment header of ours pays with: for one that was kept over a reload.
 pub fn read_back(header: &str) -> (Means, Option<Asset>) {
-    match wire::decode::<PaymentPayload>(header) {
-        Ok(payment) => {
-            let means = match payment.payload {
-                Proof::Transaction(_) => Means::Transfer,
-                Proof::Credit(_) => Means::Credit,
-                Proof::Eip3009(_) | Proof::Permit2(_) => Means::Authorization,
-            };
-            (means, payment.accepted.asset())
-        }
-        Err(_) => (Means::default(), None),
+    /// Of a payment, what tells: the proofs themselves are the server's to read.
+    #[derive(Deserialize)]
+    struct Kept {
+        accepted: Offer,
+        payload: Map<String, Value>,
     }
+    let Ok(Kept { accepted, payload }) = wire::decode(header) else { return (Means::default(), None) };
+    let means = match payload {
+        payload if payload.contains_key("authorization") => Means::Authorization,
+        payload if payload.contains_key("credit") => Means::Credit,
+        _ => Means::Transfer,
+    };
+    (means, accepted.asset())
 }
 
 /// The header that spends credit (B18). `random` makes the call idempotent.
