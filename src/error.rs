@@ -201,6 +201,11 @@ impl CallError {
         Self { fields, ..Code::InvalidInput.into() }
     }
 
+    /// Input of more than so many bytes.
+    pub fn too_large(max: usize) -> Self {
+        Self::saying(Code::TooLarge, format!("The input is larger than {} KiB. Nothing was charged.", max / 1024))
+    }
+
     /// The agent could not do it, in words for the payer; its price is released.
     pub fn agent_failed(why: impl fmt::Display) -> Self {
         Self::saying(Code::AgentFailed, format!("The run failed: {why} You were not charged."))

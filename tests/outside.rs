@@ -477,8 +477,9 @@ mod settling {
         let anvil = Anvil::start().await;
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let place = format!("http://{}", listener.local_addr().unwrap());
-        let kinds =
-            |network: &str| json!({ "kinds": [{ "x402Version": 2, "scheme": "exact", "network": network }], "signers": {} });
+        fn kinds(network: &str) -> serde_json::Value {
+            json!({ "kinds": [{ "x402Version": 2, "scheme": "exact", "network": network }], "signers": {} })
+        }
         let router = Router::new()
             .route("/s3cret/here/supported", get(async || Json(kinds("eip155:31337"))))
             .route("/s3cret/elsewhere/supported", get(async || Json(kinds("eip155:8453"))));

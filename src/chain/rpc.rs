@@ -119,12 +119,6 @@ impl Chain {
         self.answer(&ChainId).await
     }
 
-    /// What it owns of the coin at the newest block, wei.
-    pub async fn balance(&self, address: Address) -> Result<Amount, Unavailable> {
-        let call = Call::new("eth_getBalance", json!([address, "latest"]));
-        self.answer(&One { call, read: |said| ok(said).and_then(|raw| parse::<Quantity>(&raw)).map(|balance| balance.0) }).await
-    }
-
     /// Runtime bytecode at the newest block; empty where there is none.
     pub async fn code(&self, address: Address) -> Result<Vec<u8>, Unavailable> {
         let call = Call::new("eth_getCode", json!([address, "latest"]));

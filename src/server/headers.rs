@@ -9,6 +9,8 @@ use axum::{
     response::Response,
 };
 
+use super::mcp;
+
 /// A year, and all subdomains' own business.
 const HSTS: HeaderValue = HeaderValue::from_static("max-age=31536000");
 
@@ -29,7 +31,8 @@ pub struct Https(pub bool);
 
 /// The layer.
 pub async fn finish(State(Https(https)): State<Https>, request: Request, next: Next) -> Response {
-    let is_api = request.uri().path().starts_with("/api/") || request.uri().path().starts_with("/demo/");
+    let path = request.uri().path();
+    let is_api = path.starts_with("/api/") || path.starts_with("/demo/") || path == mcp::PATH;
     let mut response = next.run(request).await;
     let headers = response.headers_mut();
     for (name, value) in EVERYWHERE {

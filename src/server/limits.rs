@@ -27,6 +27,7 @@ use governor::{
     clock::{Clock, DefaultClock},
 };
 
+use super::mcp;
 use crate::{
     error::{CallError, Code},
     x402::answer,
@@ -64,7 +65,7 @@ impl Quota {
 pub struct Limits {
     /// Pages and their files.
     pub pages: Quota,
-    /// Everything under `/api` and `/demo`.
+    /// Everything under `/api` and `/demo`, and MCP.
     pub api: Quota,
     /// `POST /api/session…`, on top of `api`.
     pub sign_in: Quota,
@@ -91,7 +92,7 @@ impl Doorkeeper {
     /// How long to wait.
     fn admit(&self, method: &Method, path: &str, visitor: Visitor) -> Result<(), Duration> {
         let buckets = &self.0;
-        let is_api = path.starts_with("/api/") || path.starts_with("/demo/");
+        let is_api = path.starts_with("/api/") || path.starts_with("/demo/") || path == mcp::PATH;
         if !is_api {
             return buckets.pages.take(visitor);
         }

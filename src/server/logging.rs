@@ -18,8 +18,9 @@ pub fn start(settings: &Settings, level: &str) {
     };
 }
 
-/// A bare level is ours alone: at `debug`, HTTP libraries tell URLs, which may hold keys.
+/// A bare level is ours alone: at `debug`, HTTP libraries tell URLs, which may hold keys, and MCP's tells payments. What callers do wrong is
+/// no warning.
 fn filter(level: &str) -> EnvFilter {
     let is_word = level.bytes().all(|b| b.is_ascii_alphabetic());
-    EnvFilter::new(if is_word { format!("warn,coinslot={level}") } else { level.to_owned() })
+    EnvFilter::new(if is_word { format!("warn,rmcp=error,coinslot={level}") } else { level.to_owned() })
 }

@@ -4,6 +4,7 @@
 //! - `opening`: from settings to a running shop, and its end. `listen`: connections, bounded in number and time.
 //! - `tokens`: which tokens are taken.
 //! - `api`: the plain routes beside the server functions.
+//! - `mcp`: the agents as tools of a model.
 //! - `router`: what answers which path, and the layers around it.
 //! - `assets`: the site, from inside the binary. `headers`, `limits`, `same_site`, `health`: one layer or route each.
 //! - `check`, `books`: the commands of the same names. `demo`: a local chain, a wallet and a faucet, for `coinslot demo` alone.
@@ -18,6 +19,7 @@ pub mod health;
 pub mod limits;
 pub mod listen;
 pub mod logging;
+pub mod mcp;
 pub mod opening;
 pub mod router;
 pub mod same_site;

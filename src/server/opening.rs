@@ -1,7 +1,6 @@
 //! From settings to a running shop, and its orderly end.
 
 use std::{
-    collections::HashMap,
     io,
     net::SocketAddr,
     path::{Path, PathBuf},
@@ -31,6 +30,7 @@ use crate::{
     runs::{Agent, worker},
     x402::{
         desk::{Desk, Fittings, now_ms},
+        facilitator::BadKey,
         offers::Seal,
         till,
     },
@@ -66,6 +66,8 @@ pub enum CannotOpen {
     BadPrice { agent: &'static str, price: &'static str, cause: BadAmount },
     #[error("{agent} has no price in a coin of the networks that are sold on: add one to its card, or a network to `networks`")]
     NoPrice { agent: &'static str },
+    #[error("the operator key settles nothing: {0}")]
+    OperatorKey(#[from] BadKey),
     #[error("{0}")]
     Demo(#[from] super::demo::CannotDemo),
     #[error("this binary was built without its page: build it with `make build`")]
@@ -163,6 +165,7 @@ pub async fn run(opening: Opening, stop: CancellationToken) -> Result<(), Cannot
         }
     }
 
+    let facilitators = tokens::facilitators(&settings, &chains)?;
     let desk = Desk::new(Fittings {
         books: books.clone(),
         seal: Seal::new(secret),
@@ -171,7 +174,7 @@ pub async fn run(opening: Opening, stop: CancellationToken) -> Result<(), Cannot
         public_url: public_url.clone(),
         agents,
         offer_ttl_ms: i64::try_from(settings.offer_ttl.as_millis()).unwrap_or(i64::MAX),
-        facilitators: HashMap::new(),
+        facilitators,
     });
     for chain in &desk.chains {
         let known = tokens::look(&desk, chain).await;

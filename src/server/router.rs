@@ -30,6 +30,7 @@ use super::{
     headers::{Https, finish},
     health,
     limits::{Doorkeeper, limit},
+    mcp,
     same_site::{OwnOrigin, refuse_cross_site},
 };
 use crate::{
@@ -70,6 +71,7 @@ pub fn router(desk: Desk, site: Site, demo: Option<(Demo, DemoRoutes)>, doorkeep
         .leptos_routes_with_context(&options, generate_route_list(App), context, shell)
         .with_state(options)
         .merge(api::routes(&desk).with_state(desk.clone()))
+        .merge(mcp::routes(desk.clone()))
         .merge(health::routes(desk));
     if let Some(demo) = demo_routes {
         inside = inside.merge(demo.routes());

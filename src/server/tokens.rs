@@ -1,20 +1,42 @@
 //! Which tokens are taken: those that somebody settles, and that are on the chain what the settings say.
 
-use std::time::Duration;
+use std::{collections::HashMap, time::Duration};
 
 use tokio_util::sync::CancellationToken;
 use tracing::{error, info, warn};
 
+use super::settings::{Settings, Settler};
 use crate::{
     chain::Chain,
     money::Asset,
-    x402::{desk::Desk, facilitator::token_is_as_configured},
+    x402::{
+        desk::Desk,
+        facilitator::{BadKey, Facilitator, Operator, Remote, token_is_as_configured},
+    },
 };
 
 /// Between two looks at what could not be known yet.
 const LOOK_EVERY: Duration = Duration::from_secs(10);
 /// Between two looks at what a facilitator can settle.
 const REFRESH_EVERY: Duration = Duration::from_secs(10 * 60);
+
+/// Who settles on which network, by its CAIP-2 id.
+///
+/// # Errors
+/// The operator's key is none.
+pub fn facilitators(settings: &Settings, chains: &[Chain]) -> Result<HashMap<String, Facilitator>, BadKey> {
+    let mut all = HashMap::new();
+    for chain in chains {
+        let network = &chain.network().id;
+        let facilitator = match settings.settler(network) {
+            Some(Settler::Facilitator(url)) => Facilitator::Remote(Remote::new(url.clone(), chain.clone())),
+            Some(Settler::Operator(key)) => Facilitator::Operator(Operator::new(&key.bytes(), chain.clone())?),
+            None => continue,
+        };
+        all.insert(network.clone(), facilitator);
+    }
+    Ok(all)
+}
 
 /// Looks once. `false`: something is not known yet, and what it is was logged.
 pub async fn look(desk: &Desk, chain: &Chain) -> bool {

@@ -26,7 +26,6 @@ use crate::{
     error::{CallError, Code, Retry},
     evm::Address,
     ledger::{BooksError, NewRun, Presented as Row, Run},
-    money::Money,
     run::RunState,
     session::guard,
 };
@@ -72,8 +71,10 @@ struct Balance {
     proof: String,
     /// A transaction that was shown, with whatever proves whose it is; `None` for credit.
     transaction: Option<TransactionProof>,
-    /// The offer that was echoed, and what it was sealed as.
-    echoed: Option<(Offer, Terms)>,
+    /// The offer that was echoed, if one was.
+    accepted: Option<Offer>,
+    /// What it was sealed as.
+    terms: Option<Terms>,
     payment_id: Option<String>,
 }
 
@@ -122,7 +123,7 @@ async fn from_balance(
     if desk.is_halted(&shown.network) {
         return Err(Code::VerifierUnavailable.into());
     }
-    let terms = shown.echoed.as_ref().map(|(_, terms)| terms.for_the_books());
+    let terms = shown.terms.as_ref().map(Terms::for_the_books);
     let new = NewRun { payment_id: shown.payment_id, terms, ..new_run(desk, card, payer, body, shown.network, shown.proof) };
     let (run, again) = match desk.books.present(&new, now_ms()).await.map_err(broken)? {
         Row::New(run) => (run, false),
@@ -208,7 +209,8 @@ fn understand(desk: &Desk, card: &Card, shown: Presented) -> Result<Shown, CallE
                 network,
                 proof: native::proof_of(hash),
                 transaction: Some(transaction),
-                echoed: None,
+                accepted: None,
+                terms: None,
                 payment_id: None,
             }))
         }
@@ -253,14 +255,22 @@ fn echoed(desk: &Desk, card: &Card, payload: PaymentPayload) -> Result<Shown, Ca
             network,
             proof: native::proof_of(proof.transaction),
             transaction: Some(proof),
-            echoed: Some((offer, terms)),
+            accepted: Some(offer),
+            terms: Some(terms),
             payment_id,
         })),
         (Proof::Credit(proof), _) => {
             let id: uuid::Uuid =
                 proof.credit.parse().map_err(|_| CallError::from(Code::BadPaymentHeader).with_details("credit is a UUID"))?;
             let proof = format!("credit/{id}");
-            Ok(Shown::balance(Balance { network, proof, transaction: None, echoed: Some((offer, terms)), payment_id }))
+            Ok(Shown::balance(Balance {
+                network,
+                proof,
+                transaction: None,
+                accepted: Some(offer),
+                terms: Some(terms),
+                payment_id,
+            }))
         }
         (proof @ Proof::Eip3009(_), EIP3009) | (proof @ Proof::Permit2(_), PERMIT2) => {
             authorized::of_v2(chain.network(), proof, terms, payment_id).map(|signed| Shown::Signed(Box::new(signed)))
@@ -272,7 +282,7 @@ fn echoed(desk: &Desk, card: &Card, payload: PaymentPayload) -> Result<Shown, Ca
 /// Who shows it: by his own signature over the payment, by a signed sign-in, else the signed-in wallet. Whether the money is his, the chain will
 /// say. At most one indexed read, no row, no RPC.
 async fn payer(desk: &Desk, caller: Caller<'_>, shown: &Balance, body: &str) -> Result<Address, CallError> {
-    if let (Some(proof), Some((offer, _))) = (&shown.transaction, &shown.echoed)
+    if let (Some(proof), Some(offer)) = (&shown.transaction, &shown.accepted)
         && let Some(chain_id) = offer.chain_id()
         && let Some(payer) = native_proof::payer(proof, offer, caller.resource, body.as_bytes(), chain_id, now_ms())?
     {
@@ -292,26 +302,15 @@ async fn payer(desk: &Desk, caller: Caller<'_>, shown: &Balance, body: &str) -> 
     })
 }
 
-/// A sign-in without a payment is the order to pay this one call from credit, in an asset that there is enough of. `None`: there is no sign-in.
+/// A sign-in without a payment is the order to pay this one call from credit. `None`: there is no sign-in.
 ///
 /// # Errors
-/// The sign-in does not hold.
+/// The sign-in does not hold, or the credit does not cover the price.
 async fn ordered(desk: &Desk, card: &Card, caller: Caller<'_>) -> Result<Option<Shown>, CallError> {
     let Some(signed) = sign_in::read(desk, caller.headers, caller.resource, now_ms())? else { return Ok(None) };
-    let credit = desk.books.balances(signed.wallet).await.map_err(broken)?;
-    let covers = |price: &Money| credit.iter().any(|(asset, amount)| *asset == price.asset && *amount >= price.amount);
-    let prices: Vec<_> = desk.prices(card).into_iter().filter(|price| price.asset.network == signed.network).collect();
-    let price = prices.iter().find(|price| covers(price)).or(prices.first());
-    let Some(price) = price else { return Ok(None) };
-    let offer = desk.credit_offer(card, price, now_ms());
-    let payload = PaymentPayload {
-        x402_version: 2,
-        resource: None,
-        accepted: offer,
-        payload: Proof::Credit(signed.order()),
-        extensions: serde_json::Map::new(),
-    };
-    echoed(desk, card, payload).map(Some)
+    let terms = sign_in::order(desk, card, &signed).await?;
+    let (network, proof) = (signed.network.clone(), signed.proof());
+    Ok(Some(Shown::balance(Balance { network, proof, transaction: None, accepted: None, terms: Some(terms), payment_id: None })))
 }
 
 /// Another attempt of a run that failed: its price was released, and is held again.

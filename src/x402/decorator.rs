@@ -22,8 +22,9 @@ use tracing::error;
 
 use super::{
     answer,
-    call::{self, Caller},
+    call::Caller,
     desk::Desk,
+    outcome::{self, Outcome},
     presented,
 };
 use crate::{
@@ -83,7 +84,7 @@ where
             Ok(match read::<I>(card, &parts, body).await {
                 Ok(Asked::Price) => answer::payment_required(&desk, card, &Code::PaymentRequired.into()),
                 Ok(Asked::Run(body)) => asked(&desk, card, &parts.headers, body).await,
-                Err(why) => answer::refusal(&desk, card, &why),
+                Err(why) => answer::of(&desk, card, &Outcome::refused(why)),
             })
         })
     }
@@ -101,9 +102,7 @@ async fn read<I>(card: &Card, parts: &Parts, body: Body) -> Result<Asked, CallEr
 where
     I: DeserializeOwned + garde::Validate<Context = ()>,
 {
-    let bytes = to_bytes(body, card.input_max).await.map_err(|_| {
-        CallError::saying(Code::TooLarge, format!("The input is larger than {} KiB. Nothing was charged.", card.input_max / 1024))
-    })?;
+    let bytes = to_bytes(body, card.input_max).await.map_err(|_| CallError::too_large(card.input_max))?;
     if bytes.is_empty() {
         return Ok(Asked::Price);
     }
@@ -119,17 +118,10 @@ fn is_json(headers: &HeaderMap) -> bool {
 }
 
 async fn asked(desk: &Desk, card: &'static Card, headers: &HeaderMap, body: String) -> Response<Body> {
-    let outcome = match presented::read(headers) {
-        Ok(shown) => {
-            let resource = desk.resource(card).url;
-            call::paid(desk, card, Caller { headers, resource: &resource }, shown, body, Waiting::of(headers)).await
-        }
-        Err(why) => Err(why),
-    };
-    match outcome {
-        Ok((run, replay)) => answer::of_run(desk, card, &run, replay),
-        Err(why) => answer::refusal(desk, card, &why),
-    }
+    let resource = desk.resource(card).url;
+    let caller = Caller { headers, resource: &resource };
+    let outcome = outcome::of_call(desk, card, caller, presented::read(headers), body, Waiting::of(headers)).await;
+    answer::of(desk, card, &outcome)
 }
 
 /// How long a request waits for its run, at most.
@@ -145,7 +137,7 @@ pub struct Waiting {
 }
 
 impl Waiting {
-    fn of(headers: &HeaderMap) -> Self {
+    pub fn of(headers: &HeaderMap) -> Self {
         let all = headers.get_all("prefer");
         let preferences: Vec<_> =
             all.iter().filter_map(|value| value.to_str().ok()).flat_map(|value| value.split(',')).map(str::trim).collect();

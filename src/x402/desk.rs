@@ -150,16 +150,6 @@ impl Counter {
         offers
     }
 
-    /// The offer that an order to pay from credit stands for: any offer in that asset is one.
-    pub fn credit_offer(&self, card: &Card, price: &Money, now_ms: i64) -> Offer {
-        let network = self.chain(&price.asset.network).map(|chain| chain.network());
-        let method = match price.asset.token.and_then(|token| network?.token(token)) {
-            Some(token) => Method::Eip3009(token),
-            None => Method::TransactionProof { finality: String::new() },
-        };
-        self.offer(card, price, &method, now_ms, None)
-    }
-
     fn offer(&self, card: &Card, price: &Money, method: &Method, now_ms: i64, credit: Option<&Money>) -> Offer {
         let holds = now_ms..now_ms.saturating_add(self.offer_ttl_ms);
         let ttl_s = u64::try_from(self.offer_ttl_ms / 1000).unwrap_or(1).max(1);

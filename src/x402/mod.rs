@@ -6,7 +6,7 @@
 //! - `desk`: what the server's side works with: books, networks, seal.
 //! - `offers`: the sealed price of a 402. `v1`: the same for clients of version 1. `presented`: the three kinds of payment header.
 //! - `decorator`: `#[middleware(payment_required::<Input>(&CARD))]`.
-//! - `call`: one call, from its payment to its run. `answer`: what goes back over HTTP.
+//! - `call`: one call, from its payment to its run. `outcome`: what it comes to. `answer`: how HTTP says it.
 //! - `native`: the transaction-proof method. `native_proof`: how a program without a session shows that a transaction is its own.
 //! - `authorization`: a signed token transfer. `authorized`: a call that is paid by one. `facilitator`: who settles it. `settling`: until it is final.
 //! - `sign_in`, `payment_identifier`: the extensions by which a program spends its credit, and names its payment.
@@ -36,6 +36,8 @@ pub mod native;
 pub mod native_proof;
 #[cfg(feature = "ssr")]
 pub mod offers;
+#[cfg(feature = "ssr")]
+pub mod outcome;
 #[cfg(feature = "ssr")]
 pub mod payment_identifier;
 #[cfg(feature = "ssr")]

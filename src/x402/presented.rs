@@ -1,4 +1,4 @@
-//! The three kinds of payment header, told apart (docs/protocol.md, "The retry").
+//! The three kinds of payment header, told apart (docs/protocol.md, "The retry"), and what MCP has in place of a header.
 //!
 //! | seen | it is |
 //! |---|---|
@@ -9,10 +9,11 @@
 
 use http::{HeaderMap, HeaderName};
 use serde::Deserialize;
+use serde_json::Value;
 
 use super::{
     v1::PaymentV1,
-    wire::{self, PAYMENT_SIGNATURE, PaymentPayload, X_PAYMENT},
+    wire::{self, MCP_PAYMENT, PAYMENT_SIGNATURE, PaymentPayload, X_PAYMENT},
 };
 use crate::{
     error::{CallError, Code},
@@ -58,6 +59,22 @@ pub fn read(headers: &HeaderMap) -> Result<Presented, CallError> {
             2 => v2(text),
             _ => Err(bad("x402Version is 1 or 2")),
         },
+    }
+}
+
+/// What MCP's `_meta["x402/payment"]` holds: the object that a header carries in base64. A bare hash is not among them.
+///
+/// # Errors
+/// As [`read`].
+pub fn in_meta(payment: Option<&Value>) -> Result<Presented, CallError> {
+    let Some(payment) = payment else { return Ok(Presented::Nothing) };
+    if payment.to_string().len() > HEADER_MAX {
+        return Err(bad(format!("{MCP_PAYMENT} is longer than {HEADER_MAX} bytes")));
+    }
+    match AnyVersion::deserialize(payment).map_err(bad)?.x402_version {
+        1 => PaymentV1::deserialize(payment).map(|payment| Presented::V1(Box::new(payment))).map_err(bad),
+        2 => PaymentPayload::deserialize(payment).map(|payload| Presented::V2(Box::new(payload))).map_err(bad),
+        _ => Err(bad("x402Version is 1 or 2")),
     }
 }
 
@@ -170,6 +187,28 @@ mod tests {
     #[test]
     fn a_payload_of_no_known_kind_is_refused() {
         is_bad(&[(PAYMENT_SIGNATURE, &payload(2, json!({"signature": "0x00", "authorization": {}})))]);
+    }
+
+    #[test]
+    fn mcp_carries_the_object_that_a_header_encodes() {
+        let object = |text: String| serde_json::from_slice::<Value>(&BASE64_STANDARD.decode(text).unwrap()).unwrap();
+        let v2 = object(payload(2, json!({"transaction": HASH})));
+        let Presented::V2(read) = in_meta(Some(&v2)).unwrap() else { panic!("v2") };
+        assert_eq!(read.accepted.extra.others.get("unknown"), Some(&json!(7)));
+        let v1 = json!({"x402Version": 1, "scheme": "exact", "network": "monad", "payload": {"transaction": HASH}});
+        assert!(matches!(in_meta(Some(&v1)), Ok(Presented::V1(_))));
+        assert_eq!(in_meta(None), Ok(Presented::Nothing));
+        for no_payment in [
+            Value::Null,
+            json!(HASH),
+            json!([]),
+            json!({}),
+            object(payload(3, json!({"transaction": HASH}))),
+            object(payload(2, json!({}))),
+            json!({"x402Version": 2, "accepted": v2["accepted"], "payload": {"credit": "x".repeat(HEADER_MAX)}}),
+        ] {
+            assert_eq!(in_meta(Some(&no_payment)).map_err(|why| why.code), Err(Code::BadPaymentHeader), "{no_payment}");
+        }
     }
 
     #[test]

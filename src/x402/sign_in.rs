@@ -118,6 +118,8 @@ impl Signed {
             price: price.amount,
             amount: price.amount,
             asset: price.asset.clone(),
+            // No offer was made, and none is sealed: the credit is in the books.
+            method: String::new(),
             pay_to,
             issued_ms: self.until_ms.saturating_sub(SIGNATURE_MS),
             expires_ms: self.until_ms,

@@ -22,6 +22,10 @@ pub const X_PAYMENT: &str = "x-payment";
 pub const PAYMENT_RESPONSE: &str = "payment-response";
 /// v1's name for the receipt.
 pub const X_PAYMENT_RESPONSE: &str = "x-payment-response";
+/// MCP's place for the payment: a [`PaymentPayload`] in the request's `_meta`.
+pub const MCP_PAYMENT: &str = "x402/payment";
+/// MCP's place for the receipt: a [`Settlement`] in the result's `_meta`.
+pub const MCP_PAYMENT_RESPONSE: &str = "x402/payment-response";
 /// On answers that were stored before.
 pub const IDEMPOTENT_REPLAY: &str = "x-idempotent-replay";
 
