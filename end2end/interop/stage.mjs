@@ -248,7 +248,8 @@ export class Stage {
 }
 
 /** `scripts/setup.sh test` makes it, from requirements.txt. */
-const PYTHON = process.env.X402_PYTHON || 'python3';
+const PYTHON =
+  process.env.X402_PYTHON || path.join(process.env.COINSLOT_CACHE || path.join(os.homedir(), '.cache/coinslot'), 'python/bin/python');
 
 /**
  * Runs a program with the payer's key in its environment, as the snippets want it. Rejects, with what it said, if it fails.

@@ -26,7 +26,7 @@ pub fn api(agent: &'static OnSale, shop: &Shop) -> AnyView {
             <dl class="facts">
                 <div>
                     <dt>"Address"</dt>
-                    <dd><code translate="no">{url.clone()}</code> <CopyButton text=url label="Copy address"/></dd>
+                    <dd><code translate="no">{url.clone()}</code> " " <CopyButton text=url label="Copy address"/></dd>
                 </div>
                 <div>
                     <dt>"Price"</dt>
@@ -35,7 +35,7 @@ pub fn api(agent: &'static OnSale, shop: &Shop) -> AnyView {
                 <div>
                     <dt>"As a tool"</dt>
                     <dd>
-                        <code translate="no">{tools.clone()}</code> <CopyButton text=tools label="Copy MCP address"/>
+                        <code translate="no">{tools.clone()}</code> " " <CopyButton text=tools label="Copy MCP address"/>
                         <p class="hint">"MCP over streamable HTTP. The price comes with the first answer, the payment goes into " <code>"_meta"</code> "."</p>
                     </dd>
                 </div>
