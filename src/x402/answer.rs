@@ -21,8 +21,8 @@ use crate::{
 /// The same request again after so long, while a payment is under way.
 const AGAIN_MS: u64 = 1_000;
 /// What a page of another origin may read.
-const EXPOSED: &str =
-    "PAYMENT-REQUIRED, PAYMENT-RESPONSE, X-PAYMENT-RESPONSE, Location, Content-Location, Retry-After, X-Idempotent-Replay";
+const EXPOSED: &str = "PAYMENT-REQUIRED, PAYMENT-RESPONSE, X-PAYMENT-RESPONSE, Location, Content-Location, Retry-After, \
+                       X-Idempotent-Replay, x-payment-address, x-price-amount, x-price-currency, x-evm-chain-id, ETag, Mcp-Session-Id";
 
 /// Any answer to a caller: JSON, never cached, readable from any origin (without cookies).
 pub fn json(status: u16, body: Vec<u8>) -> Response<Body> {
@@ -32,9 +32,14 @@ pub fn json(status: u16, body: Vec<u8>) -> Response<Body> {
     headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("application/json"));
     headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("private, no-store"));
     headers.insert(header::VARY, HeaderValue::from_static("Accept, Cookie, PAYMENT-SIGNATURE, X-PAYMENT"));
+    readable_anywhere(headers);
+    response
+}
+
+/// A page of any origin may read it, payment headers included; `*` never goes with cookies.
+pub fn readable_anywhere(headers: &mut HeaderMap) {
     headers.insert(header::ACCESS_CONTROL_ALLOW_ORIGIN, HeaderValue::from_static("*"));
     headers.insert(header::ACCESS_CONTROL_EXPOSE_HEADERS, HeaderValue::from_static(EXPOSED));
-    response
 }
 
 /// An error that needs no offers beside it.
@@ -101,7 +106,7 @@ pub fn payment_required(desk: &Desk, card: &Card, why: &CallError) -> Response<B
         error: Some(why.reason.clone().unwrap_or_else(|| why.error.clone())),
         resource,
         accepts: offers,
-        extensions: serde_json::Map::new(),
+        extensions: desk.extensions(card),
     };
     put(response.headers_mut(), PAYMENT_REQUIRED, &wire::encode(&required));
     response

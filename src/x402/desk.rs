@@ -1,14 +1,16 @@
 //! What the server's side of the protocol works with. One per process, cheap to clone, in the context of every server function.
 
 use std::{
-    collections::HashSet,
+    collections::{HashMap, HashSet},
     ops::Deref,
     sync::{Arc, RwLock},
 };
 
+use serde_json::{Map, Value};
 use tokio::sync::{Notify, broadcast};
 
 use super::{
+    bazaar::{BAZAAR, bazaar},
     native,
     offers::{Ask, Method, Seal},
     wire::{self, Offer, Resource},
@@ -44,6 +46,8 @@ pub struct Fittings {
 
 pub struct Counter {
     fittings: Fittings,
+    /// By slug: the same for every call.
+    bazaar: HashMap<&'static str, Value>,
     /// Rung when a run was held: a worker looks.
     pub held: Notify,
     /// Rung when somebody began to wait for a payment: the followers look.
@@ -60,6 +64,7 @@ const CHANGES: usize = 1024;
 impl Desk {
     pub fn new(fittings: Fittings) -> Self {
         Self(Arc::new(Counter {
+            bazaar: fittings.agents.iter().map(|agent| (agent.card.slug, bazaar(agent))).collect(),
             fittings,
             held: Notify::new(),
             waiting: Arc::default(),
@@ -144,6 +149,11 @@ impl Counter {
         };
         let (agent, pay_to, method) = (card.slug, self.pay_to, method.clone());
         self.seal.offer(&Ask { agent, price, amount, pay_to, method, holds, max_timeout_s })
+    }
+
+    /// What a 402 says beside its offers (x402's `extensions`).
+    pub fn extensions(&self, card: &Card) -> Map<String, Value> {
+        self.bazaar.get(card.slug).map(|bazaar| (BAZAAR.to_owned(), bazaar.clone())).into_iter().collect()
     }
 
     /// How an amount in the books is shown. `None`: an asset of a network that this shop does not know any more.

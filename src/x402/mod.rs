@@ -4,7 +4,8 @@
 //! - `phase`: where a payment is, in words for the page.
 //! - `fetch`: the browser's side, the `client` of every paid server function and `window.x402Fetch`.
 //! - `desk`: what the server's side works with: books, networks, seal.
-//! - `offers`: the sealed price of a 402. `v1`: the same for clients of version 1. `presented`: the three kinds of payment header.
+//! - `bazaar`: what a 402 says of its agent to those that list it.
+//! - `offers`: the sealed price of a 402 (`packed`). `v1`: the same for clients of version 1. `presented`: the three kinds of payment header.
 //! - `decorator`: `#[middleware(payment_required::<Input>(&CARD))]`.
 //! - `call`: one call, from its payment to its run. `answer`: what goes back over HTTP.
 //! - `native`: the transaction-proof method. `till`: joins the chain's follower with the books.
@@ -16,6 +17,8 @@ pub mod wire;
 #[cfg(feature = "ssr")]
 pub mod answer;
 #[cfg(feature = "ssr")]
+pub mod bazaar;
+#[cfg(feature = "ssr")]
 pub mod call;
 #[cfg(feature = "ssr")]
 pub mod decorator;
@@ -25,6 +28,8 @@ pub mod desk;
 pub mod native;
 #[cfg(feature = "ssr")]
 pub mod offers;
+#[cfg(feature = "ssr")]
+mod packed;
 #[cfg(feature = "ssr")]
 pub mod presented;
 #[cfg(feature = "ssr")]
