@@ -63,6 +63,11 @@ impl Card {
         format!("/agents/{}", self.slug)
     }
 
+    /// What the agent is called as an MCP tool: 1 to 64 letters, digits, `_` and `-`, as clients want it.
+    pub fn mcp_tool(&self) -> &'static str {
+        self.slug
+    }
+
     /// The price as the card shows it.
     pub fn headline_price(&self) -> &'static str {
         self.price.first().copied().unwrap_or("free")
