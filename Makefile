@@ -3,7 +3,7 @@
 SHELL := bash
 .SHELLFLAGS := -euo pipefail -c
 .DEFAULT_GOAL := help
-.PHONY: help setup run dev build site binary test lint clean
+.PHONY: help setup run dev build site binary test interop lint clean
 
 # Everything that is built for more than one checkout lives here, so that a fresh clone on the same machine is warm.
 export COINSLOT_CACHE ?= $(HOME)/.cache/coinslot
@@ -15,9 +15,11 @@ export LEPTOS_SITE_ROOT := target/site
 export CHROMIUM ?= $(shell scripts/setup.sh chromium)
 # The binary itself, not npm's shim, so that a signal reaches it.
 export ANVIL ?= $(shell scripts/setup.sh anvil)
+# With the official x402 client in it.
+export X402_PYTHON ?= $(shell scripts/setup.sh python)
 
 help: ## says what there is
-	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-6s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-7s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 setup: ## installs what is missing to build and run, and for tests with `make setup FOR=test`
 	@scripts/setup.sh $(or $(FOR),run)
@@ -53,7 +55,12 @@ test: ## everything, with no internet: units, both databases, a real chain node,
 	@scripts/setup.sh test
 	@$(MAKE) --no-print-directory build
 	$(EMBED) cargo test --release --locked --features ssr
-	cd end2end && npx playwright test && npm run --silent test:docs
+	cd end2end && npx playwright test && npm run --silent test:docs && npm run --silent test:interop
+
+interop: ## as programs buy: the official x402 clients against dist/coinslot, the one for Rust too (compiles it: 2 min)
+	@scripts/setup.sh test
+	@$(MAKE) --no-print-directory build
+	cd end2end && npm run --silent test:interop && npm run --silent test:interop-rust
 
 lint: ## formatting, and no warning on either side
 	@scripts/setup.sh run

@@ -26,6 +26,17 @@ test("an agent's page tells price, fee, network and recipient before anything is
   await expect(page.getByRole('heading', { name: 'A sample answer' })).toBeVisible();
 });
 
+test("an agent's page prints what a program does, from its address to its price", async ({ page, shop }) => {
+  await page.goto(`/agents/${AGENT}`);
+  await page.locator('#tab-api').click();
+  const api = page.locator('#api');
+  await expect(api.getByText(`${shop.url}/api/x402/${AGENT}`, { exact: true })).toBeVisible();
+  await expect(api.getByText(`${shop.url}/mcp`, { exact: true })).toBeVisible();
+  await expect(api.locator('dl')).toContainText(PRICE);
+  await expect(api.locator('[data-snippet=curl]')).toContainText(`curl -i '${shop.url}/api/x402/${AGENT}'`);
+  for (const name of ['openapi.json', 'llms.txt']) await expect(api.getByRole('link', { name })).toHaveAttribute('href', `/${name}`);
+});
+
 test('what is not there is a 404 that leads back', async ({ page }) => {
   for (const path of ['/agents/nothing', '/nothing', '/runs/nothing', '/receipts/nothing']) {
     expect((await page.goto(path))?.status(), path).toBe(404);

@@ -261,6 +261,8 @@ create index sessions_by_end on sessions (until_ms);
 create table spent_nonces
 (
     nonce text not null primary key,
+    -- The payment that it was shown with, which may be shown with it again; empty where it began a session.
+    used_for text not null,
     until_ms bigint not null
 );
 

@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # Installs what is missing: `setup.sh run` for building and running, `setup.sh test` for the tests as well.
 # Each tool: what is there already → the ordinary way → the way that needs only a package registry. When all is there it does nothing.
-# `setup.sh chromium` and `setup.sh anvil` print a path, for the Makefile.
+# `setup.sh chromium`, `setup.sh anvil` and `setup.sh python` print a path, for the Makefile.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
@@ -133,7 +133,7 @@ anvil() {
     if [ -x "$found" ]; then echo "$found"; else type -P anvil || true; fi
 }
 
-# ── for the tests: a browser, PostgreSQL ──────────────────────────────────────────────────────────────────────────────────
+# ── for the tests: a browser, PostgreSQL, the official Python client ──────────────────────────────────────────────────────
 
 has_playwrights_own() {
     compgen -G "${PLAYWRIGHT_BROWSERS_PATH:-$HOME/.cache/ms-playwright}/chromium*" >/dev/null ||
@@ -159,10 +159,27 @@ postgres() {
     apt_install postgresql || fail "no PostgreSQL: install it (apt-get install postgresql)"
 }
 
+# Nothing of it gets into the system's own Python.
+venv="$cache/python"
+
+python_packages() {
+    local wanted=end2end/interop/requirements.txt
+    [ -x "$venv/bin/python" ] && cmp -s "$wanted" "$venv/.coinslot-requirements" && return
+    say "the official x402 client for Python, for the tests (1 min)"
+    has_venv || apt_install python3 python3-venv || true
+    has_venv || fail "no Python with venv and pip, 3.10 or newer: install it (apt-get install python3 python3-venv)"
+    python3 -m venv --clear "$venv" >&2 || fail "python3 -m venv failed in $venv"
+    "$venv/bin/python" -m pip install --quiet --disable-pip-version-check --requirement "$wanted" >&2 || fail "pip failed: see above"
+    cp "$wanted" "$venv/.coinslot-requirements"
+}
+
+has_venv() { have python3 && python3 -c 'import ensurepip, sys, venv; sys.exit(sys.version_info < (3, 10))' 2>/dev/null; }
+
 case "${1:-run}" in
     run) rust; wasm_std; packages; page_tools ;;
-    test) rust; wasm_std; packages; page_tools; browser; postgres ;;
+    test) rust; wasm_std; packages; page_tools; browser; postgres; python_packages ;;
     chromium) chromium ;;
     anvil) anvil ;;
+    python) echo "$venv/bin/python" ;;
     *) fail "expected run or test" ;;
 esac

@@ -79,8 +79,11 @@ pub struct RunView {
     pub price: Option<Money>,
     /// CAIP-2.
     pub network: String,
-    /// The payment's transaction; `None` for a run paid from credit.
+    /// The payment's transaction, or the one in which the shop settled it; `None` for a run paid from credit.
     pub transaction: Option<TxHash>,
+    /// Its payment is a signed token authorization: `transaction` is the shop's, and nothing was charged before it is final.
+    #[serde(default)]
+    pub authorized: bool,
     /// Where the network's explorer shows it.
     pub transaction_url: Option<String>,
     /// The block that the payment is final in.
@@ -100,4 +103,11 @@ pub struct RunView {
     pub engine: Option<String>,
     /// Why it failed or was void.
     pub error: Option<CallError>,
+}
+
+impl RunView {
+    /// Its payment was signed and not used, yet or for good: nothing was charged.
+    pub fn is_unused_authorization(&self) -> bool {
+        self.authorized && self.block.is_none()
+    }
 }

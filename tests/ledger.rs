@@ -4,6 +4,8 @@
 
 mod books;
 
+#[path = "ledger/claiming.rs"]
+mod claiming;
 #[path = "ledger/crashing.rs"]
 mod crashing;
 #[path = "ledger/keeping.rs"]
@@ -14,6 +16,8 @@ mod paying;
 mod people;
 #[path = "ledger/presenting.rs"]
 mod presenting;
+#[path = "ledger/settling.rs"]
+mod settling;
 #[path = "ledger/summing.rs"]
 mod summing;
 #[path = "ledger/tampering.rs"]

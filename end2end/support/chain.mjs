@@ -48,8 +48,9 @@ export class Chain {
     this.url = url;
   }
 
-  static async start() {
-    const args = ['--port', '0', '--chain-id', String(CHAIN_ID), '--slots-in-an-epoch', '1', '--no-mining', '--accounts', '1'];
+  /** @param {number} chainId of the chain that it plays */
+  static async start(chainId = CHAIN_ID) {
+    const args = ['--port', '0', '--chain-id', String(chainId), '--slots-in-an-epoch', '1', '--no-mining', '--accounts', '1'];
     const child = spawn(ANVIL, args, { stdio: ['ignore', 'pipe', 'ignore'] });
     const url = await new Promise((resolve, reject) => {
       child.once('error', () => reject(new Error(`${ANVIL} does not start: run make setup`)));

@@ -33,12 +33,12 @@ function environment() {
 
 /**
  * One local network, polled often, so that a test waits for blocks and not for us.
- * @param {{ payTo: string, rpcUrl: string, walletRpcUrl: string }} chain
+ * @param {{ payTo: string, rpcUrl: string, walletRpcUrl: string, dollars?: { token: string, operatorKey: string } }} chain
  */
-export function settings({ payTo, rpcUrl, walletRpcUrl }) {
+export function settings({ payTo, rpcUrl, walletRpcUrl, dollars }) {
   return `[coinslot]
 pay_to = "${payTo}"
-networks = ["local"]
+networks = ["local"]${dollars ? `\noperator_key = "${dollars.operatorKey}"` : ''}
 # One visitor does here what hundreds do elsewhere.
 limit_pages_per_s = 0
 limit_api_per_s = 0
@@ -55,7 +55,15 @@ finality = "finalized"
 poll_ms = 100
 wallet_rpc_url = "${walletRpcUrl}"
 gas_price_hint_gwei = 100
-`;
+${dollars ? `
+[coinslot.network.local.token.usdc]
+address = "${dollars.token}"
+name = "Demo Dollar"
+version = "2"
+decimals = 6
+eip3009 = true
+permit2 = true
+` : ''}`;
 }
 
 export class Shop {

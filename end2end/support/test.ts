@@ -3,20 +3,27 @@
 import { test as guarded } from './guard.ts';
 import { Chain } from './chain.mjs';
 import { Buyer, freshAccount } from './buyer.mjs';
+import { Dollar } from './dollar.ts';
 import { Rpc } from './rpc.ts';
 import { freePort, settings, Shop } from './shop.mjs';
 import { type Announcement, Wallet } from './wallet.ts';
 import { XrayPage } from './xray.ts';
 
 /** What one Playwright worker opens once and all its tests share. */
-type Market = { chain: Chain; rpc: Rpc; shop: Shop; payTo: string };
+type Market = { chain: Chain; rpc: Rpc; shop: Shop; payTo: string; dollar: Dollar | undefined };
 
-type Worker = { market: Market };
+type Worker = {
+  /** Whether the market also sells for the demo dollar: `test.use({ sellsForDollars: true })`, for a whole file. */
+  sellsForDollars: boolean;
+  market: Market;
+};
 type Each = {
   announcement: Announcement;
   shop: Shop;
   chain: Chain;
   rpc: Rpc;
+  /** The token, where the market sells for it. */
+  dollar: Dollar;
   /** Installed in the test's context, with 100 MON, connected to nothing yet. */
   wallet: Wallet;
   /** A payer with the wallet's own account who needs no page. */
@@ -25,16 +32,23 @@ type Each = {
 };
 
 export const test = guarded.extend<Each, Worker>({
+  sellsForDollars: [false, { option: true, scope: 'worker' }],
   market: [
-    async ({}, use) => {
+    async ({ sellsForDollars }, use) => {
       const chain = await Chain.start();
       const rpc = await Rpc.start(chain.url);
       const payTo = freshAccount().address;
+      const dollar = sellsForDollars ? await Dollar.deploy(chain) : undefined;
       const shop = new Shop('serve', await freePort(), {
-        settings: settings({ payTo, rpcUrl: rpc.url('shop'), walletRpcUrl: rpc.url('wallet') }),
+        settings: settings({
+          payTo,
+          rpcUrl: rpc.url('shop'),
+          walletRpcUrl: rpc.url('wallet'),
+          ...(dollar && { dollars: { token: dollar.address, operatorKey: await dollar.operator() } }),
+        }),
       });
       await shop.start();
-      await use({ chain, rpc, shop, payTo });
+      await use({ chain, rpc, shop, payTo, dollar });
       await shop.stop();
       const books = await shop.books().catch((error: unknown) => error);
       rpc.stop();
@@ -55,6 +69,10 @@ export const test = guarded.extend<Each, Worker>({
   },
   chain: async ({ market, shop: _ }, use) => use(market.chain),
   rpc: async ({ market, shop: _ }, use) => use(market.rpc),
+  dollar: async ({ market, shop: _ }, use) => {
+    if (!market.dollar) throw new Error('this market has no dollars: test.use({ sellsForDollars: true })');
+    await use(market.dollar);
+  },
   baseURL: async ({ shop }, use) => use(shop.url),
   announcement: [{}, { option: true }],
   wallet: async ({ context, shop, chain, rpc, announcement }, use) => {

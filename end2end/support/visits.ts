@@ -5,7 +5,7 @@ import type { Buyer } from './buyer.mjs';
 import { TOKEN } from './contracts.ts';
 import { AGENT, PRICE_WEI } from './xray.ts';
 
-export const PUBLIC = ['/', `/agents/${AGENT}`, '/history', '/credit', '/nothing'];
+export const PUBLIC = ['/', `/agents/${AGENT}`, `/agents/${AGENT}#api`, '/history', '/credit', '/nothing'];
 
 /** Buys one run, leaves a bit of credit, and signs the browser in as its payer. The pages that then have something on them. */
 export async function asPayer(context: BrowserContext, buyer: Buyer): Promise<string[]> {

@@ -12,6 +12,13 @@ import { freshAccount, viemChain } from './buyer.mjs';
 
 export type RpcError = { code: number; message: string; data?: unknown };
 type Reply = { result: unknown } | { error: RpcError };
+/** What `eth_signTypedData_v4` takes, as JSON text. */
+export type TypedData = {
+  types: Record<string, { name: string; type: string }[]>;
+  primaryType: string;
+  domain: { name: string; version: string; chainId: number; verifyingContract: Hex };
+  message: Record<string, string>;
+};
 type Transaction = { from: Hex; to: Hex; value?: Hex; gas?: Hex; data?: Hex; chainId?: Hex };
 
 export type Rule =
@@ -206,6 +213,8 @@ export class Wallet {
         return this.#connect();
       case 'personal_sign':
         return this.#inTurn(() => this.#sign(page, params as [Hex, Hex]));
+      case 'eth_signTypedData_v4':
+        return this.#inTurn(() => this.#signTyped(params as [Hex, string]));
       case 'wallet_switchEthereumChain':
         return this.#switch(params as [{ chainId: Hex }]);
       case 'wallet_addEthereumChain':
@@ -234,6 +243,20 @@ export class Wallet {
     if (domain && domain !== host) this.alerts.push(`${host} asks to sign in to ${domain}`);
     await this.#ask('personal_sign', [text, from], SAYS.signatureRefused);
     const signature = await this.account.signMessage({ message: { raw: message } });
+    this.signatures.push(signature.slice(2));
+    return signature;
+  }
+
+  /** For the active chain and the active account; for any other, an error without a question. */
+  async #signTyped([from, json]: [Hex, string]): Promise<Hex> {
+    this.#mustBePermitted(from);
+    const data = JSON.parse(json) as TypedData;
+    if (BigInt(data.domain.chainId) !== BigInt(this.chainId)) {
+      const message = `Provided chainId "${data.domain.chainId}" must match the active chainId "${this.chainId}"`;
+      throw new WalletError({ code: -32603, message });
+    }
+    await this.#ask('eth_signTypedData_v4', [from, data], SAYS.signatureRefused);
+    const signature = await this.account.signTypedData(data);
     this.signatures.push(signature.slice(2));
     return signature;
   }

@@ -5,12 +5,20 @@ import { open } from './guard.ts';
 
 export const AGENT = 'contract-xray';
 export const PRICE = '0.0001 MON';
+export const DOLLAR_PRICE = '0.001 USDC';
+/** 10⁻⁶ dollars. */
+export const DOLLAR_UNITS = 1_000n;
 /** Wei. */
 export const PRICE_WEI = 100_000_000_000_000n;
 
 export class XrayPage {
   readonly main: Locator;
   readonly run: Locator;
+  /** The same button, where dollars are chosen. */
+  readonly runForDollars: Locator;
+  /** The choice of what to pay in, where there is one. */
+  readonly inDollars: Locator;
+  readonly inCoin: Locator;
   readonly payFromCredit: Locator;
   readonly tryAgain: Locator;
   /** Where the call is, in words. */
@@ -32,6 +40,9 @@ export class XrayPage {
   constructor(readonly page: Page) {
     this.main = page.getByRole('main');
     this.run = this.main.getByRole('button', { name: `Run for ${PRICE}`, exact: true });
+    this.runForDollars = this.main.getByRole('button', { name: `Run for ${DOLLAR_PRICE}`, exact: true });
+    this.inDollars = this.main.getByRole('group', { name: 'Pay with' }).getByRole('radio', { name: /USDC/ });
+    this.inCoin = this.main.getByRole('group', { name: 'Pay with' }).getByRole('radio', { name: /MON/ });
     this.payFromCredit = this.main.getByRole('button', { name: /^Pay .*from( your)? credit/ });
     this.tryAgain = this.main.getByRole('button', { name: 'Try again', exact: true });
     this.status = this.main.locator('[role=status].phase');
@@ -63,6 +74,14 @@ export class XrayPage {
     await this.run.click();
   }
 
+  /** The same, in dollars. */
+  async buyForDollars(input: { address: string } | { bytecode: string }) {
+    await this.open();
+    await this.lookAt(input);
+    await this.inDollars.check();
+    await this.runForDollars.click();
+  }
+
   async done() {
     await expect(this.status).toHaveText('Done.');
   }
@@ -91,6 +110,9 @@ export class XrayPage {
 }
 
 /** What an `x-payment` header of this page says. */
-export function payment(request: Request): { payload: { transaction?: string; credit?: string }; accepted: { amount: string } } {
+export function payment(request: Request): {
+  payload: { transaction?: string; credit?: string; signature?: string; authorization?: Record<string, string> };
+  accepted: { amount: string; asset: string; payTo: string };
+} {
   return JSON.parse(Buffer.from(request.headers()['x-payment'] ?? '', 'base64').toString());
 }

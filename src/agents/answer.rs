@@ -14,7 +14,7 @@ use self::{download::save, markdown::markdown};
 use crate::{
     agents,
     pages::data::Shop,
-    run::RunView,
+    run::{RunState, RunView},
     ui::{CopyButton, Details, HashView, MoneyView, TimeView, hydrated, toast, utc_date_time},
 };
 
@@ -64,7 +64,9 @@ fn json(text: String) -> AnyView {
 }
 
 fn facts(run: &RunView) -> AnyView {
-    let fee = run.transaction.and(use_context::<Shop>()).and_then(|shop| {
+    // Who signs pays no fee: the shop settles.
+    let sent = run.transaction.filter(|_| !run.authorized);
+    let fee = sent.and(use_context::<Shop>()).and_then(|shop| {
         let network = shop.network(&run.network)?;
         network.transfer_fee(network.gas_price_hint)
     });
@@ -73,12 +75,10 @@ fn facts(run: &RunView) -> AnyView {
             {run.price.clone().map(|money| row("Cost", view! {
                 <MoneyView money/>
                 {fee.map(|money| view! { " and about " <MoneyView money/> " network fee" })}
+                {run.authorized.then_some(", with no network fee")}
             }.erase()))}
             {row("Made by", engine(run))}
-            {row("Payment", match run.transaction {
-                Some(hash) => view! { <HashView hash url=run.transaction_url.clone()/> }.erase(),
-                None => "From your credit, with no network fee".erase(),
-            })}
+            {row("Payment", payment(run))}
             {run.finished_at_ms.map(|ms| row("Finished", view! { <TimeView ms/> }.erase()))}
             {row("Kept at", view! {
                 <a href=with_key(format!("/runs/{}", run.id))>"This answer"</a>
@@ -88,6 +88,25 @@ fn facts(run: &RunView) -> AnyView {
         </dl>
     }
     .erase()
+}
+
+/// What paid for it, for a list of facts.
+pub fn payment(run: &RunView) -> AnyView {
+    let url = || run.transaction_url.clone();
+    match run.transaction {
+        Some(hash) if run.is_unused_authorization() => view! { {unsettled(run.state)}" "<HashView hash url=url()/> }.erase(),
+        Some(hash) => {
+            let by = run.authorized.then_some("By authorization, settled in ");
+            view! { {by}<HashView hash url=url()/> }.erase()
+        }
+        None if run.authorized => unsettled(run.state).erase(),
+        None => "From your credit, with no network fee".erase(),
+    }
+}
+
+/// Of an authorization without its settlement.
+pub fn unsettled(state: RunState) -> &'static str {
+    if state.ended() { "By authorization, which was not used" } else { "By authorization, not settled yet" }
 }
 
 fn engine(run: &RunView) -> AnyView {
@@ -157,6 +176,7 @@ mod tests {
             network: "eip155:31337".into(),
             transaction: None,
             transaction_url: None,
+            authorized: false,
             block: None,
             created_at_ms: 0,
             held_at_ms: None,

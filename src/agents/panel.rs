@@ -17,7 +17,7 @@ use crate::{
     card::Card,
     error::{CallError, Code, FieldError},
     evm::Address,
-    money::Money,
+    money::{Asset, Money},
     network::Network,
     pages::data::my_run,
     run::RunView,
@@ -28,12 +28,58 @@ use crate::{
     },
 };
 
-/// What the page knows of an agent's price before anybody asks: the context `Signal<Option<PanelTerms>>` around a panel.
+/// One price of an agent, as the page knows it before anybody asks. The context `Signal<Vec<PanelTerms>>` around a panel has one for each asset, in
+/// the order in which they are shown.
 #[derive(Clone, Debug, PartialEq)]
 pub struct PanelTerms {
     pub network: Network,
     pub pay_to: Address,
     pub price: Money,
+}
+
+impl PanelTerms {
+    /// Can a wallet pay it from this page: with a transfer, or with a signature? Credit can always.
+    pub fn by_wallet(&self) -> bool {
+        match self.price.asset.token {
+            None => true,
+            Some(token) => self.network.token(token).is_some_and(|token| token.eip3009),
+        }
+    }
+
+    /// What the network takes beside the price.
+    pub fn fee(&self) -> Fee {
+        match self.price.asset.token {
+            None => self.network.transfer_fee(self.network.gas_price_hint).map_or(Fee::Unknown, Fee::About),
+            Some(_) => Fee::Nothing,
+        }
+    }
+}
+
+/// What the payer pays beside the price.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Fee {
+    Unknown,
+    /// A signature pays: whoever sends it bears the fee.
+    Nothing,
+    About(Money),
+}
+
+impl Fee {
+    /// `None` where it is unknown, or in another asset.
+    pub fn total(&self, price: &Money) -> Option<Money> {
+        match self {
+            Self::Nothing => Some(price.clone()),
+            Self::About(fee) if fee.asset == price.asset => price.amount.plus(fee.amount).map(|total| price.with(total)),
+            Self::About(_) | Self::Unknown => None,
+        }
+    }
+}
+
+/// The terms in the asset that was chosen, if a wallet can pay it here; else the first in native coin; else the first.
+fn terms_in<'a>(ways: &'a [PanelTerms], chosen: Option<&Asset>) -> Option<&'a PanelTerms> {
+    let payable = || ways.iter().filter(|terms| terms.by_wallet());
+    let chosen = payable().find(|terms| Some(&terms.price.asset) == chosen);
+    chosen.or_else(|| payable().find(|terms| terms.price.asset.token.is_none())).or_else(|| payable().next())
 }
 
 /// What an agent's form is given: the input it edits, and what the server found wrong with it.
@@ -43,7 +89,9 @@ pub type FormView<I> = fn(input: RwSignal<I>, errors: Signal<Vec<FieldError>>) -
 #[derive(Clone)]
 enum Go {
     /// What is in the form, at the price that is shown.
-    Run(PayWith),
+    Run,
+    /// What is in the form, for so much of the visitor's credit.
+    FromCredit(Money),
     /// What was asked for last, with the payment that it has, if it has one.
     Again,
     /// The same, at the price that was asked about.
@@ -60,11 +108,14 @@ struct Desk {
     card: &'static Card,
     wallet: Wallet,
     call: Call,
+    /// One for each asset that the agent is sold for.
+    ways: Signal<Vec<PanelTerms>>,
+    /// What the visitor pays in. `None`: not chosen yet, nor remembered.
+    chosen: RwSignal<Option<Asset>>,
+    /// The one of `ways` that the run button pays.
     terms: Signal<Option<PanelTerms>>,
     /// The page is alive: until then a click would do nothing, so that the buttons say why they wait.
     awake: RwSignal<bool>,
-    /// The call was paid, or is being paid, from credit.
-    by_credit: RwSignal<bool>,
     go: Callback<Go>,
 }
 
@@ -79,6 +130,13 @@ impl Desk {
 
     fn busy(self) -> bool {
         self.call.phase.with(Phase::busy)
+    }
+
+    /// Another way of paying: what was agreed to before is not what is paid next.
+    fn choose(self, asset: Asset) {
+        fetch::prefer(&asset);
+        self.chosen.set(Some(asset));
+        self.call.quote.set(None);
     }
 }
 
@@ -186,28 +244,25 @@ fn frame(
     result: Callback<(), Option<AnyView>>,
 ) -> AnyView {
     let wallet = Wallet::get();
-    let terms = use_context().unwrap_or_else(|| Signal::derive(|| None));
-    let by_credit = RwSignal::new(false);
+    let ways: Signal<Vec<PanelTerms>> = use_context().unwrap_or_else(|| Signal::stored(Vec::new()));
+    let chosen = RwSignal::new(None::<Asset>);
+    let terms = Memo::new(move |_| ways.with(|ways| chosen.with(|chosen| terms_in(ways, chosen.as_ref()).cloned())));
     let awake = RwSignal::new(false);
     let section = NodeRef::<html::Section>::new();
-    let price = move || {
-        terms.with_untracked(|terms: &Option<PanelTerms>| match terms {
-            Some(terms) => terms.price.to_string(),
-            None => card.headline_price().to_owned(),
-        })
+    let run_now = move |pay_with, price: Option<Money>| {
+        call.pay_with.set(pay_with);
+        call.ask_again.set(false);
+        call.shown_price.set(Some(price.as_ref().map_or_else(|| card.headline_price().to_owned(), ToString::to_string)));
+        call.asset.set(price.map(|price| price.asset));
+        start.run(false);
     };
     let go = Callback::new(move |go: Go| {
         if call.phase.with_untracked(Phase::busy) {
             return;
         }
         match go {
-            Go::Run(pay_with) => {
-                by_credit.set(pay_with == PayWith::Credit);
-                call.pay_with.set(pay_with);
-                call.ask_again.set(false);
-                call.shown_price.set(Some(price()));
-                start.run(false);
-            }
+            Go::Run => run_now(PayWith::Wallet, terms.with_untracked(|terms| terms.as_ref().map(|terms| terms.price.clone()))),
+            Go::FromCredit(price) => run_now(PayWith::Credit, Some(price)),
             Go::Again => start.run(true),
             Go::At(agreed) => {
                 call.shown_price.set(Some(agreed.to_string()));
@@ -226,9 +281,12 @@ fn frame(
             }
         }
     });
-    let desk = Desk { card, wallet, call, terms, awake, by_credit, go };
+    let desk = Desk { card, wallet, call, ways, chosen, terms: terms.into(), awake, go };
 
-    Effect::new(move |_| awake.set(true));
+    Effect::new(move |_| {
+        chosen.set(fetch::preferred());
+        awake.set(true);
+    });
     be_shown(card.slug);
     Effect::new(move |_| {
         if wallet.signed_in().is_some() {
@@ -241,9 +299,10 @@ fn frame(
         <section class="panel" node_ref=section aria-busy=move || desk.busy().to_string()>
             <form class="run" on:submit=move |event| {
                 event.prevent_default();
-                go.run(Go::Run(PayWith::Wallet));
+                go.run(Go::Run);
             }>
                 {form}
+                {offer::ways(desk)}
                 {offer::quote(desk)}
                 {offer::buttons(desk)}
             </form>

@@ -197,7 +197,11 @@ fn arrival(wallet: Wallet, arrived: Arrived) -> AnyView {
 
 /// Another device's, or one of before this browser forgot.
 fn run_elsewhere(run: &RunView) -> AnyView {
+    let unused = run.is_unused_authorization();
     let sentence = match run.state {
+        RunState::Waiting if unused => "Your signed payment is being settled. The server finishes without this page.",
+        RunState::Held | RunState::Running if unused => "Signed. The agent is running; you are charged when it has answered.",
+        RunState::Failed | RunState::Void if unused => "It ended without an answer. Your authorization was not used.",
         RunState::Waiting => "Your payment is on its way. The server finishes without this page.",
         RunState::Held | RunState::Running => "Paid. The agent is running.",
         RunState::Done => "Done.",

@@ -42,10 +42,10 @@ pub fn user_agent() -> String {
 }
 
 /// From the browser's cryptographic source; there also outside of secure contexts, where `crypto.randomUUID` is not.
-pub fn random_bytes() -> Option<[u8; 16]> {
-    let bytes = Uint8Array::new_with_length(16);
+pub fn random_bytes<const N: usize>() -> Option<[u8; N]> {
+    let bytes = Uint8Array::new_with_length(N as u32);
     web_sys::window()?.crypto().ok()?.get_random_values_with_array_buffer_view(&bytes).ok()?;
-    let mut random = [0; 16];
+    let mut random = [0; N];
     bytes.copy_to(&mut random);
     Some(random)
 }

@@ -1,6 +1,8 @@
 //! The chain: RPC with failover, and following final blocks. It knows no ledger.
 //!
 //! - `rpc`: several nodes as one; every answer that belongs together comes from one node in one batch.
+//! - `settled`: whether a signed token transfer took place. `token`: what tokens and Permit2 are asked.
+//! - `transport`: the same nodes, for alloy's providers.
 //! - `transfer`: what a transaction moved, and how certain that is.
 //! - `follow`: reads each block once while anyone waits, and hands on what became final.
 //!
@@ -19,9 +21,15 @@ mod question;
 mod reader;
 mod ring;
 pub mod rpc;
+mod settled;
+pub mod token;
 pub mod transfer;
+pub mod transport;
 mod wire;
 
 pub use follow::{Cursor, FinalBlock, Follower, Interest};
+pub(crate) use node::is_loopback;
 pub use rpc::{Chain, ChainSettings, Finality, Unavailable};
+pub use settled::{At, Nonce, Seen, SignedTransfer};
+pub use token::{EXACT_PROXY, PERMIT2};
 pub use transfer::{Sighting, Transfer};

@@ -5,7 +5,7 @@
 //! what. Answers are bounded in bytes and time, redirects are refused (another host is another node), and the address,
 //! which may hold a key, is in no text that leaves this file.
 
-use std::time::Duration;
+use std::{borrow::Cow, time::Duration};
 
 use serde::{Deserialize, de::DeserializeOwned};
 use serde_json::{Value, json, value::RawValue};
@@ -20,13 +20,13 @@ const QUOTE_CHARS_MAX: usize = 160;
 /// One method with its parameters.
 #[derive(Clone, Debug)]
 pub(super) struct Call {
-    method: &'static str,
+    method: Cow<'static, str>,
     params: Value,
 }
 
 impl Call {
-    pub fn new(method: &'static str, params: Value) -> Self {
-        Self { method, params }
+    pub fn new(method: impl Into<Cow<'static, str>>, params: Value) -> Self {
+        Self { method: method.into(), params }
     }
 
     fn to_json(&self, id: usize) -> Value {
@@ -216,7 +216,7 @@ fn in_order(body: &[u8], count: usize) -> Result<Answers, Fault> {
     complete.map(|all| Answers(all.into_iter())).ok_or_else(|| Fault::of_node("fewer answers than questions"))
 }
 
-fn is_loopback(url: &Url) -> bool {
+pub(crate) fn is_loopback(url: &Url) -> bool {
     match url.host() {
         Some(url::Host::Domain(name)) => name == "localhost",
         Some(url::Host::Ipv4(ip)) => ip.is_loopback(),

@@ -6,7 +6,7 @@ use serde_json::json;
 
 use super::{
     Cursor, Finality, Sighting, Transfer,
-    node::{Answers, Blame, Call, Fault, Node, Said, parse},
+    node::{Answers, Blame, Call, Fault, Node, RpcError, Said, parse},
     wire::{Block, Hash, Header, Number, Receipt, Transaction},
 };
 use crate::evm::TxHash;
@@ -61,14 +61,14 @@ pub(super) struct Head {
 }
 
 impl Head {
-    fn call(finality: &Finality) -> Call {
+    pub fn call(finality: &Finality) -> Call {
         match finality {
             Finality::Tag(tag) => by_tag(tag),
             Finality::Confirmations(_) => by_tag("latest"),
         }
     }
 
-    fn read(finality: &Finality, answers: &mut Answers) -> Result<Self, Fault> {
+    pub fn read(finality: &Finality, answers: &mut Answers) -> Result<Self, Fault> {
         match finality {
             Finality::Tag(tag) => {
                 let unknown =
@@ -95,7 +95,7 @@ impl Head {
     }
 }
 
-fn by_tag(tag: &str) -> Call {
+pub(super) fn by_tag(tag: &str) -> Call {
     Call::new("eth_getBlockByNumber", json!([tag, false]))
 }
 
@@ -103,7 +103,7 @@ pub(super) fn header_at(height: u64) -> Call {
     Call::new("eth_getBlockByNumber", json!([format!("{height:#x}"), false]))
 }
 
-fn receipt_of(hash: TxHash) -> Call {
+pub(super) fn receipt_of(hash: TxHash) -> Call {
     Call::new("eth_getTransactionReceipt", json!([hash]))
 }
 
@@ -115,6 +115,22 @@ impl Question for FinalHead<'_> {
 
     async fn put_to(&self, node: &Node) -> Result<Head, Fault> {
         Head::read(self.0, &mut node.batch(&[Head::call(self.0)]).await?)
+    }
+}
+
+/// When the newest final block was made, in Unix seconds.
+pub(super) struct FinalTime<'a>(pub &'a Finality);
+
+impl Question for FinalTime<'_> {
+    type Answer = u64;
+
+    async fn put_to(&self, node: &Node) -> Result<u64, Fault> {
+        let head = Head::read(self.0, &mut node.batch(&[Head::call(self.0)]).await?)?;
+        if head.header.height == head.final_height {
+            return Ok(head.header.time_s);
+        }
+        let header: Header = node.batch(&[header_at(head.final_height)]).await?.read()?;
+        Ok(header.time_s)
     }
 }
 
@@ -284,4 +300,21 @@ impl Question for Outcomes {
         }
         Ok(Outcome::Known(known))
     }
+}
+
+/// The code ran and failed, as opposed to: the node could not run it. EIP-1474 has code 3 for a revert, but not every node
+/// uses it, and for the other failures of the EVM there is no code at all.
+pub(super) fn is_execution_failure(error: &RpcError) -> bool {
+    const WORDS: [&str; 8] = [
+        "revert",
+        "opcode",
+        "out of gas",
+        "invalid jump",
+        "stack ",
+        "write protection",
+        "return data out of bounds",
+        "evm error",
+    ];
+    let message = error.message.to_lowercase();
+    error.code == 3 || WORDS.iter().any(|word| message.contains(word))
 }

@@ -7,11 +7,12 @@ use serde_json::{json, value::RawValue};
 use url::Url;
 
 use super::{
-    Sighting,
+    At, Seen, Sighting, SignedTransfer,
     node::{Blame, Call, Fault, Node, RpcError, Said, parse},
     nodes::{Failure, Nodes},
-    question::{ChainId, FinalHead, Lookup, One, Question, header_at},
-    wire::{Header, Quantity},
+    question::{ChainId, FinalHead, FinalTime, Lookup, One, Question, header_at, is_execution_failure},
+    settled::Settled,
+    wire::{Header, Number, Quantity},
 };
 use crate::{
     evm::{Address, TxHash},
@@ -101,6 +102,12 @@ impl Chain {
         self.answer(&FinalHead(&self.settings().finality)).await.map(|head| head.final_height)
     }
 
+    /// When the newest final block was made, Unix milliseconds: what had to be in a block before then never will be.
+    pub async fn final_time_ms(&self) -> Result<i64, Unavailable> {
+        let seconds = self.answer(&FinalTime(&self.settings().finality)).await?;
+        Ok(i64::try_from(seconds).unwrap_or(i64::MAX).saturating_mul(1000))
+    }
+
     /// Hash of block 0: tells two chains with the same id apart.
     pub async fn genesis(&self) -> Result<[u8; 32], Unavailable> {
         let read = |said| ok(said).and_then(|raw| parse::<Header>(&raw)).map(|header| header.hash);
@@ -128,14 +135,52 @@ impl Chain {
 
     /// `eth_call` at the newest block. `None`: it reverted.
     pub async fn call(&self, to: Address, data: &[u8]) -> Result<Option<Vec<u8>>, Unavailable> {
-        let transaction = json!({"to": to, "data": hex::encode_prefixed(data)});
-        let call = Call::new("eth_call", json!([transaction, "latest"]));
+        self.answer(&One { call: view(to, data), read: ran }).await
+    }
+
+    /// Several of them, in one batch from one node.
+    pub async fn call_all(&self, calls: &[(Address, Vec<u8>)]) -> Result<Vec<Option<Vec<u8>>>, Unavailable> {
+        self.answer(&Views(calls)).await
+    }
+
+    /// Wei that an account has at the newest block.
+    pub async fn balance(&self, account: Address) -> Result<Amount, Unavailable> {
+        let read = |said| ok(said).and_then(|raw| parse::<Quantity>(&raw)).map(|wei| wei.0);
+        self.answer(&One { call: Call::new("eth_getBalance", json!([account, "latest"])), read }).await
+    }
+
+    /// Height of the newest block, which may still vanish.
+    pub async fn newest_block(&self) -> Result<u64, Unavailable> {
+        let read = |said| ok(said).and_then(|raw| parse::<Number>(&raw)).map(|height| height.0);
+        self.answer(&One { call: Call::new("eth_blockNumber", json!([])), read }).await
+    }
+
+    /// Hands a signed transaction to a node that takes it. One that has it already has taken it.
+    ///
+    /// # Errors
+    /// None took it, as far as we know: one may have, and its answer was lost.
+    pub async fn send_raw(&self, raw: &[u8]) -> Result<(), Unavailable> {
         let read = |said: Said| match said {
-            Ok(raw) => bytes(&raw).map(Some),
-            Err(error) if is_execution_failure(&error) => Ok(None),
-            Err(error) => Err(error.into_fault(Blame::Question)),
+            Err(error) if !is_known_already(&error) => Err(error.into_fault(Blame::Question)),
+            _ => Ok(()),
         };
+        let call = Call::new("eth_sendRawTransaction", json!([hex::encode_prefixed(raw)]));
         self.answer(&One { call, read }).await
+    }
+
+    /// What became of a signed token transfer. `hash`: the transaction that was sent for it, if we know one; `since_block`:
+    /// the newest block when it was first shown here, from which its use is searched where `hash` does not tell.
+    ///
+    /// All of it comes from one node.
+    pub async fn look(
+        &self,
+        transfer: &SignedTransfer,
+        hash: Option<TxHash>,
+        since_block: u64,
+        at: At,
+    ) -> Result<Seen, Unavailable> {
+        let finality = &self.settings().finality;
+        self.answer(&Settled { transfer, hash, since: since_block, at, finality }).await
     }
 
     /// Wei for one unit of gas, as the node suggests.
@@ -153,7 +198,7 @@ impl Chain {
         self.0.nodes.ask(question).await
     }
 
-    async fn answer<Q: Question>(&self, question: &Q) -> Result<Q::Answer, Unavailable> {
+    pub(super) async fn answer<Q: Question>(&self, question: &Q) -> Result<Q::Answer, Unavailable> {
         let unavailable = |failure: Failure| Unavailable { network: self.network().name.clone(), cause: failure.cause };
         self.ask(question).await.map_err(unavailable)
     }
@@ -170,19 +215,35 @@ fn bytes(raw: &RawValue) -> Result<Vec<u8>, Fault> {
     hex::decode(digits).map_err(|e| Fault::of_node(format!("bytes that are no hexadecimal: {e}")))
 }
 
-/// The code ran and failed, as opposed to: the node could not run it. EIP-1474 has code 3 for a revert, but not every node
-/// uses it, and for the other failures of the EVM there is no code at all.
-fn is_execution_failure(error: &RpcError) -> bool {
-    const WORDS: [&str; 8] = [
-        "revert",
-        "opcode",
-        "out of gas",
-        "invalid jump",
-        "stack ",
-        "write protection",
-        "return data out of bounds",
-        "evm error",
-    ];
+fn view(to: Address, data: &[u8]) -> Call {
+    let transaction = json!({"to": to, "data": hex::encode_prefixed(data)});
+    Call::new("eth_call", json!([transaction, "latest"]))
+}
+
+fn ran(said: Said) -> Result<Option<Vec<u8>>, Fault> {
+    match said {
+        Ok(raw) => bytes(&raw).map(Some),
+        Err(error) if is_execution_failure(&error) => Ok(None),
+        Err(error) => Err(error.into_fault(Blame::Question)),
+    }
+}
+
+struct Views<'a>(&'a [(Address, Vec<u8>)]);
+
+impl Question for Views<'_> {
+    type Answer = Vec<Option<Vec<u8>>>;
+
+    async fn put_to(&self, node: &Node) -> Result<Self::Answer, Fault> {
+        let calls: Vec<_> = self.0.iter().map(|(to, data)| view(*to, data)).collect();
+        let mut answers = node.batch(&calls).await?;
+        calls.iter().map(|_| ran(answers.raw()?)).collect()
+    }
+}
+
+/// Nodes have no code for it.
+fn is_known_already(error: &RpcError) -> bool {
     let message = error.message.to_lowercase();
-    error.code == 3 || WORDS.iter().any(|word| message.contains(word))
+    ["already known", "already imported", "known transaction", "already exists", "alreadyknown"]
+        .iter()
+        .any(|words| message.contains(words))
 }

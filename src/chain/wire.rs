@@ -74,6 +74,53 @@ pub(super) struct Receipt {
     pub succeeded: bool,
 }
 
+/// A receipt with what was written down.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub(super) struct LoggedReceipt {
+    pub transaction_hash: TxHash,
+    #[serde(rename = "blockNumber", deserialize_with = "number")]
+    pub height: u64,
+    #[serde(deserialize_with = "word")]
+    pub block_hash: Hash,
+    #[serde(rename = "status", deserialize_with = "is_one")]
+    pub succeeded: bool,
+    pub logs: Vec<Log>,
+}
+
+#[derive(Clone, Debug, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub(super) struct Log {
+    pub address: Address,
+    #[serde(deserialize_with = "words")]
+    pub topics: Vec<Hash>,
+    pub data: Data,
+    /// Null in a block that is still being made.
+    #[serde(default)]
+    pub transaction_hash: Option<TxHash>,
+}
+
+/// A transaction, as far as what it calls is concerned.
+#[derive(Clone, Debug, Deserialize)]
+pub(super) struct Called {
+    pub hash: TxHash,
+    #[serde(default)]
+    pub to: Option<Address>,
+    pub input: Data,
+}
+
+/// Bytes, as `0x` and hexadecimal digits.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Data(pub Vec<u8>);
+
+impl<'de> Deserialize<'de> for Data {
+    fn deserialize<D: Deserializer<'de>>(from: D) -> Result<Self, D::Error> {
+        let text = std::borrow::Cow::<'de, str>::deserialize(from)?;
+        let digits = text.strip_prefix("0x").ok_or_else(|| de::Error::custom("expected 0x"))?;
+        alloy::hex::decode(digits).map(Self).map_err(de::Error::custom)
+    }
+}
+
 /// A JSON-RPC quantity that fits 64 bits.
 #[derive(Clone, Copy, Debug, Deserialize)]
 pub(super) struct Number(#[serde(deserialize_with = "number")] pub u64);
@@ -109,6 +156,10 @@ fn quantity<'de, D: Deserializer<'de>>(from: D) -> Result<Amount, D::Error> {
 
 fn word<'de, D: Deserializer<'de>>(from: D) -> Result<Hash, D::Error> {
     TxHash::deserialize(from).map(|hash| hash.0)
+}
+
+fn words<'de, D: Deserializer<'de>>(from: D) -> Result<Vec<Hash>, D::Error> {
+    Vec::<TxHash>::deserialize(from).map(|words| words.into_iter().map(|word| word.0).collect())
 }
 
 fn is_one<'de, D: Deserializer<'de>>(from: D) -> Result<bool, D::Error> {

@@ -69,7 +69,8 @@ pub struct Run {
     pub included_block: Option<u64>,
     /// Of its deposit, once there is one.
     pub deposit_block: Option<u64>,
-    /// Of its payment: the one that was shown, else its deposit's, else the one that we sent to settle it. `None`: from credit, or not sent.
+    /// Of its payment: the one that was shown, else its deposit's, else the one that we sent to settle it. `None`: paid from credit, or
+    /// not sent yet.
     pub transaction: Option<TxHash>,
     /// What settling needs, where an authorization pays it.
     pub authorization: Option<RunAuthorization>,
@@ -156,8 +157,8 @@ macro_rules! select_runs {
                     d.transaction_hash as deposit_transaction, r.output, r.output_sha256, r.engine, r.error,
                     r.attempts, r.lease_token, r.lease_until_ms, r.key_sha256, r.created_ms, r.presented_ms, r.held_ms, r.finished_ms,
                     a.method, a.asset as token, a.pay_to, a.amount, a.valid_before_ms, a.signed, a.since_block, a.settle_first,
-                    cast(case when a.answer is null then 0 else 1 end as bigint) as answered, a.transaction_hash as sent_transaction, a.raw, a.sent_ms,
-                    a.state as authorization_state
+                    cast(case when a.answer is null then 0 else 1 end as bigint) as answered,
+                    a.transaction_hash as sent_transaction, a.raw, a.sent_ms, a.state as authorization_state
              from runs r
              left join deposits d on d.network = r.network and d.proof = r.proof and d.payer = r.payer
              left join authorizations a on a.run_id = r.run_id ",

@@ -51,12 +51,32 @@ impl Books {
         if until_ms <= now_ms {
             return Ok(false);
         }
-        let spent = sqlx::query("insert into spent_nonces (nonce, until_ms) values ($1, $2) on conflict (nonce) do nothing")
+        let spent = sqlx::query(
+            "insert into spent_nonces (nonce, used_for, until_ms) values ($1, '', $2) on conflict (nonce) do nothing",
+        )
+        .bind(nonce)
+        .bind(until_ms)
+        .execute(&self.pool)
+        .await?;
+        Ok(spent.rows_affected() == 1)
+    }
+
+    /// `false`: it was used before, for something else. The same use again is the same request again, of which any number may come at once.
+    pub async fn spend_nonce_for(&self, nonce: &str, used_for: &str, now_ms: i64, until_ms: i64) -> Result<bool> {
+        if until_ms <= now_ms {
+            return Ok(false);
+        }
+        sqlx::query("insert into spent_nonces (nonce, used_for, until_ms) values ($1, $2, $3) on conflict (nonce) do nothing")
             .bind(nonce)
+            .bind(used_for)
             .bind(until_ms)
             .execute(&self.pool)
             .await?;
-        Ok(spent.rows_affected() == 1)
+        let first: Option<String> = sqlx::query_scalar("select used_for from spent_nonces where nonce = $1")
+            .bind(nonce)
+            .fetch_optional(&self.pool)
+            .await?;
+        Ok(first.as_deref() == Some(used_for))
     }
 
     /// Rows that time has made useless: ended sessions, old nonces, failures that count no more, watches that ended a day ago without an

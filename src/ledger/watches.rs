@@ -37,7 +37,8 @@ pub struct Arrival {
 
 impl Books {
     /// One row per wallet and network; renewing keeps the lower `from_block` while it was still open. Forgets an arrival of before,
-    /// unless the same run is asked for again: then that payment is still the one for it.
+    /// unless the same run is asked for again: then that payment is still the one for it. The page asks again every few minutes while it
+    /// waits, so a run that is under way stays answered; asked for after its end, it is wanted once more.
     pub async fn open_watch(&self, watch: &Watch, now_ms: i64) -> Result<()> {
         again(|| async {
             sqlx::query(
@@ -53,7 +54,13 @@ impl Books {
                      arrival_proof = case
                          when watches.agent = excluded.agent and watches.input = excluded.input then watches.arrival_proof
                      end,
-                     answered_ms = null,
+                     answered_ms = case
+                         when watches.agent = excluded.agent and watches.input = excluded.input and exists (
+                             select 1 from runs r
+                             where r.payer = watches.wallet and r.state in ('waiting', 'held', 'running') and r.state <> 'waiting'
+                               and r.agent = excluded.agent and r.input = excluded.input
+                         ) then watches.answered_ms
+                     end,
                      agent = excluded.agent,
                      input = excluded.input",
             )

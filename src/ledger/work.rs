@@ -43,6 +43,10 @@ impl Books {
             if self.take_lease(&run, (before, attempts), token, now_ms, until_ms).await? {
                 let run = self.run(&run).await?.ok_or_else(|| BooksError::Corrupt(format!("run {run} is gone")))?;
                 let token = token.to_owned();
+                if run.state != RunState::Running {
+                    // Settled in this moment, and done.
+                    continue;
+                }
                 // Read after the lease: whose lease had ended may have stored an answer until this moment.
                 return Ok(Some(match (run.is_to_be_settled(), gave_out) {
                     (true, _) => Leased::Settle { run, token },

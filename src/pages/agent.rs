@@ -1,4 +1,9 @@
-//! One agent: its form, what a run costs and what becomes of the money, and a sample of what one gets.
+//! One agent: its form, what a run costs and what becomes of the money, and a sample of what one gets. In a tab of its own (`api`), how a
+//! program buys the same; `snippets` writes the programs.
+
+mod api;
+#[cfg(feature = "ssr")]
+pub mod snippets;
 
 use super::loaded::{Loaded, load};
 use crate::ui::Erase;
@@ -12,9 +17,13 @@ use super::{
     shop::with_shop,
 };
 use crate::{
-    agents::{self, OnSale, contract_xray::ExampleAddress, panel::PanelTerms},
+    agents::{
+        self, OnSale,
+        contract_xray::ExampleAddress,
+        panel::{Fee, PanelTerms},
+    },
     money::Money,
-    ui::{Heading, MoneyView, Spinner},
+    ui::{Heading, MoneyView, Spinner, Tab, Tabs},
 };
 
 /// More of a prefilled input than this is not worth an address (bytes; the agent's own limit is checked by the server).
@@ -40,13 +49,26 @@ fn one(agent: &'static OnSale) -> AnyView {
                 <Heading>{card.name}</Heading>
                 <p class="lead">{card.summary}</p>
             </header>
-            {with_shop(move |shop| counter(agent, shop))}
-            <section class="sample" aria-labelledby="sample">
-                <h2 id="sample">"A sample answer"</h2>
-                <p class="hint">"Made by this agent, from another input than yours."</p>
-                <div class="sheet">{(agent.sample)()}</div>
-            </section>
+            <Tabs
+                label=card.name
+                tabs=vec![
+                    Tab { id: "run", name: "Run", view: run(agent) },
+                    Tab { id: "api", name: "API", view: with_shop(move |shop| api::api(agent, &shop)) },
+                ]
+            />
         </div>
+    }
+    .erase()
+}
+
+fn run(agent: &'static OnSale) -> AnyView {
+    view! {
+        {with_shop(move |shop| counter(agent, shop))}
+        <section class="sample" aria-labelledby="sample">
+            <h2 id="sample">"A sample answer"</h2>
+            <p class="hint">"Made by this agent, from another input than yours."</p>
+            <div class="sheet">{(agent.sample)()}</div>
+        </section>
     }
     .erase()
 }
@@ -65,15 +87,15 @@ fn prefill() -> Loaded<Option<String>> {
 }
 
 fn counter(agent: &'static OnSale, shop: Shop) -> AnyView {
-    let terms = terms(agent, &shop);
+    let ways = ways(agent, &shop);
     let example = shop.demo.as_ref().map(|demo| ExampleAddress(demo.example_contract.to_string()));
-    let bill = terms.clone().map(what_you_pay);
+    let bill = what_you_pay(&ways);
     let prefill = prefill();
     view! {
         <div class="counter">
             <div class="till">
                 <p class="without-js">"Running an agent needs JavaScript and a wallet. The price and the sample below are all here without them."</p>
-                <Provider value=Signal::stored(terms)>
+                <Provider value=Signal::stored(ways)>
                     <Provider value=RwSignal::new(example)>
                         <Suspense fallback=|| view! { <Spinner/> }>
                             {move || Suspend::new(async move { (agent.panel)(prefill.await) })}
@@ -87,18 +109,32 @@ fn counter(agent: &'static OnSale, shop: Shop) -> AnyView {
     .erase()
 }
 
-/// `None`: this shop has no network whose coin the agent is sold for.
-fn terms(agent: &'static OnSale, shop: &Shop) -> Option<PanelTerms> {
-    let price = shop.price_of(agent.card.slug)?.clone();
-    let network = shop.network(&price.asset.network)?.clone();
-    Some(PanelTerms { network, pay_to: shop.pay_to, price })
+/// What the agent is sold for, once in each asset. Empty: this shop has no network whose coin or token the agent is sold for.
+fn ways(agent: &'static OnSale, shop: &Shop) -> Vec<PanelTerms> {
+    let terms = |price: &Money| {
+        let network = shop.network(&price.asset.network)?.clone();
+        Some(PanelTerms { network, pay_to: shop.pay_to, price: price.clone() })
+    };
+    shop.prices_of(agent.card.slug).into_iter().filter_map(terms).collect()
 }
 
-fn what_you_pay(terms: PanelTerms) -> AnyView {
-    let PanelTerms { network, price, .. } = terms;
-    let fee = network.transfer_fee(network.gas_price_hint);
+fn what_you_pay(ways: &[PanelTerms]) -> Option<AnyView> {
+    let (first, others) = ways.split_first()?;
+    let PanelTerms { network, price, .. } = first.clone();
+    let fee = match first.fee() {
+        Fee::About(fee) => Some(fee),
+        Fee::Nothing | Fee::Unknown => None,
+    };
     let far_above = fee.as_ref().and_then(|fee| times_above(fee, &price));
-    view! {
+    let signed = others.iter().filter(|terms| terms.by_wallet() && terms.fee() == Fee::Nothing);
+    let signed = signed
+        .map(|terms| {
+            let money = terms.price.clone();
+            view! { <p>"Or "<MoneyView money/>" with no network fee: your wallet signs, and the shop sends it."</p> }
+        })
+        .collect::<Vec<_>>();
+    let has_signed = !signed.is_empty();
+    let bill = view! {
         <aside class="bill" aria-labelledby="bill">
             <h2 id="bill">"What you pay"</h2>
             <p class="figure">
@@ -114,10 +150,11 @@ fn what_you_pay(terms: PanelTerms) -> AnyView {
                     "What you pay above the price stands as your credit, and a run paid from credit has no network fee."
                 </p>
             })}
-            <p>"If the run fails you are not charged: the price is your credit."</p>
+            {signed}
+            <p>{if has_signed { "If the run fails you are not charged: a price that was paid is your credit, and a signature is not used." } else { "If the run fails you are not charged: the price is your credit." }}</p>
         </aside>
-    }
-    .erase()
+    };
+    Some(bill.erase())
 }
 
 /// How many times the price the fee surely is, in round words; `None` where it is not worth a word.

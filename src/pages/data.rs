@@ -41,10 +41,29 @@ impl Shop {
         self.networks.iter().find(|network| network.id == id)
     }
 
-    /// The price that the card shows: the first one.
-    pub fn price_of(&self, slug: &str) -> Option<&Money> {
-        self.prices.iter().find(|(agent, _)| agent == slug).and_then(|(_, prices)| prices.first())
+    /// What an agent costs, once in each asset: in coin first, then as it is offered. The first is the one that the card shows.
+    pub fn prices_of(&self, slug: &str) -> Vec<&Money> {
+        let all = self.prices.iter().filter(|(agent, _)| agent == slug).flat_map(|(_, prices)| prices);
+        let mut prices: Vec<&Money> = Vec::new();
+        for price in all {
+            if !prices.iter().any(|known| known.asset == price.asset) {
+                prices.push(price);
+            }
+        }
+        prices.sort_by_key(|price| price.asset.token.is_some());
+        prices
     }
+}
+
+/// How a program buys from an agent, in one language: it runs as it stands, with the payer's key in `PRIVATE_KEY`.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Snippet {
+    /// One lower-case word: `typescript`.
+    pub id: String,
+    /// As its heading: `TypeScript, with @x402/fetch`.
+    pub title: String,
+    pub code: String,
 }
 
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
@@ -97,6 +116,12 @@ pub struct History {
 #[server(prefix = "/api/page", endpoint = "shop", input = GetUrl, output = Json)]
 pub async fn the_shop() -> Result<Shop, CallError> {
     server::shop()
+}
+
+/// Ready to be copied: with this shop's address, this agent's example and today's price. `NoSuchAgent` for what is not on sale.
+#[server(prefix = "/api/page", endpoint = "snippets", input = GetUrl, output = Json)]
+pub async fn the_snippets(agent: String) -> Result<Vec<Snippet>, CallError> {
+    server::told(server::snippets(&agent))
 }
 
 /// The same as `GET /api/session`.

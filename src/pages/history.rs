@@ -72,6 +72,7 @@ fn table(history: History) -> AnyView {
 fn row(run: RunView) -> AnyView {
     let transaction = match run.transaction {
         Some(hash) => view! { <HashView hash url=run.transaction_url.clone()/> }.erase(),
+        None if run.authorized => view! { <span class="hint">"by authorization"</span> }.erase(),
         None => view! { <span class="hint">"from credit"</span> }.erase(),
     };
     view! {

@@ -69,9 +69,14 @@ pub fn Home() -> impl IntoView {
 
 fn card(agent: &'static OnSale, shop: &Shop) -> AnyView {
     let card = agent.card;
-    let price = match shop.price_of(card.slug) {
-        Some(price) => view! { <MoneyView money=price.clone()/> }.erase(),
-        None => card.headline_price().erase(),
+    let (price, others) = match shop.prices_of(card.slug).split_first() {
+        Some((first, others)) => {
+            let money = (*first).clone();
+            let others =
+                others.iter().map(|price| view! { <small>" or "<MoneyView money=(*price).clone()/></small> }).collect_view();
+            (view! { <MoneyView money/> }.erase(), others.erase())
+        }
+        None => (card.headline_price().erase(), ().erase()),
     };
     let heading = format!("{}-card", card.slug);
     view! {
@@ -82,7 +87,7 @@ fn card(agent: &'static OnSale, shop: &Shop) -> AnyView {
                 <p>{card.summary}</p>
             </div>
             <div class="price">
-                <p class="slot">{price}<small>" per answer"</small></p>
+                <p class="slot">{price}{others}<small>" per answer"</small></p>
                 <a class="button primary" href=card.page()>{format!("Open {}", card.name)}</a>
             </div>
             <Details summary="Sample answer">{(agent.sample)()}</Details>

@@ -7,7 +7,7 @@ use leptos_meta::Title;
 
 use super::{own_run, personal::Personal, run::standing, shop::with_shop};
 use crate::{
-    agents::answer::with_key,
+    agents::answer::{unsettled, with_key},
     pages::data::Shop,
     run::{RunState, RunView},
     ui::{Heading, MoneyView, StatusWord, TimeView, hydrated, utc_date_time},
@@ -96,13 +96,20 @@ fn offer(run: &RunView) -> AnyView {
 }
 
 fn transaction(run: &RunView) -> AnyView {
-    match (run.transaction, &run.transaction_url) {
+    let hash = match (run.transaction, &run.transaction_url) {
         (Some(hash), Some(url)) => {
             view! { <a href=url.clone() target="_blank" rel="noopener"><code>{hash.to_string()}</code></a> }.erase()
         }
         (Some(hash), None) => code(hash),
-        (None, _) => "None: paid from credit".erase(),
-    }
+        (None, _) if run.authorized => return unsettled(run.state).erase(),
+        (None, _) => return "None: paid from credit".erase(),
+    };
+    let words = match run.authorized {
+        true if run.is_unused_authorization() => Some(unsettled(run.state)),
+        true => Some("Paid by authorization, settled by the shop in"),
+        false => None,
+    };
+    view! { {words.map(|words| view! { <span class="hint">{words}</span>" " })}{hash} }.erase()
 }
 
 /// For people in their own zone, and exactly, as the books have it.

@@ -10,10 +10,10 @@ use super::{data::my_run, own_run, personal::Personal, shop::with_shop};
 use crate::{
     agents::{
         self,
-        answer::{Answer, with_key},
+        answer::{Answer, payment, with_key},
     },
     run::{RunState, RunView},
-    ui::{Details, HashView, Heading, MoneyView, StatusWord, TimeView},
+    ui::{Details, Heading, MoneyView, StatusWord, TimeView},
 };
 
 /// How often the browser asks, while the run has not ended.
@@ -101,6 +101,27 @@ fn shown(run: RunView) -> AnyView {
 /// Where the run and its money are.
 pub fn standing(run: &RunView) -> String {
     let price = run.price.as_ref().map(ToString::to_string);
+    if run.is_unused_authorization() {
+        return match run.state {
+            RunState::Waiting => {
+                "Your signed payment is being settled. The run starts when the network calls it final; you can close this tab."
+                    .into()
+            }
+            RunState::Held => "Signed. The agent takes it next; you are charged when it has answered.".into(),
+            RunState::Running if run.transaction.is_some() => {
+                "The agent has answered, and your signed payment is being settled. You can close this tab.".into()
+            }
+            RunState::Running => {
+                "Signed. The agent is running; you are charged when it has answered. You can close this tab.".into()
+            }
+            RunState::Done => "The agent has answered.".into(),
+            RunState::Failed => "The run failed. You were not charged: your authorization was not used.".into(),
+            RunState::Void => run.error.as_ref().map_or_else(
+                || "This run came to nothing. You were not charged: your authorization was not used.".into(),
+                |error| error.error.clone(),
+            ),
+        };
+    }
     match (run.state, price) {
         (RunState::Waiting, _) => {
             "The payment is on its way. The run starts when the network calls it final; you can close this tab.".into()
@@ -139,10 +160,7 @@ fn money(run: &RunView) -> AnyView {
             <div>
                 <dt>"Payment"</dt>
                 <dd>
-                    {match run.transaction {
-                        Some(hash) => view! { <HashView hash url=run.transaction_url.clone()/> }.erase(),
-                        None => "From your credit".erase(),
-                    }}
+                    {payment(run)}
                 </dd>
             </div>
             {run.state.ended().then(|| view! {
@@ -171,4 +189,68 @@ fn again(run: &RunView) -> Option<AnyView> {
     // The one thing to do after a failure; after an answer, one of several.
     let main = run.state != RunState::Done;
     Some(view! { <p><a class="button" class:primary=main href=href>"Run again"</a></p> }.erase())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{
+        evm::{Address, TxHash},
+        money::{Amount, Asset, Money},
+    };
+
+    fn run(state: RunState, authorized: bool, settled: Option<TxHash>) -> RunView {
+        let token = Asset { network: "eip155:143".into(), token: Some(Address([7; 20])) };
+        RunView {
+            id: "019ab0c1-0000-7000-8000-000000000000".into(),
+            agent: "contract-xray".into(),
+            agent_name: "Contract X-ray".into(),
+            version: "1".into(),
+            state,
+            payer: Address([1; 20]),
+            price: Some(Money { amount: Amount::from_atomic(1_000), asset: token, symbol: "USDC".into(), decimals: 6 }),
+            network: "eip155:143".into(),
+            transaction: settled,
+            transaction_url: None,
+            authorized,
+            block: settled.map(|_| 7),
+            created_at_ms: 0,
+            held_at_ms: None,
+            finished_at_ms: None,
+            attempts: 1,
+            input: None,
+            input_sha256: "00".repeat(32),
+            output: None,
+            output_sha256: None,
+            engine: None,
+            error: None,
+        }
+    }
+
+    #[test]
+    fn d2_an_unused_authorization_charged_nothing_and_is_no_credit() {
+        let said = |state| standing(&run(state, true, None));
+        assert_eq!(said(RunState::Failed), "The run failed. You were not charged: your authorization was not used.");
+        for open in [RunState::Held, RunState::Running] {
+            assert!(said(open).contains("you are charged when it has answered"), "{}", said(open));
+        }
+        for state in RunState::ALL {
+            assert!(!said(state).contains("credit") && !said(state).contains("Paid"), "{state}: {}", said(state));
+        }
+    }
+
+    #[test]
+    fn a_settlement_that_is_not_final_has_charged_nothing_yet() {
+        let settling = RunView { block: None, ..run(RunState::Running, true, Some(TxHash([1; 32]))) };
+        assert!(settling.is_unused_authorization());
+        assert!(standing(&settling).contains("being settled"));
+    }
+
+    #[test]
+    fn d2_a_settled_price_of_a_failed_run_is_credit() {
+        let settled = Some(TxHash([1; 32]));
+        for run in [run(RunState::Failed, true, settled), run(RunState::Failed, false, settled)] {
+            assert_eq!(standing(&run), "The run failed. You were not charged: 0.001 USDC is your credit.");
+        }
+    }
 }

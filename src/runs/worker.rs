@@ -20,9 +20,10 @@ use super::tools::Paid;
 use crate::{
     error::{CallError, Code, Retry},
     ledger::{BooksError, Leased, Run, runs::ATTEMPTS_MAX},
+    run::RunState,
     x402::{
         desk::{Desk, now_ms},
-        native,
+        settling::{self, Settlement},
     },
 };
 
@@ -78,15 +79,17 @@ async fn work(desk: &Desk, leased: Leased) {
             let why = CallError::agent_failed(format!("it was begun {ATTEMPTS_MAX} times and never ended."));
             (run, token, Outcome::failed(CallError { retry: Retry::No, ..why }))
         }
-        // Nobody here settles yet: the lease runs out, and whoever does takes it.
-        Leased::Settle { .. } => return,
         Leased::Work { run, token } => {
             let span = info_span!("run", run.id = %run.id, agent = %run.agent, payer = %run.payer, network = %run.network, proof = %run.proof);
             let outcome = attempt(desk, &run, &token).instrument(span).await;
             (run, token, outcome)
         }
+        Leased::Settle { run, token } => return settle(desk, &run, &token).await,
     };
+    let signed = run.authorization.is_some();
     let ended = match &outcome {
+        // Its payer signed for it: the answer is withheld until the payment is settled.
+        Outcome::Done(output) if signed => store(|| desk.books.answered(&run.id, &token, output, COMPUTED, now_ms())).await,
         Outcome::Done(output) => store(|| desk.books.capture(&run.id, &token, output, COMPUTED, now_ms())).await,
         Outcome::Failed(why) => store(|| desk.books.release(&run.id, &token, why, now_ms())).await,
         // Its lease ends now: the next attempt follows at once.
@@ -94,6 +97,7 @@ async fn work(desk: &Desk, leased: Leased) {
         Outcome::Lost => return,
     };
     match (ended, &outcome) {
+        (Ok(true), Outcome::Done(_)) if signed => return settle_answered(desk, &run, &token).await,
         (Ok(true), Outcome::Done(_)) => info!(run.id = %run.id, agent = %run.agent, "run {} done", run.id),
         (Ok(true), Outcome::Failed(why)) => {
             info!(run.id = %run.id, agent = %run.agent, why = %why.error, "run {} failed, and was not charged", run.id)
@@ -102,6 +106,53 @@ async fn work(desk: &Desk, leased: Leased) {
         (Ok(false), _) => warn!(run.id = %run.id, "run {} was taken over by another worker", run.id),
         // The lease ends by itself, and the work is done again: the charge is still only one.
         (Err(cause), _) => error!(run.id = %run.id, %cause, "what became of run {} could not be stored", run.id),
+    }
+    desk.ring(&run.id);
+    desk.held.notify_one();
+}
+
+/// The answer is stored. Where its payment is here already (settled first, or sent by somebody else), the run is done.
+async fn settle_answered(desk: &Desk, run: &Run, token: &str) {
+    match desk.books.run(&run.id).await {
+        Ok(Some(run)) if run.state == RunState::Running => settle(desk, &run, token).await,
+        Ok(_) => {
+            info!(run.id = %run.id, agent = %run.agent, "run {} done", run.id);
+            desk.ring(&run.id);
+            desk.held.notify_one();
+        }
+        // The lease ends by itself; whoever takes the run then finds the answer, and settles.
+        Err(cause) => error!(run.id = %run.id, %cause, "run {} cannot be read", run.id),
+    }
+}
+
+/// How long a worker's place is given to one settlement; then it makes room, and comes back to it.
+const SETTLE_PATIENCE: Duration = Duration::from_secs(15);
+const SETTLE_AGAIN_MS: i64 = 1_000;
+
+async fn settle(desk: &Desk, run: &Run, token: &str) {
+    let settlement = tokio::select! {
+        settlement = settling::settle(desk, run, SETTLE_PATIENCE) => settlement,
+        () = lost(desk, &run.id, token) => return,
+    };
+    let stored = match &settlement {
+        Settlement::Settled(deposit) => store(|| desk.books.settle(&run.id, deposit, now_ms())).await,
+        Settlement::Failed(why) => {
+            let why = CallError::from(Code::SettlementFailed).with_reason(&why.reason);
+            store(|| desk.books.settlement_failed(&run.id, token, &why, now_ms())).await
+        }
+        Settlement::Unknown => desk.books.renew_lease(&run.id, token, now_ms() + SETTLE_AGAIN_MS).await,
+    };
+    match (stored, settlement) {
+        (Ok(_), Settlement::Settled(deposit)) => {
+            info!(run.id = %run.id, agent = %run.agent, transaction = %deposit.transaction, "run {} done, settled by {}", run.id, deposit.transaction);
+        }
+        (Ok(_), Settlement::Failed(why)) => {
+            warn!(run.id = %run.id, agent = %run.agent, reason = %why.reason, "run {} could not be settled; its answer is withheld", run.id);
+        }
+        (Ok(_), Settlement::Unknown) => warn!(run.id = %run.id, "run {} is not settled yet", run.id),
+        (Err(cause), _) => {
+            error!(run.id = %run.id, %cause, "what became of the settlement of run {} could not be stored", run.id)
+        }
     }
     desk.ring(&run.id);
     desk.held.notify_one();
@@ -187,7 +238,7 @@ fn told(run: &Run, why: CallError) -> CallError {
         Code::AgentFailed => why,
         _ => CallError { retry: why.retry, details: why.details.clone(), ..CallError::agent_failed(&why.error) },
     };
-    why.transaction = native::transaction_of(&run.proof);
+    why.transaction = run.transaction;
     why
 }
 

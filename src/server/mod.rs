@@ -2,6 +2,7 @@
 //!
 //! - `settings`: Leptos.toml → `--config` → `COINSLOT_…` → flags; what is wrong stops the start with a sentence.
 //! - `opening`: from settings to a running shop, and its end. `listen`: connections, bounded in number and time.
+//! - `tokens`: which tokens are taken.
 //! - `api`: the plain routes beside the server functions.
 //! - `router`: what answers which path, and the layers around it.
 //! - `discovery`: what programs read of the shop: cards as JSON, OpenAPI, llms.txt, `/.well-known/x402`.
@@ -24,3 +25,4 @@ pub mod opening;
 pub mod router;
 pub mod same_site;
 pub mod settings;
+pub mod tokens;

@@ -1,6 +1,7 @@
 //! From settings to a running shop, and its orderly end.
 
 use std::{
+    collections::HashMap,
     io,
     net::SocketAddr,
     path::{Path, PathBuf},
@@ -19,6 +20,7 @@ use super::{
     listen,
     router::router,
     settings::{Settings, WrongSettings, secret},
+    tokens,
 };
 use crate::{
     chain::{Chain, ChainSettings, Unavailable},
@@ -169,7 +171,12 @@ pub async fn run(opening: Opening, stop: CancellationToken) -> Result<(), Cannot
         public_url: public_url.clone(),
         agents,
         offer_ttl_ms: i64::try_from(settings.offer_ttl.as_millis()).unwrap_or(i64::MAX),
+        facilitators: HashMap::new(),
     });
+    for chain in &desk.chains {
+        let known = tokens::look(&desk, chain).await;
+        tasks.push(tokio::spawn(tokens::keep_looking(desk.clone(), chain.clone(), known, stop.clone())));
+    }
     tasks.extend(till::start(&desk, &stop));
     tasks.push(worker::start(&desk, settings.workers, &stop));
     tasks.push(tokio::spawn(sweep(books.clone(), stop.clone())));

@@ -12,6 +12,7 @@ mod ids;
 mod money;
 mod spinner;
 mod state;
+mod tabs;
 mod time;
 mod toast;
 
@@ -24,5 +25,6 @@ pub use ids::{AddressView, HashView};
 pub use money::MoneyView;
 pub use spinner::Spinner;
 pub use state::StatusWord;
+pub use tabs::{Tab, Tabs};
 pub use time::{TimeView, utc_date_time, utc_text};
 pub use toast::{Toasts, toast};

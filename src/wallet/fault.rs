@@ -9,6 +9,8 @@ pub enum Asked {
     SignIn,
     SwitchNetwork,
     Pay,
+    /// To sign a payment that somebody else sends.
+    Authorize,
     /// Something that shows the person no question.
     Read,
 }
@@ -45,6 +47,7 @@ impl Fault {
                 Asked::Connect | Asked::SignIn => Code::Cancelled.into(),
                 Asked::SwitchNetwork => Code::WrongChain.into(),
                 Asked::Pay | Asked::Read => Code::PaymentCancelled.into(),
+                Asked::Authorize => CallError::saying(Code::PaymentCancelled, "Signature cancelled. Nothing was charged."),
             }
         } else if self.says(ALREADY_ASKED) {
             CallError::saying(Code::WalletBusy, format!("Open {wallet}: a request is waiting there."))
@@ -75,6 +78,11 @@ mod tests {
         assert_eq!(code(&[4001], Asked::SignIn), Code::Cancelled);
         assert_eq!(code(&[4001], Asked::SwitchNetwork), Code::WrongChain);
         assert_eq!(code(&[4001], Asked::Pay), Code::PaymentCancelled);
+        let unsigned = fault(&[4001]).meaning(Asked::Authorize, "MetaMask");
+        assert_eq!(
+            (unsigned.code, unsigned.error.as_str()),
+            (Code::PaymentCancelled, "Signature cancelled. Nothing was charged.")
+        );
         assert_eq!(code(&[-32603, 4001], Asked::Pay), Code::PaymentCancelled, "also where the wallet wrapped it");
     }
 

@@ -82,6 +82,27 @@ pub fn may_pay(network: &Network, account: Account, balance: Amount, price: &Mon
     }
 }
 
+/// Of a token: the payer sends nothing, so that the price is all.
+///
+/// # Errors
+/// [`Code::InsufficientFunds`] with the numbers.
+pub fn may_sign(network: &Network, balance: Amount, price: &Money) -> Result<(), CallError> {
+    if balance >= price.amount {
+        return Ok(());
+    }
+    Err(CallError::saying(
+        Code::InsufficientFunds,
+        format!("Your wallet has {} on {}. This call needs {price}. Nothing was charged.", price.with(balance), network.name),
+    ))
+}
+
+/// The parameters of `eth_call` for a token's `balanceOf(owner)`, as JSON.
+pub fn balance_json(token: Address, owner: Address) -> String {
+    // keccak256("balanceOf(address)"), its first four bytes; then the address as a word.
+    let owner = owner.to_string();
+    format!(r#"[{{"to":"{token}","data":"0x70a08231{:0>64}"}},"latest"]"#, owner.trim_start_matches("0x"))
+}
+
 /// The parameters of `eth_sendTransaction` for a plain transfer (B4), as JSON. The gas is given exactly where the recipient has no code, since
 /// Monad charges the limit; elsewhere the wallet estimates it.
 pub fn transfer_json(from: Address, to: Address, value: Amount, network: &Network, recipient: Account) -> String {
@@ -135,6 +156,23 @@ mod tests {
             assert!(error.error.contains(number), "{number} in {:?}", error.error);
         }
         assert_eq!(verdict(31337, Account::Plain, "0.0022"), Ok(()), "to the wei");
+    }
+
+    #[test]
+    fn b5_too_few_dollars_are_said_with_the_numbers() {
+        let asset = crate::money::Asset { network: "eip155:143".into(), token: Some(Address([7; 20])) };
+        let price = Money { amount: Amount::from_atomic(1_000), asset, symbol: "USDC".into(), decimals: 6 };
+        let error = may_sign(&network(143), Amount::from_atomic(999), &price).unwrap_err();
+        assert_eq!(error.code, Code::InsufficientFunds);
+        assert_eq!(error.error, "Your wallet has 0.000999 USDC on Monad. This call needs 0.001 USDC. Nothing was charged.");
+        assert_eq!(may_sign(&network(143), Amount::from_atomic(1_000), &price), Ok(()), "there is no fee beside it");
+    }
+
+    #[test]
+    fn a_balance_is_asked_of_the_token_itself() {
+        let json: serde_json::Value = serde_json::from_str(&balance_json(Address([0x77; 20]), Address([0x01; 20]))).unwrap();
+        let data = format!("0x70a08231{}{}", "00".repeat(12), "01".repeat(20));
+        assert_eq!(json, serde_json::json!([{ "to": Address([0x77; 20]), "data": data }, "latest"]));
     }
 
     #[test]

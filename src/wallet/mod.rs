@@ -4,7 +4,8 @@
 //! asks it for a signed-in account, the right network and a transfer.
 //!
 //! - `fault`: what a wallet's error means. `funds`: who can pay, and the transaction's fields. Both pure.
-//! - `provider`: EIP-1193. `discovery`: EIP-6963, the choice, events. `sign_in`: EIP-4361. `chain`: network, costs, transfer. The browser's.
+//! - `provider`: EIP-1193. `discovery`: EIP-6963, the choice, events. `sign_in`: EIP-4361. `chain`: network, costs, transfer.
+//!   `signing`: a payment that is a signature. The browser's.
 //! - `picker`: several wallets, one question.
 //! - `present`, `absent`: what a click does with a browser, and without.
 
@@ -20,6 +21,8 @@ mod discovery;
 pub mod provider;
 #[cfg(feature = "hydrate")]
 pub mod sign_in;
+#[cfg(feature = "hydrate")]
+pub mod signing;
 
 #[cfg(not(feature = "hydrate"))]
 mod absent;

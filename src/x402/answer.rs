@@ -7,14 +7,17 @@ use axum::{
 use serde_json::{Value, json};
 
 use super::{
+    bazaar::BAZAAR,
     desk::{Desk, now_ms},
-    native, till, v1,
+    payment_identifier::{self, PAYMENT_IDENTIFIER},
+    sign_in::{self, SIGN_IN_WITH_X},
+    till, v1,
     wire::{self, IDEMPOTENT_REPLAY, PAYMENT_REQUIRED, PAYMENT_RESPONSE, PaymentRequired, Settlement, X_PAYMENT_RESPONSE},
 };
 use crate::{
     card::Card,
     error::{CallError, Code, Retry, Stage},
-    ledger::Run,
+    ledger::{AuthorizationState, Run},
     run::RunState,
 };
 
@@ -101,26 +104,36 @@ pub fn payment_required(desk: &Desk, card: &Card, why: &CallError) -> Response<B
     for (name, value) in legacy {
         put(response.headers_mut(), name, &value);
     }
+    let url = resource.url.clone();
     let required = PaymentRequired {
         x402_version: 2,
         error: Some(why.reason.clone().unwrap_or_else(|| why.error.clone())),
         resource,
         accepts: offers,
-        extensions: desk.extensions(card),
+        extensions: extensions(desk, card, &url),
     };
     put(response.headers_mut(), PAYMENT_REQUIRED, &wire::encode(&required));
     response
 }
 
+/// What a client may use beside a payment, each under its name.
+fn extensions(desk: &Desk, card: &Card, resource: &str) -> serde_json::Map<String, Value> {
+    let bazaar = desk.bazaar(card).map(|bazaar| (BAZAAR.to_owned(), bazaar.clone()));
+    let ours = [
+        (PAYMENT_IDENTIFIER.to_owned(), payment_identifier::extension()),
+        (SIGN_IN_WITH_X.to_owned(), sign_in::extension(desk, resource, now_ms())),
+    ];
+    bazaar.into_iter().chain(ours).collect()
+}
+
 /// What the row says, whether it has just become so or was so before.
 pub fn of_run(desk: &Desk, card: &Card, run: &Run, replay: bool) -> Response<Body> {
-    let transaction = native::transaction_of(&run.proof);
     match run.state {
         RunState::Waiting | RunState::Held | RunState::Running => {
             let stage = till::stage_of(run);
             let code = if stage == Stage::Running { Code::Running } else { Code::PaymentPending };
             let mut pending = CallError::from(code).at_stage(stage).with_run(&run.id).after_ms(AGAIN_MS);
-            pending.transaction = transaction;
+            pending.transaction = run.transaction;
             let mut response = error(&pending);
             put(response.headers_mut(), header::LOCATION.as_str(), &location(desk, run));
             response
@@ -135,24 +148,53 @@ pub fn of_run(desk: &Desk, card: &Card, run: &Run, replay: bool) -> Response<Bod
             }
             None => with_receipt(error(&CallError::from(Code::ContentDeleted).with_run(&run.id)), desk, run),
         },
+        // Signed for and not settled: no payment took place, so there is no receipt of one.
+        RunState::Failed if is_signed_only(run) => error(&not_charged(desk, run)),
         RunState::Failed => with_receipt(error(&not_charged(desk, run)), desk, run),
-        RunState::Void => refusal(desk, card, &failure(run)),
+        RunState::Void => {
+            let why = failure(run);
+            let response = refusal(desk, card, &why);
+            if why.code == Code::SettlementFailed { not_settled(response, run, &why) } else { response }
+        }
     }
 }
 
 fn failure(run: &Run) -> CallError {
     let mut why = run.error.clone().unwrap_or_else(|| Code::AgentFailed.into()).with_run(&run.id);
-    why.transaction = why.transaction.or(native::transaction_of(&run.proof));
+    why.transaction = why.transaction.or(run.transaction);
     why
+}
+
+/// Its price was signed for, and nobody has sent it.
+fn is_signed_only(run: &Run) -> bool {
+    run.authorization.as_ref().is_some_and(|paid| paid.state != AuthorizationState::Settled)
 }
 
 /// A failed run's reason, and what became of its price.
 fn not_charged(desk: &Desk, run: &Run) -> CallError {
     let why = failure(run);
+    if is_signed_only(run) {
+        return CallError { error: format!("{} Your authorization was not used.", why.error), ..why };
+    }
     match run.price.as_ref().and_then(|(asset, amount)| desk.money(asset, *amount)) {
         Some(price) => CallError { error: format!("{} {price} went to your credit.", why.error), ..why },
         None => why,
     }
+}
+
+/// A settlement was tried and failed: the receipt says so, in x402's words.
+fn not_settled(mut response: Response<Body>, run: &Run, why: &CallError) -> Response<Body> {
+    let receipt = wire::encode(&Settlement {
+        success: false,
+        transaction: String::new(),
+        network: run.network.clone(),
+        payer: Some(run.payer),
+        amount: None,
+        error_reason: why.reason.clone(),
+    });
+    put(response.headers_mut(), PAYMENT_RESPONSE, &receipt);
+    put(response.headers_mut(), X_PAYMENT_RESPONSE, &receipt);
+    response
 }
 
 /// Where the run can be read with its key and no session.
@@ -164,7 +206,7 @@ fn location(desk: &Desk, run: &Run) -> String {
 fn with_receipt(mut response: Response<Body>, desk: &Desk, run: &Run) -> Response<Body> {
     let receipt = wire::encode(&Settlement {
         success: true,
-        transaction: native::transaction_of(&run.proof).map(|hash| hash.to_string()).unwrap_or_default(),
+        transaction: run.transaction.map(|hash| hash.to_string()).unwrap_or_default(),
         network: run.network.clone(),
         payer: Some(run.payer),
         amount: run.price.as_ref().map(|(_, amount)| *amount),

@@ -10,19 +10,23 @@ use tokio::{
 use tracing::error;
 
 use super::{
+    authorized::{self, Signed},
     decorator::Waiting,
     desk::{Desk, now_ms},
-    native,
+    native, native_proof,
     offers::{Terms, sha256_hex},
+    payment_identifier,
     presented::Presented,
+    sign_in,
     till::{self, Judged},
-    wire::{EXACT, PaymentPayload, Proof},
+    wire::{EIP3009, EXACT, Offer, PERMIT2, PaymentPayload, Proof, TRANSACTION_PROOF, TransactionProof},
 };
 use crate::{
     card::Card,
     error::{CallError, Code, Retry},
-    evm::{Address, TxHash},
+    evm::Address,
     ledger::{BooksError, NewRun, Presented as Row, Run},
+    money::Money,
     run::RunState,
     session::guard,
 };
@@ -38,7 +42,7 @@ pub(crate) fn broken(cause: BooksError) -> CallError {
 }
 
 /// Nobody paid yet: says the price, or what will certainly go wrong, before anybody does.
-pub async fn unpaid(desk: &Desk, card: &Card, body: &str) -> Result<(Run, bool), CallError> {
+async fn unpaid(desk: &Desk, card: &Card, body: &str) -> Result<(Run, bool), CallError> {
     let known = desk.books.known_failure(card.slug, card.version, &sha256_hex(body.as_bytes())).await.map_err(broken)?;
     Err(match known {
         Some(failure) => CallError::invalid_input(vec![crate::error::FieldError {
@@ -49,75 +53,89 @@ pub async fn unpaid(desk: &Desk, card: &Card, body: &str) -> Result<(Run, bool),
     })
 }
 
-/// What is shown, once it is known to be well-formed and the presenter is known.
-struct Shown {
-    network: String,
-    proof: String,
-    transaction: Option<TxHash>,
-    terms: Option<Terms>,
+/// What is shown, once it is known to be well-formed.
+enum Shown {
+    /// Money that was sent already, or that stands as credit: the books hold the price from it.
+    Balance(Balance),
+    /// Money that its payer signed for and that moves when the work is done.
+    Signed(Box<Signed>),
 }
 
-/// The run of a payment, as far as it came while the caller waited; `true`: it was answered before.
+struct Balance {
+    network: String,
+    proof: String,
+    /// A transaction that was shown, with whatever proves whose it is; `None` for credit.
+    transaction: Option<TransactionProof>,
+    /// The offer that was echoed, and what it was sealed as.
+    echoed: Option<(Offer, Terms)>,
+    payment_id: Option<String>,
+}
+
+/// Who calls, as far as the transport tells.
+#[derive(Clone, Copy)]
+pub struct Caller<'a> {
+    pub headers: &'a HeaderMap,
+    /// The `resource.url` that the offers name.
+    pub resource: &'a str,
+}
+
+/// What is called is paid, or its price is told. The run of a payment, as far as it came while the caller waited; `true`: it was answered before.
 ///
 /// # Errors
 /// Everything that makes no run, or says that it is not known yet what became of it.
 pub async fn paid(
     desk: &Desk,
     card: &'static Card,
-    headers: &HeaderMap,
+    caller: Caller<'_>,
     shown: Presented,
     body: String,
     waiting: Waiting,
 ) -> Result<(Run, bool), CallError> {
-    let shown = understand(desk, card, shown)?;
-    let payer = payer(desk, headers, &shown).await?;
+    let shown = match shown {
+        Presented::Nothing => match ordered(desk, card, caller).await? {
+            Some(order) => order,
+            None => return unpaid(desk, card, &body).await,
+        },
+        shown => understand(desk, card, shown)?,
+    };
+    match shown {
+        Shown::Balance(shown) => from_balance(desk, card, caller, shown, body, waiting).await,
+        Shown::Signed(signed) => authorized::paid(desk, card, *signed, body, waiting).await,
+    }
+}
+
+async fn from_balance(
+    desk: &Desk,
+    card: &'static Card,
+    caller: Caller<'_>,
+    shown: Balance,
+    body: String,
+    waiting: Waiting,
+) -> Result<(Run, bool), CallError> {
+    let payer = payer(desk, caller, &shown, &body).await?;
     if desk.is_halted(&shown.network) {
         return Err(Code::VerifierUnavailable.into());
     }
-    let id = uuid::Uuid::now_v7().to_string();
-    let new = NewRun {
-        agent: card.slug.to_owned(),
-        version: card.version.to_owned(),
-        payer,
-        input_sha256: sha256_hex(body.as_bytes()),
-        input: body,
-        network: shown.network.clone(),
-        proof: shown.proof.clone(),
-        payment_id: None,
-        terms: shown.terms.as_ref().map(Terms::for_the_books),
-        key_sha256: sha256_hex(desk.seal.run_key(&id).as_bytes()),
-        id,
-    };
+    let terms = shown.echoed.as_ref().map(|(_, terms)| terms.for_the_books());
+    let new = NewRun { payment_id: shown.payment_id, terms, ..new_run(desk, card, payer, body, shown.network, shown.proof) };
     let (run, again) = match desk.books.present(&new, now_ms()).await.map_err(broken)? {
         Row::New(run) => (run, false),
         Row::Same(run) => (run, true),
-        Row::PaymentIdTaken(run) => {
-            return Err(CallError::saying(
-                Code::PaymentAlreadyUsed,
-                "This payment id was already used for another payment or call of yours. Take a new one.",
-            )
-            .with_run(&run.id));
-        }
-        Row::OtherUse(run) => {
-            return Err(CallError::saying(
-                Code::PaymentAlreadyUsed,
-                "This payment was already used for another call of yours. Pay again, or pay from your credit.",
-            )
-            .with_run(&run.id));
-        }
-        Row::TooManyVoid => {
-            return Err(CallError::saying(
-                Code::RateLimited,
-                "Too many of your calls from credit came to nothing within the hour. Nothing was charged. Try again later.",
-            )
-            .after_ms(60_000));
-        }
+        Row::OtherUse(run) => return Err(used(&run)),
+        Row::PaymentIdTaken(run) => return Err(payment_id_taken(&run)),
         Row::TooManyUnseen => {
             return Err(CallError::saying(
                 Code::RateLimited,
                 "Three of your payments are on their way and no block has them yet. Wait for one of them.",
             )
             .after_ms(5_000));
+        }
+        Row::TooManyVoid => {
+            return Err(CallError::saying(
+                Code::RateLimited,
+                "Too many of your calls from credit had too little credit lately. Try again later; your credit stays.",
+            )
+            .after_ms(60_000));
         }
     };
     let run = match run.state {
@@ -137,44 +155,79 @@ pub async fn paid(
     Ok((run, false))
 }
 
+/// A row to be, with a fresh id.
+pub(super) fn new_run(desk: &Desk, card: &Card, payer: Address, body: String, network: String, proof: String) -> NewRun {
+    let id = uuid::Uuid::now_v7().to_string();
+    NewRun {
+        agent: card.slug.to_owned(),
+        version: card.version.to_owned(),
+        payer,
+        input_sha256: sha256_hex(body.as_bytes()),
+        input: body,
+        network,
+        proof,
+        payment_id: None,
+        terms: None,
+        key_sha256: sha256_hex(desk.seal.run_key(&id).as_bytes()),
+        id,
+    }
+}
+
+pub(super) fn used(run: &Run) -> CallError {
+    CallError::saying(
+        Code::PaymentAlreadyUsed,
+        "This payment was already used for another call of yours. Pay again, or pay from your credit.",
+    )
+    .with_run(&run.id)
+}
+
+pub(super) fn payment_id_taken(run: &Run) -> CallError {
+    CallError::saying(
+        Code::PaymentAlreadyUsed,
+        "You used this payment id for another payment. Nothing was charged; its run is named here.",
+    )
+    .with_run(&run.id)
+}
+
 fn understand(desk: &Desk, card: &Card, shown: Presented) -> Result<Shown, CallError> {
     match shown {
-        // `unpaid` answers it; nothing here holds then.
         Presented::Nothing => Err(Code::PaymentRequired.into()),
-        Presented::V1(_) => Err(CallError::from(Code::PaymentInvalid).with_reason("unsupported_scheme")),
+        Presented::V1(payment) => authorized::of_v1(desk, card, &payment).map(|signed| Shown::Signed(Box::new(signed))),
         // The workflow's own header names no network: it is the first one that the agent is sold on.
         Presented::BareHash(hash) => {
             let coin = desk.prices(card).into_iter().find(|price| price.asset.token.is_none());
-            let coin = coin.ok_or_else(|| CallError::from(Code::AgentUnavailable))?;
-            Ok(Shown { network: coin.asset.network, proof: native::proof_of(hash), transaction: Some(hash), terms: None })
+            let network = coin.ok_or_else(|| CallError::from(Code::AgentUnavailable))?.asset.network;
+            let transaction = TransactionProof { from: None, ..TransactionProof::by_session(hash, Address([0; 20])) };
+            Ok(Shown::Balance(Balance {
+                network,
+                proof: native::proof_of(hash),
+                transaction: Some(transaction),
+                echoed: None,
+                payment_id: None,
+            }))
         }
-        Presented::V2(payload) => echoed(desk, card, &payload),
+        Presented::V2(payload) => echoed(desk, card, *payload),
     }
 }
 
 /// The accepted offer must be ours, for this agent, and unchanged; then its terms hold.
-fn echoed(desk: &Desk, card: &Card, payload: &PaymentPayload) -> Result<Shown, CallError> {
-    let offer = &payload.accepted;
-    let paid = match &payload.payload {
-        Proof::Transaction(proof) => Some(proof.transaction),
-        Proof::Credit(_) | Proof::Eip3009(_) | Proof::Permit2(_) => None,
-    };
+fn echoed(desk: &Desk, card: &Card, payload: PaymentPayload) -> Result<Shown, CallError> {
+    let payment_id = payment_identifier::read(&payload)?;
+    let offer = payload.accepted;
     let refused = |reason: &str| {
         let mut why = CallError::from(Code::PaymentInvalid).with_reason(reason);
-        if let Some(hash) = paid {
+        if let Proof::Transaction(proof) = &payload.payload {
             // It may have been paid: never ask for another payment before that one was looked at.
             why.error = "The payment does not fit an offer of this agent. Send its transaction hash alone, and it counts at today's price.".into();
             why.retry = Retry::SamePayment;
-            why.transaction = Some(hash);
+            why.transaction = Some(proof.transaction);
         }
         Err(why)
     };
     if offer.scheme != EXACT {
         return refused("unsupported_scheme");
     }
-    if desk.chain(&offer.network).is_none() {
-        return refused("invalid_network");
-    }
+    let Some(chain) = desk.chain(&offer.network) else { return refused("invalid_network") };
     let terms = match offer.extra.offer.as_deref().map(|token| desk.seal.open(token)) {
         Some(Ok(terms)) => terms,
         _ => return refused("invalid_payment_requirements"),
@@ -183,34 +236,80 @@ fn echoed(desk: &Desk, card: &Card, payload: &PaymentPayload) -> Result<Shown, C
         && terms.amount == offer.amount
         && terms.pay_to == offer.pay_to
         && Some(&terms.asset) == offer.asset().as_ref()
-        && terms.pay_to == desk.pay_to
-        && offer.is_native();
+        && Some(&terms.method) == offer.extra.asset_transfer_method.as_ref()
+        && terms.pay_to == desk.pay_to;
     if !unchanged {
         return refused("invalid_payment_requirements");
     }
-    let proof = match &payload.payload {
-        Proof::Transaction(proof) => native::proof_of(proof.transaction),
-        Proof::Credit(proof) => {
+    let network = offer.network.clone();
+    match (payload.payload, terms.method.as_str()) {
+        (Proof::Transaction(proof), TRANSACTION_PROOF) => Ok(Shown::Balance(Balance {
+            network,
+            proof: native::proof_of(proof.transaction),
+            transaction: Some(proof),
+            echoed: Some((offer, terms)),
+            payment_id,
+        })),
+        (Proof::Credit(proof), _) => {
             let id: uuid::Uuid =
                 proof.credit.parse().map_err(|_| CallError::from(Code::BadPaymentHeader).with_details("credit is a UUID"))?;
-            format!("credit/{id}")
+            let proof = format!("credit/{id}");
+            Ok(Shown::Balance(Balance { network, proof, transaction: None, echoed: Some((offer, terms)), payment_id }))
         }
-        // A native offer is not paid by a token's authorization.
-        Proof::Eip3009(_) | Proof::Permit2(_) => {
-            return Err(CallError::from(Code::BadPaymentHeader).with_details("this payload does not pay a native offer"));
+        (proof @ Proof::Eip3009(_), EIP3009) | (proof @ Proof::Permit2(_), PERMIT2) => {
+            authorized::of_v2(chain.network(), proof, terms, payment_id).map(|signed| Shown::Signed(Box::new(signed)))
         }
-    };
-    Ok(Shown { network: offer.network.clone(), proof, transaction: paid, terms: Some(terms) })
+        _ => Err(CallError::from(Code::BadPaymentHeader).with_details("this payload does not pay the accepted offer")),
+    }
 }
 
-/// Who shows it: the signed-in wallet. Whether the money is his, the chain will say. One indexed read, no row, no RPC.
-async fn payer(desk: &Desk, headers: &HeaderMap, shown: &Shown) -> Result<Address, CallError> {
-    let unknown = || CallError::from(if shown.transaction.is_some() { Code::PayerNotProven } else { Code::NotSignedIn });
-    guard::signed_in(desk, headers).await?.map(|(wallet, _)| wallet).ok_or_else(unknown)
+/// Who shows it: by his own signature over the payment, by a signed sign-in, else the signed-in wallet. Whether the money is his, the chain will
+/// say. At most one indexed read, no row, no RPC.
+async fn payer(desk: &Desk, caller: Caller<'_>, shown: &Balance, body: &str) -> Result<Address, CallError> {
+    if let (Some(proof), Some((offer, _))) = (&shown.transaction, &shown.echoed)
+        && let Some(chain_id) = offer.chain_id()
+        && let Some(payer) = native_proof::payer(proof, offer, caller.resource, body.as_bytes(), chain_id, now_ms())?
+    {
+        return Ok(payer);
+    }
+    if let Some(signed) = sign_in::read(desk, caller.headers, caller.resource, now_ms())? {
+        // Last, so that whatever is refused before can be sent again: what follows is the row.
+        sign_in::spend(desk, &signed, &shown.proof, now_ms()).await?;
+        return Ok(signed.wallet);
+    }
+    if let Some((wallet, _)) = guard::signed_in(desk, caller.headers).await? {
+        return Ok(wallet);
+    }
+    Err(match &shown.transaction {
+        Some(proof) => native_proof::nobody(proof.transaction),
+        None => Code::NotSignedIn.into(),
+    })
+}
+
+/// A sign-in without a payment is the order to pay this one call from credit, in an asset that there is enough of. `None`: there is no sign-in.
+///
+/// # Errors
+/// The sign-in does not hold.
+async fn ordered(desk: &Desk, card: &Card, caller: Caller<'_>) -> Result<Option<Shown>, CallError> {
+    let Some(signed) = sign_in::read(desk, caller.headers, caller.resource, now_ms())? else { return Ok(None) };
+    let credit = desk.books.balances(signed.wallet).await.map_err(broken)?;
+    let covers = |price: &Money| credit.iter().any(|(asset, amount)| *asset == price.asset && *amount >= price.amount);
+    let prices: Vec<_> = desk.prices(card).into_iter().filter(|price| price.asset.network == signed.network).collect();
+    let price = prices.iter().find(|price| covers(price)).or(prices.first());
+    let Some(price) = price else { return Ok(None) };
+    let offer = desk.credit_offer(card, price, now_ms());
+    let payload = PaymentPayload {
+        x402_version: 2,
+        resource: None,
+        accepted: offer,
+        payload: Proof::Credit(signed.order()),
+        extensions: serde_json::Map::new(),
+    };
+    echoed(desk, card, payload).map(Some)
 }
 
 /// Another attempt of a run that failed: its price was released, and is held again.
-async fn hold_again(desk: &Desk, run: &Run) -> Result<Run, CallError> {
+pub(super) async fn hold_again(desk: &Desk, run: &Run) -> Result<Run, CallError> {
     use crate::ledger::HeldOrNot;
     if run.error.as_ref().is_some_and(|why| why.retry == Retry::No) {
         // The same input would fail again; the row says why, and the price stands as credit.
@@ -224,9 +323,12 @@ async fn hold_again(desk: &Desk, run: &Run) -> Result<Run, CallError> {
         }
         HeldOrNot::NotWaiting(run) => Ok(run),
         HeldOrNot::TooLow(balance) => {
-            let chain = desk.chain(&run.network).ok_or_else(|| CallError::from(Code::AgentUnavailable))?;
-            Err(CallError::saying(Code::AmountTooLow, "Your credit was spent on another run since. Pay for this one again.")
-                .with_credit(chain.network().coin(balance)))
+            let why =
+                CallError::saying(Code::AmountTooLow, "Your credit was spent on another run since. Pay for this one again.");
+            Err(match desk.money(&asset, balance) {
+                Some(credit) => why.with_credit(credit),
+                None => why,
+            })
         }
         HeldOrNot::FailingTooOften(wait_ms) => Err(CallError::from(Code::FailingTooOften).after_ms(wait_ms)),
     }
@@ -248,7 +350,7 @@ async fn judged(desk: &Desk, run: &Run) -> Result<Run, CallError> {
 }
 
 /// Waits until the run has ended, or for `patience`.
-async fn wait(desk: &Desk, run: Run, patience: Duration) -> Result<Run, CallError> {
+pub(super) async fn wait(desk: &Desk, run: Run, patience: Duration) -> Result<Run, CallError> {
     let (until, mut changes) = (Instant::now() + patience, desk.changes());
     let mut last = run;
     while !last.state.ended() {

@@ -21,9 +21,10 @@ use tower::{Layer, Service};
 use tracing::error;
 
 use super::{
-    answer, call,
+    answer,
+    call::{self, Caller},
     desk::Desk,
-    presented::{self, Presented},
+    presented,
 };
 use crate::{
     card::Card,
@@ -119,8 +120,10 @@ fn is_json(headers: &HeaderMap) -> bool {
 
 async fn asked(desk: &Desk, card: &'static Card, headers: &HeaderMap, body: String) -> Response<Body> {
     let outcome = match presented::read(headers) {
-        Ok(Presented::Nothing) => call::unpaid(desk, card, &body).await,
-        Ok(shown) => call::paid(desk, card, headers, shown, body, Waiting::of(headers)).await,
+        Ok(shown) => {
+            let resource = desk.resource(card).url;
+            call::paid(desk, card, Caller { headers, resource: &resource }, shown, body, Waiting::of(headers)).await
+        }
         Err(why) => Err(why),
     };
     match outcome {

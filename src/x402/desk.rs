@@ -6,12 +6,13 @@ use std::{
     sync::{Arc, RwLock},
 };
 
-use serde_json::{Map, Value};
+use serde_json::Value;
 use tokio::sync::{Notify, broadcast};
 
 use super::{
-    bazaar::{BAZAAR, bazaar},
-    native,
+    authorization,
+    bazaar::bazaar,
+    facilitator::Facilitator,
     offers::{Ask, Method, Seal},
     wire::{self, Offer, Resource},
 };
@@ -21,6 +22,7 @@ use crate::{
     evm::Address,
     ledger::{Books, Run},
     money::{Amount, Asset, Money},
+    network::Token,
     run::RunView,
     runs::Agent,
 };
@@ -42,6 +44,8 @@ pub struct Fittings {
     pub agents: Vec<Agent>,
     /// An offer's life, in milliseconds.
     pub offer_ttl_ms: i64,
+    /// Who settles tokens, by CAIP-2 network. A network without one has no tokens.
+    pub facilitators: HashMap<String, Facilitator>,
 }
 
 pub struct Counter {
@@ -56,6 +60,8 @@ pub struct Counter {
     changed: broadcast::Sender<String>,
     /// The networks that were halted, as this process knows; the books have the truth.
     halted: RwLock<HashSet<String>>,
+    /// The tokens that were found to be what the settings say (`server::tokens`). Others are not offered.
+    taken: RwLock<HashSet<Asset>>,
 }
 
 /// Runs that change at once before a waiting request looks; one that missed some looks anyway.
@@ -70,6 +76,7 @@ impl Desk {
             waiting: Arc::default(),
             changed: broadcast::channel(CHANGES).0,
             halted: RwLock::default(),
+            taken: RwLock::default(),
         }))
     }
 }
@@ -93,6 +100,10 @@ impl Deref for Counter {
 impl Counter {
     pub fn chain(&self, network: &str) -> Option<&Chain> {
         self.chains.iter().find(|chain| chain.network().id == network)
+    }
+
+    pub fn facilitator(&self, network: &str) -> Option<&Facilitator> {
+        self.facilitators.get(network)
     }
 
     pub fn agent(&self, slug: &str) -> Option<&Agent> {
@@ -124,8 +135,16 @@ impl Counter {
                 let network = chain.network();
                 for price in card.price.iter().filter_map(|text| network.price(text).ok().flatten()) {
                     let method = match price.asset.token.and_then(|token| network.token(token)) {
-                        Some(token) if kind == wire::EIP3009 && token.eip3009 => Method::Eip3009(token),
-                        Some(token) if kind == wire::PERMIT2 && token.permit2 => Method::Permit2(token),
+                        Some(token)
+                            if kind == wire::EIP3009 && self.settles(&price.asset, token, authorization::Method::Eip3009) =>
+                        {
+                            Method::Eip3009(token)
+                        }
+                        Some(token)
+                            if kind == wire::PERMIT2 && self.settles(&price.asset, token, authorization::Method::Permit2) =>
+                        {
+                            Method::Permit2(token)
+                        }
                         None if kind == wire::TRANSACTION_PROOF => Method::TransactionProof { finality: finality(chain) },
                         _ => continue,
                     };
@@ -134,6 +153,16 @@ impl Counter {
             }
         }
         offers
+    }
+
+    /// The offer that an order to pay from credit stands for: any offer in that asset is one.
+    pub fn credit_offer(&self, card: &Card, price: &Money, now_ms: i64) -> Offer {
+        let network = self.chain(&price.asset.network).map(|chain| chain.network());
+        let method = match price.asset.token.and_then(|token| network?.token(token)) {
+            Some(token) => Method::Eip3009(token),
+            None => Method::TransactionProof { finality: String::new() },
+        };
+        self.offer(card, price, &method, now_ms, None)
     }
 
     fn offer(&self, card: &Card, price: &Money, method: &Method, now_ms: i64, credit: Option<&Money>) -> Offer {
@@ -151,9 +180,9 @@ impl Counter {
         self.seal.offer(&Ask { agent, price, amount, pay_to, method, holds, max_timeout_s })
     }
 
-    /// What a 402 says beside its offers (x402's `extensions`).
-    pub fn extensions(&self, card: &Card) -> Map<String, Value> {
-        self.bazaar.get(card.slug).map(|bazaar| (BAZAAR.to_owned(), bazaar.clone())).into_iter().collect()
+    /// What a 402 says of an agent to those who list it (`x402::bazaar`).
+    pub fn bazaar(&self, card: &Card) -> Option<&Value> {
+        self.bazaar.get(card.slug)
     }
 
     /// How an amount in the books is shown. `None`: an asset of a network that this shop does not know any more.
@@ -164,7 +193,7 @@ impl Counter {
     /// A row as its payer sees it.
     pub fn view(&self, run: &Run) -> RunView {
         let network = self.chain(&run.network).map(|chain| chain.network());
-        let transaction = native::transaction_of(&run.proof);
+        let transaction = run.transaction;
         let json = |text: &Option<String>| text.as_deref().and_then(|text| serde_json::from_str(text).ok());
         RunView {
             id: run.id.clone(),
@@ -177,6 +206,7 @@ impl Counter {
             network: run.network.clone(),
             transaction,
             transaction_url: transaction.and_then(|hash| network?.transaction_url(hash)),
+            authorized: run.authorization.is_some(),
             block: run.deposit_block,
             created_at_ms: run.created_ms,
             held_at_ms: run.held_ms,
@@ -214,6 +244,22 @@ impl Counter {
         if let Ok(mut halted) = self.halted.write() {
             halted.insert(network.to_owned());
         }
+    }
+
+    /// A token is what the settings say it is: it is offered from now on.
+    pub fn take_token(&self, asset: Asset) {
+        if let Ok(mut taken) = self.taken.write() {
+            taken.insert(asset);
+        }
+    }
+
+    fn takes(&self, asset: &Asset) -> bool {
+        self.taken.read().is_ok_and(|taken| taken.contains(asset))
+    }
+
+    /// Can somebody settle this token in this way now?
+    fn settles(&self, asset: &Asset, token: &Token, method: authorization::Method) -> bool {
+        self.takes(asset) && self.facilitator(&asset.network).is_some_and(|facilitator| facilitator.supports(token, method))
     }
 
     /// Payments on this network wait for an operator (design.md, "When is a payment final?").

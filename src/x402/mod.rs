@@ -8,7 +8,10 @@
 //! - `offers`: the sealed price of a 402 (`packed`). `v1`: the same for clients of version 1. `presented`: the three kinds of payment header.
 //! - `decorator`: `#[middleware(payment_required::<Input>(&CARD))]`.
 //! - `call`: one call, from its payment to its run. `answer`: what goes back over HTTP.
-//! - `native`: the transaction-proof method. `till`: joins the chain's follower with the books.
+//! - `native`: the transaction-proof method. `native_proof`: how a program without a session shows that a transaction is its own.
+//! - `authorization`: a signed token transfer. `authorized`: a call that is paid by one. `facilitator`: who settles it. `settling`: until it is final.
+//! - `sign_in`, `payment_identifier`: the extensions by which a program spends its credit, and names its payment.
+//! - `till`: joins the chain's follower with the books.
 
 pub mod fetch;
 pub mod phase;
@@ -16,6 +19,10 @@ pub mod wire;
 
 #[cfg(feature = "ssr")]
 pub mod answer;
+#[cfg(feature = "ssr")]
+pub mod authorization;
+#[cfg(feature = "ssr")]
+pub mod authorized;
 #[cfg(feature = "ssr")]
 pub mod bazaar;
 #[cfg(feature = "ssr")]
@@ -25,13 +32,23 @@ pub mod decorator;
 #[cfg(feature = "ssr")]
 pub mod desk;
 #[cfg(feature = "ssr")]
+pub mod facilitator;
+#[cfg(feature = "ssr")]
 pub mod native;
+#[cfg(feature = "ssr")]
+pub mod native_proof;
 #[cfg(feature = "ssr")]
 pub mod offers;
 #[cfg(feature = "ssr")]
 mod packed;
 #[cfg(feature = "ssr")]
+pub mod payment_identifier;
+#[cfg(feature = "ssr")]
 pub mod presented;
+#[cfg(feature = "ssr")]
+pub mod settling;
+#[cfg(feature = "ssr")]
+pub mod sign_in;
 #[cfg(feature = "ssr")]
 pub mod till;
 #[cfg(feature = "ssr")]

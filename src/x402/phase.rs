@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 use crate::{
     error::CallError,
     evm::{Address, TxHash},
-    money::Money,
+    money::{Asset, Money},
 };
 
 /// What the visitor agrees to before the wallet opens (ux.md, B2).
@@ -14,8 +14,8 @@ use crate::{
 #[serde(rename_all = "camelCase")]
 pub struct Quote {
     pub price: Money,
-    /// Gas limit × gas price; an estimate until the wallet sends.
-    pub fee: Money,
+    /// Gas limit × gas price; an estimate until the wallet sends. `None`: a signature pays, and whoever sends it bears the fee.
+    pub fee: Option<Money>,
     pub pay_to: Address,
     /// `Monad testnet`
     pub network: String,
@@ -47,6 +47,10 @@ pub enum Phase {
     Sent(TxHash),
     Included(TxHash),
     Final(TxHash),
+    /// The wallet gave its signature; the shop looks whether it is good.
+    Signed,
+    /// The signature is good, and the agent works before it is used.
+    Working,
     /// Paid; the agent works.
     Running(Option<TxHash>),
     Done,
@@ -68,10 +72,15 @@ impl Phase {
             Self::SigningIn => "Sign in with your wallet. It costs nothing.".into(),
             Self::SwitchingNetwork => "Allow the network switch in your wallet.".into(),
             Self::PriceChanged { old, new } => format!("The price has changed from {old} to {new}."),
+            Self::InWallet(quote) if quote.fee.is_none() => {
+                format!("Sign for {} in your wallet. There is no network fee.", quote.price)
+            }
             Self::InWallet(quote) => format!("Confirm {} in your wallet.", quote.price),
             Self::Sent(_) => "Sent. Waiting for the network to include it.".into(),
             Self::Included(_) => "Included in a block. Waiting until it is final.".into(),
             Self::Final(_) => "Final. The payment arrived.".into(),
+            Self::Signed => "Signed. The shop is checking it.".into(),
+            Self::Working => "Signed. The agent is running; you are charged when it has answered.".into(),
             Self::Running(_) => "Paid. The agent is running.".into(),
             Self::Done => "Done.".into(),
             Self::Failed(error) => error.error.clone(),
@@ -98,11 +107,25 @@ pub enum PayWith {
     Credit,
 }
 
+/// What the call's payment is, as far as it is known.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Means {
+    /// A transaction that the visitor's wallet sends.
+    #[default]
+    Transfer,
+    /// A signature that the shop settles.
+    Authorization,
+    Credit,
+}
+
 /// One paid call as the page holds it: provided as context beside the action that runs it.
 #[derive(Clone, Copy, PartialEq)]
 pub struct Call {
     pub phase: RwSignal<Phase>,
     pub pay_with: RwSignal<PayWith>,
+    /// What the visitor wants to pay in, of what is offered. `None`: the page did not ask.
+    pub asset: RwSignal<Option<Asset>>,
+    pub means: RwSignal<Means>,
     /// The visitor wants the wallet asked although a question of before may still be open there: two answers are two payments (C5).
     pub ask_again: RwSignal<bool>,
     /// The price that the page showed (`"0.0001 MON"`); another one in the 402 is asked about first (B10).
@@ -122,6 +145,8 @@ impl Call {
         Self {
             phase: RwSignal::default(),
             pay_with: RwSignal::default(),
+            asset: RwSignal::default(),
+            means: RwSignal::default(),
             ask_again: RwSignal::new(false),
             shown_price: RwSignal::default(),
             run: RwSignal::default(),

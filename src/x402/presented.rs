@@ -61,7 +61,8 @@ pub fn read(headers: &HeaderMap) -> Result<Presented, CallError> {
     }
 }
 
-fn only_one<'h>(headers: &'h HeaderMap, name: &'static str) -> Result<Option<&'h str>, CallError> {
+/// The value of a header that nobody may send twice.
+pub(super) fn only_one<'h>(headers: &'h HeaderMap, name: &'static str) -> Result<Option<&'h str>, CallError> {
     let mut all = headers.get_all(HeaderName::from_static(name)).iter();
     let Some(first) = all.next() else { return Ok(None) };
     if all.next().is_some() {

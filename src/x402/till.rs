@@ -21,6 +21,7 @@ use tracing::{error, info, warn};
 use super::{
     desk::{Desk, now_ms},
     native,
+    settling::{self, Settlement},
 };
 use crate::{
     chain::{Chain, Cursor, FinalBlock, Follower, Interest, Sighting, Transfer, Unavailable, follow},
@@ -41,6 +42,9 @@ const LOOK_AGAIN: Duration = Duration::from_secs(60);
 const LOOK_BACK_MS: i64 = 5 * 60 * 1000;
 /// A run that was held off (its payer's runs fail too often) is not tried again sooner.
 const HELD_OFF: Duration = Duration::from_secs(60);
+
+/// For one attempt to settle what is settled before the work; the next look begins another.
+const SETTLE_PATIENCE: Duration = Duration::from_secs(30);
 
 /// Starts one follower per network.
 pub fn start(desk: &Desk, stop: &CancellationToken) -> Vec<JoinHandle<()>> {
@@ -102,6 +106,8 @@ struct Till {
     /// For each hash that was looked up and not found: the lowest block that can hold it, and when that was.
     since: Mutex<HashMap<TxHash, (u64, Instant)>>,
     looked_back_ms: AtomicI64,
+    /// Ids of runs whose authorization a task of ours looks after.
+    settling: Arc<std::sync::Mutex<HashSet<String>>>,
     held_off: moka::future::Cache<String, ()>,
 }
 
@@ -113,6 +119,7 @@ impl Till {
             lease,
             since: Mutex::default(),
             looked_back_ms: AtomicI64::new(0),
+            settling: Arc::default(),
             held_off: moka::future::Cache::builder().max_capacity(10_000).time_to_live(HELD_OFF).build(),
         }
     }
@@ -143,6 +150,7 @@ impl Till {
             self.looked_back_ms.store(now, Ordering::Relaxed);
             self.look_back(now).await?;
         }
+        self.settle_signed(now).await?;
         let watches = books.followed_watches(network, now).await?;
         let hashes = self.look_up(unseen).await?;
         if hashes.is_empty() && watches.is_empty() {
@@ -174,6 +182,24 @@ impl Till {
                 }
             }
             self.judge(&run).await?;
+        }
+        Ok(())
+    }
+
+    /// Payments that were signed for and that no worker looks after: those that are settled before the work, and those whose time is over. Each
+    /// takes its time, so each has a task of its own.
+    async fn settle_signed(&self, now: i64) -> Result<(), BooksError> {
+        for run in self.desk.books.unsettled(self.network(), now).await? {
+            let is_new = self.settling.lock().is_ok_and(|mut settling| settling.insert(run.id.clone()));
+            if is_new {
+                let (desk, settling) = (self.desk.clone(), self.settling.clone());
+                tokio::spawn(async move {
+                    settle_signed(&desk, &run).await;
+                    if let Ok(mut settling) = settling.lock() {
+                        settling.remove(&run.id);
+                    }
+                });
+            }
         }
         Ok(())
     }
@@ -255,6 +281,44 @@ impl Till {
         }
         Ok(())
     }
+}
+
+async fn settle_signed(desk: &Desk, run: &Run) {
+    if let Err(cause) = try_settle_signed(desk, run).await {
+        error!(run.id = %run.id, %cause, "what became of the authorization of run {} could not be stored", run.id);
+    }
+}
+
+async fn try_settle_signed(desk: &Desk, run: &Run) -> Result<(), BooksError> {
+    let waits = run.state == RunState::Waiting;
+    let settlement = if waits {
+        settling::settle(desk, run, SETTLE_PATIENCE).await
+    } else {
+        match settling::became_of(desk, run).await {
+            Ok(Some(settlement)) => settlement,
+            // Its time is not over for the final blocks yet, or no node answers.
+            Ok(None) | Err(_) => return Ok(()),
+        }
+    };
+    match settlement {
+        Settlement::Settled(deposit) => {
+            if desk.books.settle(&run.id, &deposit, now_ms()).await? {
+                log_deposit(&deposit, deposit.transaction);
+            }
+            if waits && let Some(run) = desk.books.run(&run.id).await? {
+                judge(desk, &run).await?;
+            }
+        }
+        // It may still be sent by somebody else, until its time is over: then it is looked at once more.
+        Settlement::Failed(why) if waits => {
+            let why = CallError::from(Code::SettlementFailed).with_reason(&why.reason);
+            desk.books.void(&run.id, &why, now_ms()).await?;
+        }
+        Settlement::Failed(_) => drop(desk.books.authorization_unused(&run.id, now_ms()).await?),
+        Settlement::Unknown => {}
+    }
+    desk.ring(&run.id);
+    Ok(())
 }
 
 /// What became of a waiting run whose money, if it brought any, is in the books.

@@ -73,6 +73,11 @@ impl Anvil {
         Address(self.instance.addresses()[index].into_array())
     }
 
+    /// The private key of one of the ten.
+    pub fn key(&self, index: usize) -> [u8; 32] {
+        self.instance.keys()[index].to_bytes().into()
+    }
+
     /// # Panics
     /// If the node answers with an error.
     #[track_caller]

@@ -4,6 +4,7 @@
 //! of a call leave. Recovery is what any instance does all the time: follow, hold what is paid, work on what is held.
 
 use coinslot::{
+    evm::TxHash,
     ledger::{Books, HeldOrNot, Leased, Presented, Run, deposits::ReadTo},
     money::Amount,
     run::RunState,
@@ -83,11 +84,56 @@ both_databases! {
         assert_eq!(books.audit().await.unwrap().entries, 5 * 6, "each was booked, held and captured once");
     }
 
+    /// The same, where an authorization pays: one answer, one settlement, one charge, and the transaction that was written is not forgotten.
+    async fn a_crash_after_any_step_of_a_settlement_ends_in_one_settlement(books: &TestBooks) {
+        for n in 0..5 {
+            let (dying, token) = (books.another().await, format!("of the dead {n}"));
+            let run = dying.claimed(ADA, n).await;
+            if n >= 1 {
+                dying.leased(&token, NOON).await;
+            }
+            if n >= 2 {
+                assert!(dying.answered(&run.id, &token, "{}", "computed", NOON).await.unwrap());
+            }
+            if n >= 3 {
+                assert!(dying.sending(&run.id, TxHash([9; 32]), &[2, 9], NOON).await.unwrap());
+            }
+            if n >= 4 {
+                assert!(dying.settle(&run.id, &settlement(ADA, n), NOON).await.unwrap());
+            }
+            dying.close().await;
+            books.assert_balanced().await;
+            // The first two recoveries die: with the run in their hands, and with its answer stored.
+            for later in 1..=4 {
+                let (instance, now_ms) = (books.another().await, NOON + later * LEASE);
+                match instance.lease_run(&format!("{n}/{later}"), now_ms, LEASE).await.unwrap() {
+                    Some(Leased::Work { run, token }) if later > 1 => {
+                        assert!(instance.answered(&run.id, &token, "{}", "computed", now_ms).await.unwrap());
+                    }
+                    Some(Leased::Settle { run, .. }) => {
+                        assert_eq!(run.transaction.is_some(), n >= 3, "it knows what was sent");
+                        if later > 1 {
+                            assert!(instance.settle(&run.id, &settlement(ADA, n), now_ms).await.unwrap());
+                        }
+                    }
+                    _ => {}
+                }
+                books.assert_balanced().await;
+            }
+            let run = books.now(&run).await;
+            assert_eq!((run.state, run.output.as_deref()), (RunState::Done, Some("{}")), "after step {n}");
+        }
+        assert_eq!(books.audit().await.unwrap().entries, 5 * 2, "each was settled once, and nothing else moved");
+    }
+
     /// A request whose caller hung up, a task that was aborted: wherever its transaction is, it leaves all or nothing.
     async fn a_call_that_is_dropped_in_the_middle_leaves_all_or_nothing(books: &TestBooks) {
         books.pays(ADA, &payment(1000), "1").await;
         for n in 0..60_u64 {
-            let run = books.shown(&call(&credit(n as u32))).await;
+            // Each an hour after the one before: what is dropped before it is held stays behind.
+            let Presented::New(run) = books.present(&call(&credit(n as u32)), NOON + n as i64 * HOUR).await.unwrap() else {
+                panic!("it is new")
+            };
             let (books, task_run) = ((**books).clone(), run.id.clone());
             let task = tokio::spawn(async move {
                 books.deposit(&arrived(ADA, &payment(n), "0.0001"), NOON).await.unwrap();

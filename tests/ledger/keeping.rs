@@ -40,6 +40,21 @@ both_databases! {
         assert!(books.spend_nonce("nonce", NOON, NOON + MINUTE).await.unwrap());
     }
 
+    async fn a_nonce_that_was_shown_with_a_payment_goes_with_that_one_only(books: &TestBooks) {
+        let second = books.another().await;
+        let same = futures::future::join_all((0..8).map(|n| {
+            let books = if n % 2 == 0 { (**books).clone() } else { second.clone() };
+            tokio::spawn(async move { books.spend_nonce_for("nonce", "credit/one", NOON, NOON + MINUTE).await.unwrap() })
+        }))
+        .await;
+        assert!(same.into_iter().all(|spent| spent.unwrap()), "the same request, sent often");
+        assert!(!books.spend_nonce_for("nonce", "credit/two", NOON, NOON + MINUTE).await.unwrap());
+        assert!(!books.spend_nonce("nonce", NOON, NOON + MINUTE).await.unwrap(), "nor does it begin a session");
+        assert!(books.spend_nonce("session", NOON, NOON + MINUTE).await.unwrap());
+        assert!(!books.spend_nonce_for("session", "credit/one", NOON, NOON + MINUTE).await.unwrap());
+        assert!(!books.spend_nonce_for("too old", "credit/one", NOON, NOON).await.unwrap());
+    }
+
     async fn a_role_has_one_holder(books: &TestBooks) {
         let second = books.another().await;
         assert!(books.lease_name("follower", "a", NOON, 100).await.unwrap());

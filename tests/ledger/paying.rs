@@ -20,6 +20,8 @@ both_databases! {
         assert_eq!(books.credit_of(ADA).await, mon("0.25"));
         assert_eq!(books.find_deposit(NETWORK, &payment(1)).await.unwrap(), Some(deposit));
         assert_eq!(books.find_deposit(OTHER_NETWORK, &payment(1)).await.unwrap(), None);
+        let stored = books.find_deposit(NETWORK, &payment(1)).await.unwrap().unwrap();
+        assert_eq!((format!("tx/{}", stored.transaction), stored.pay_to), (payment(1), SHOP));
         books.assert_balanced().await;
     }
 

@@ -3,7 +3,7 @@
 use coinslot::{
     error::{CallError, Code},
     evm::{Address, TxHash},
-    ledger::{Books, Deposit, HeldOrNot, How, Leased, NewRun, Presented, Run, SealedTerms},
+    ledger::{Books, Claimed, Deposit, HeldOrNot, How, Leased, Method, NewAuthorization, NewRun, Presented, Run, SealedTerms},
     money::{Amount, Asset},
 };
 use sha2::{Digest, Sha256};
@@ -98,6 +98,49 @@ pub fn arrived(payer: Address, proof: &str, amount: &str) -> Deposit {
     }
 }
 
+/// A token of the test's network, with six decimals.
+pub const TOKEN: Address = Address([0x75; 20]);
+
+pub fn dollar() -> Asset {
+    Asset { network: NETWORK.to_owned(), token: Some(TOKEN) }
+}
+
+pub fn usd(text: &str) -> Amount {
+    Amount::parse_units(text, 6).expect("a price")
+}
+
+/// The `n`th authorization of a payer.
+pub fn authorization(payer: Address, n: u64) -> String {
+    format!("eip3009/{TOKEN}/{payer}/{}", payment(n).trim_start_matches("tx/"))
+}
+
+/// What its payer signed for the X-ray, good for five minutes from noon.
+pub fn signed() -> NewAuthorization {
+    NewAuthorization {
+        method: Method::Eip3009,
+        asset: dollar(),
+        pay_to: SHOP,
+        amount: usd("0.001"),
+        valid_before_ms: NOON + 5 * MINUTE,
+        signed: r#"{"signature":"0x01"}"#.to_owned(),
+        since_block: 6,
+        settle_first: false,
+    }
+}
+
+/// A call that is paid by a payer's `n`th authorization.
+pub fn signed_call(payer: Address, n: u64) -> NewRun {
+    let new = by(payer, &authorization(payer, n));
+    let terms = new.terms.map(|terms| SealedTerms { price: usd("0.001"), asset: dollar(), ..terms });
+    NewRun { terms, ..new }
+}
+
+/// What the chain says of it, once somebody sent it.
+pub fn settlement(payer: Address, n: u64) -> Deposit {
+    let arrived = arrived(payer, &authorization(payer, n), "0");
+    Deposit { asset: dollar(), amount: usd("0.001"), how: How::Settlement, ..arrived }
+}
+
 pub fn agent_failed() -> CallError {
     CallError::agent_failed("no code there.")
 }
@@ -117,6 +160,13 @@ pub trait Shop {
     /// Bought, worked on and failed.
     async fn fails_once(&self, run: &Run, now_ms: i64);
     async fn credit_of(&self, payer: Address) -> Amount;
+    /// In dollars.
+    async fn dollars_of(&self, payer: Address) -> Amount;
+    /// Claimed, and held without an entry.
+    async fn claimed(&self, payer: Address, n: u64) -> Run;
+    /// Claimed, leased by this token and answered with `{}`: all but settled.
+    async fn answered_for(&self, payer: Address, n: u64, token: &str) -> Run;
+    async fn now(&self, run: &Run) -> Run;
 }
 
 impl Shop for Books {
@@ -159,6 +209,28 @@ impl Shop for Books {
         let token = format!("fails at {now_ms}");
         assert_eq!(self.leased(&token, now_ms).await.id, run.id);
         assert!(self.release(&run.id, &token, &agent_failed(), now_ms).await.expect("it is written"));
+    }
+
+    async fn dollars_of(&self, payer: Address) -> Amount {
+        self.balance(payer, &dollar()).await.expect("it can be read")
+    }
+
+    async fn claimed(&self, payer: Address, n: u64) -> Run {
+        match self.claim(&signed_call(payer, n), &signed(), NOON).await.expect("it is written") {
+            Claimed::New(run) => run,
+            other => panic!("{other:?}"),
+        }
+    }
+
+    async fn answered_for(&self, payer: Address, n: u64, token: &str) -> Run {
+        let run = self.claimed(payer, n).await;
+        assert_eq!(self.leased(token, NOON).await.id, run.id);
+        assert!(self.answered(&run.id, token, "{}", "computed", NOON).await.expect("it is written"));
+        run
+    }
+
+    async fn now(&self, run: &Run) -> Run {
+        self.run(&run.id).await.expect("it can be read").expect("it is there")
     }
 
     async fn credit_of(&self, payer: Address) -> Amount {

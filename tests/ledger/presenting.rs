@@ -2,12 +2,20 @@
 
 use coinslot::{
     error::Code,
-    ledger::{BooksError, HeldOrNot, NewRun, Presented, runs::FOLLOWED_MS, runs::UNSEEN_MAX},
+    ledger::{
+        BooksError, Claimed, HeldOrNot, NewRun, Presented,
+        runs::{FOLLOWED_MS, NEVER_HELD_MAX, NEVER_HELD_WITHIN_MS, UNSEEN_MAX},
+    },
     money::Asset,
     run::RunState,
 };
 
 use crate::{books::both_databases, people::*};
+
+/// A payment that its client gave an id.
+fn named(id: &str, new: NewRun) -> NewRun {
+    NewRun { payment_id: Some(id.to_owned()), ..new }
+}
 
 both_databases! {
     /// Before anything is waited for, and with all that was said.
@@ -41,6 +49,125 @@ both_databases! {
     async fn a_bare_hash_has_no_terms(books: &TestBooks) {
         let run = books.shown(&NewRun { terms: None, ..call(&payment(1)) }).await;
         assert_eq!(run.terms, None);
+    }
+
+    /// Another tab, or the same page once its storage was read: the price that was shown holds.
+    async fn a_later_echo_adds_its_terms_to_a_bare_hash(books: &TestBooks) {
+        let run = books.shown(&NewRun { terms: None, ..call(&payment(1)) }).await;
+        let Presented::Same(again) = books.present(&call(&payment(1)), NOON).await.unwrap() else { panic!("the same") };
+        assert_eq!((again.id.clone(), again.terms.clone()), (run.id.clone(), call(&payment(1)).terms));
+        assert_eq!(books.run(&run.id).await.unwrap(), Some(again.clone()));
+        // The first offer stands, and a bare hash takes nothing away.
+        let mut other = call(&payment(1));
+        other.terms.as_mut().unwrap().price = mon("0.00005");
+        for later in [other, NewRun { terms: None, ..call(&payment(1)) }] {
+            let Presented::Same(later) = books.present(&later, NOON).await.unwrap() else { panic!("the same") };
+            assert_eq!(later.terms, again.terms);
+        }
+    }
+
+    async fn terms_come_too_late_for_a_run_that_was_judged(books: &TestBooks) {
+        let run = books.shown(&NewRun { terms: None, ..call(&payment(1)) }).await;
+        books.pays(ADA, &payment(1), "0.0001").await;
+        books.held(&run, "0.0001").await;
+        let Presented::Same(again) = books.present(&call(&payment(1)), NOON).await.unwrap() else { panic!("the same") };
+        assert_eq!(again.terms, None);
+        // But not for one that was void for what it can still become.
+        let void = books.shown(&NewRun { terms: None, ..call(&payment(2)) }).await;
+        books.void(&void.id, &too_low(), NOON).await.unwrap();
+        let Presented::Same(again) = books.present(&call(&payment(2)), NOON).await.unwrap() else { panic!("the same") };
+        assert_eq!((again.state, again.terms), (RunState::Waiting, call(&payment(2)).terms));
+    }
+
+    /// x402's payment-identifier: repeating it is safe, using it twice is an error.
+    async fn one_payment_id_is_one_payment_for_one_call(books: &TestBooks) {
+        let Presented::New(run) = books.present(&named("id", call(&payment(1))), NOON).await.unwrap() else { panic!("it is new") };
+        let same = books.present(&named("id", call(&payment(1))), NOON).await.unwrap();
+        assert!(matches!(&same, Presented::Same(again) if again.id == run.id), "{same:?}");
+        for other in [
+            call(&payment(2)),
+            call(&credit(1)),
+            with_input(&payment(1), "{}"),
+            NewRun { agent: "other".into(), ..call(&payment(1)) },
+            NewRun { network: OTHER_NETWORK.into(), terms: None, ..call(&payment(1)) },
+        ] {
+            let taken = books.present(&named("id", other), NOON).await.unwrap();
+            assert!(matches!(&taken, Presented::PaymentIdTaken(first) if first.id == run.id), "{taken:?}");
+        }
+        let claimed = books.claim(&named("id", signed_call(ADA, 1)), &signed(), NOON).await.unwrap();
+        assert!(matches!(&claimed, Claimed::PaymentIdTaken(first) if first.id == run.id), "{claimed:?}");
+        assert_eq!(books.runs_of(ADA, None, 10).await.unwrap().len(), 1);
+        // It is its payer's own, and no id is no id.
+        assert!(matches!(books.present(&named("id", by(BOB, &payment(2))), NOON).await.unwrap(), Presented::New(_)));
+        assert!(matches!(books.present(&call(&payment(3)), NOON).await.unwrap(), Presented::New(_)));
+        assert!(matches!(books.present(&call(&credit(2)), NOON).await.unwrap(), Presented::New(_)));
+    }
+
+    async fn an_authorization_has_its_payment_id_too(books: &TestBooks) {
+        let new = named("id", signed_call(ADA, 1));
+        let Claimed::New(run) = books.claim(&new, &signed(), NOON).await.unwrap() else { panic!("it is new") };
+        assert!(matches!(books.claim(&named("id", signed_call(ADA, 1)), &signed(), NOON).await.unwrap(), Claimed::Same(_)));
+        let taken = books.claim(&named("id", signed_call(ADA, 2)), &signed(), NOON).await.unwrap();
+        assert!(matches!(&taken, Claimed::PaymentIdTaken(first) if first.id == run.id), "{taken:?}");
+        let taken = books.present(&named("id", call(&payment(1))), NOON).await.unwrap();
+        assert!(matches!(&taken, Presented::PaymentIdTaken(first) if first.id == run.id), "{taken:?}");
+    }
+
+    async fn a_payment_that_was_shown_without_an_id_takes_its_first_one(books: &TestBooks) {
+        let run = books.shown(&call(&payment(1))).await;
+        assert!(matches!(books.present(&named("id", call(&payment(1))), NOON).await.unwrap(), Presented::Same(_)));
+        let taken = books.present(&named("id", call(&payment(2))), NOON).await.unwrap();
+        assert!(matches!(&taken, Presented::PaymentIdTaken(first) if first.id == run.id), "{taken:?}");
+        assert!(matches!(books.present(&named("another", call(&payment(1))), NOON).await.unwrap(), Presented::Same(_)));
+        assert!(matches!(books.present(&named("another", call(&payment(2))), NOON).await.unwrap(), Presented::New(_)));
+    }
+
+    async fn two_payments_with_one_id_at_once_are_one_run(books: &TestBooks) {
+        let second = books.another().await;
+        for n in 0..6 {
+            let id = n.to_string();
+            let (a, b) = (named(&id, by(BOB, &credit(n))), named(&id, by(BOB, &credit(n + 100))));
+            let (a, b) = tokio::join!(books.present(&a, NOON), second.present(&b, NOON));
+            let both = (a.unwrap(), b.unwrap());
+            assert!(
+                matches!(&both, (Presented::New(_), Presented::PaymentIdTaken(_)) | (Presented::PaymentIdTaken(_), Presented::New(_))),
+                "{both:?}"
+            );
+        }
+    }
+
+    /// A UUID costs nothing to make; each that is shown is a row.
+    async fn a_wallet_has_few_calls_from_credit_that_nothing_was_held_for(books: &TestBooks) {
+        let show = |n, now_ms| async move { books.present(&call(&credit(n)), now_ms).await.unwrap() };
+        for n in 0..NEVER_HELD_MAX {
+            let Presented::New(run) = show(n, NOON).await else { panic!("it is new") };
+            if n % 2 == 0 {
+                books.void(&run.id, &too_low(), NOON).await.unwrap();
+            }
+        }
+        assert!(matches!(show(100, NOON).await, Presented::TooManyVoid));
+        assert!(matches!(show(0, NOON).await, Presented::Same(_)), "that is no row more");
+        assert!(matches!(books.present(&by(BOB, &credit(100)), NOON).await.unwrap(), Presented::New(_)), "not against others");
+        assert!(matches!(books.present(&call(&payment(1)), NOON).await.unwrap(), Presented::New(_)), "that is not from credit");
+        assert!(matches!(show(100, NOON + NEVER_HELD_WITHIN_MS - 1).await, Presented::TooManyVoid));
+        // What is held makes room, and so does time.
+        books.pays(ADA, &payment(1), "1").await;
+        let Presented::Same(run) = show(1, NOON).await else { panic!("the same") };
+        books.held(&run, "0.0001").await;
+        assert!(matches!(show(100, NOON).await, Presented::New(_)));
+        assert!(matches!(show(101, NOON).await, Presented::TooManyVoid));
+        assert!(matches!(show(101, NOON + NEVER_HELD_WITHIN_MS).await, Presented::New(_)));
+    }
+
+    async fn that_limit_holds_also_when_all_come_at_once(books: &TestBooks) {
+        let second = books.another().await;
+        let shown = futures::future::join_all((0..30).map(|n| {
+            let books = if n % 2 == 0 { (**books).clone() } else { second.clone() };
+            tokio::spawn(async move { books.present(&call(&credit(n)), NOON).await.unwrap() })
+        }))
+        .await;
+        let new = shown.into_iter().filter(|shown| matches!(shown.as_ref().unwrap(), Presented::New(_))).count();
+        assert_eq!(new, NEVER_HELD_MAX as usize);
     }
 
     /// O2.

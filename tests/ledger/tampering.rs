@@ -1,5 +1,10 @@
 //! The audit finds what a hand, a bug or a restored backup did to the books. Each statement is one thing that must not go unseen.
 
+use coinslot::{
+    error::Code,
+    ledger::{Claimed, NewAuthorization},
+};
+
 use crate::{
     books::{TestBooks, both_databases},
     people::*,
@@ -22,10 +27,37 @@ async fn some_books(books: &TestBooks) {
     books.assert_balanced().await;
 }
 
+/// An authorization in every state, for a run in every state.
+async fn some_authorizations(books: &TestBooks) {
+    let end = NOON + 5 * MINUTE;
+    let done = books.answered_for(ADA, 1, "a").await;
+    assert!(books.settle(&done.id, &settlement(ADA, 1), NOON).await.unwrap());
+    let unused = books.claimed(ADA, 2).await;
+    books.leased("b", NOON).await;
+    assert!(books.release(&unused.id, "b", &agent_failed(), NOON).await.unwrap());
+    assert!(books.authorization_unused(&unused.id, end).await.unwrap());
+    let credit = books.claimed(ADA, 3).await;
+    books.leased("c", NOON).await;
+    assert!(books.release(&credit.id, "c", &agent_failed(), NOON).await.unwrap());
+    assert!(books.settle(&credit.id, &settlement(ADA, 3), NOON).await.unwrap());
+    let void = books.answered_for(BOB, 4, "d").await;
+    assert!(books.settlement_failed(&void.id, "d", &Code::SettlementFailed.into(), NOON).await.unwrap());
+    let early = books.claimed(BOB, 5).await;
+    books.leased("e", NOON).await;
+    assert!(books.settle(&early.id, &settlement(BOB, 5), NOON).await.unwrap());
+    assert!(books.answered(&early.id, "e", "{}", "computed", NOON).await.unwrap());
+    books.answered_for(BOB, 6, "f").await;
+    books.claimed(BOB, 7).await;
+    let first = NewAuthorization { settle_first: true, ..signed() };
+    assert!(matches!(books.claim(&signed_call(BOB, 8), &first, NOON).await.unwrap(), Claimed::New(_)));
+    books.assert_balanced().await;
+}
+
 macro_rules! is_found {
-    ($($name:ident: $sql:expr => $says:literal;)+) => { both_databases! {$(
+    ($($name:ident: $sql:expr => $says:literal;)+) => { is_found! { some_books; $($name: $sql => $says;)+ } };
+    ($some_books:ident; $($name:ident: $sql:expr => $says:literal;)+) => { both_databases! {$(
         async fn $name(books: &TestBooks) {
-            some_books(books).await;
+            $some_books(books).await;
             assert!(books.tamper($sql).await > 0, "it changes something");
             let audit = books.audit().await.unwrap();
             assert!(audit.findings.iter().any(|finding| finding.contains($says)), "{:#?}", audit.findings);
@@ -55,8 +87,9 @@ is_found! {
         "update entries set at_ms = at_ms + 1 where account like 'revenue:%'" => "differ in kind, time or purpose";
     a_deposit_deleted_is_found: "delete from deposits where proof like '%01'" => "it brought a deposit that is not there";
     a_deposit_out_of_nothing_is_found:
-        "insert into deposits (deposit_id, network, proof, payer, asset, amount, block, block_time_ms, how, booked_ms)
-         values ('x', 'eip155:31337', 'tx/x', '0xff', 'eip155:31337/native', '1', 1, 1, 'hash', 1)"
+        "insert into deposits (deposit_id, network, proof, transaction_hash, payer, pay_to, asset, amount, block, block_time_ms, how,
+                               booked_ms)
+         values ('x', 'eip155:31337', 'tx/x', '0x', '0xff', '0x', 'eip155:31337/native', '1', 1, 1, 'hash', 1)"
         => "not booked to its payer exactly once";
     a_deposit_changed_is_found: "update deposits set amount = '5' where proof like '%01'" => "not booked to its payer exactly once";
     a_deposit_given_to_somebody_else_is_found:
@@ -76,6 +109,55 @@ is_found! {
     a_run_given_to_somebody_else_is_found:
         "update runs set payer = '0xffffffffffffffffffffffffffffffffffffffff' where state = 'done'" => "money of somebody else";
     a_run_deleted_is_found: "delete from runs where state = 'done'" => "it was for a run that is not there";
+}
+
+is_found! { some_authorizations;
+    a_settlement_deleted_is_found: "delete from entries where kind = 'settle'" => "its price was captured once";
+    a_settled_deposit_without_its_event_is_found:
+        "delete from entries where kind = 'settle'" => "not booked to its payer exactly once";
+    a_settlement_given_to_another_agent_is_found:
+        "update entries set account = 'revenue:other' where kind = 'settle' and account like 'revenue:%'" => "money of somebody else";
+    a_settlement_turned_into_a_deposit_is_found:
+        "update entries set kind = 'deposit' where kind = 'settle'" => "not those of a deposit";
+    a_deposit_turned_into_a_settlement_is_found:
+        "update entries set kind = 'settle' where kind = 'deposit'" => "not those of a settle";
+    a_settlement_moved_to_another_run_is_found:
+        "update entries set run_id = (select run_id from runs where proof like '%03') where kind = 'settle'"
+        => "not booked to its payer exactly once";
+    a_settlement_that_was_not_all_is_found:
+        "update entries set amount = case when account like 'chain:%' then '-5' else '5' end where kind = 'settle'"
+        => "its price was captured once";
+    a_settled_deposit_deleted_is_found: "delete from deposits where proof like '%01'" => "it is settled, but its deposit is not there";
+    an_open_one_made_settled_is_found:
+        "update authorizations set state = 'settled' where state = 'open'" => "it is settled, but its deposit is not there";
+    a_settled_one_made_open_is_found:
+        "update authorizations set state = 'open' where state = 'settled'" => "it is not settled, but its deposit is there";
+    an_answer_given_away_unpaid_is_found:
+        "update runs set state = 'done', output = '{}', output_sha256 = '' where proof like '%06'" => "its authorization is settled";
+    a_price_held_for_an_unsettled_one_is_found:
+        "insert into entries (event_id, account, asset, amount, kind, at_ms, run_id)
+         select 'x', 'held:' || payer, asset, price, 'hold', 1, run_id from runs where state = 'held'"
+        => "nothing moved for its authorization";
+    a_failed_one_that_lost_its_price_is_found:
+        "update runs set price = null, asset = null where proof like '%02'" => "nothing moved for its authorization";
+    an_authorization_deleted_is_found: "delete from authorizations where state = 'open'" => "the authorization that pays it is not there";
+    an_authorization_without_a_run_is_found: "delete from runs where state = 'void'" => "its run is not there";
+    an_amount_raised_before_it_is_settled_is_found:
+        "update authorizations set amount = '5' where state = 'open'" => "its run has another price";
+    an_amount_raised_after_it_was_settled_is_found:
+        "update authorizations set amount = '5' where state = 'settled'" => "its deposit is not what was signed";
+    another_recipient_is_found:
+        "update authorizations set pay_to = '0xff' where state = 'settled'" => "its deposit is not what was signed";
+    an_authorization_given_to_somebody_else_is_found:
+        "update authorizations set payer = '0xff' where state = 'open'" => "its run is somebody else's";
+    one_given_up_too_early_is_found:
+        "update authorizations set state = 'unused' where state = 'open'" => "it was given up, but its run waits for it";
+    one_to_be_settled_first_that_was_not_is_found:
+        "update authorizations set settle_first = 1 where state = 'open'" => "it is to be settled first, but its run went on";
+    one_to_be_settled_later_whose_run_waits_is_found:
+        "update authorizations set settle_first = 0" => "it is to be settled after the work, but its run waits";
+    an_answer_kept_too_long_is_found:
+        "update authorizations set answer = '{}', engine = 'computed' where state = 'settled'" => "an answer is withheld";
 }
 
 both_databases! {

@@ -110,9 +110,35 @@ both_databases! {
         books.pays(ADA, &payment(2), "0.0001").await;
         assert!(books.arrivals(ADA).await.unwrap().is_empty());
         assert_eq!(books.open_watches(NETWORK, NOON).await.unwrap(), [watch()]);
+        books.leased("a", NOON).await;
+        assert_eq!(books.leased("b", NOON).await.id, asked.id);
+        assert!(books.capture(&asked.id, "b", "{}", "computed", NOON).await.unwrap());
         books.open_watch(&watch(), NOON).await.unwrap();
         books.pays(ADA, &payment(3), "0.0001").await;
         assert_eq!(books.arrivals(ADA).await.unwrap(), [arrival(3)], "asked for once more");
+    }
+
+    /// The page asks again every few minutes while it waits, and when it is loaded anew.
+    async fn a_run_under_way_stays_answered_when_its_watch_is_renewed(books: &TestBooks) {
+        books.open_watch(&watch(), NOON).await.unwrap();
+        let run = books.bought(ADA, 1).await;
+        let renew = |minutes: i64| Watch { until_ms: NOON + minutes * MINUTE + WATCH_MS, ..watch() };
+        books.open_watch(&renew(5), NOON + 5 * MINUTE).await.unwrap();
+        assert!(books.renew_watch(NETWORK, ADA, NOON + 6 * MINUTE).await.unwrap());
+        books.pays(ADA, &payment(2), "0.0001").await;
+        assert!(books.arrivals(ADA).await.unwrap().is_empty(), "it is held: what comes now is credit");
+        books.leased("a", NOON).await;
+        books.open_watch(&renew(10), NOON + 10 * MINUTE).await.unwrap();
+        books.pays(ADA, &payment(3), "0.0001").await;
+        assert!(books.arrivals(ADA).await.unwrap().is_empty(), "it is running: what comes now is credit");
+        // Another run is another matter, and so is this one after its end.
+        books.open_watch(&Watch { input: "{}".into(), ..renew(11) }, NOON + 11 * MINUTE).await.unwrap();
+        books.pays(ADA, &payment(4), "0.0001").await;
+        assert_eq!(books.arrivals(ADA).await.unwrap()[0].proof, payment(4));
+        assert!(books.capture(&run.id, "a", "{}", "computed", NOON).await.unwrap());
+        books.open_watch(&renew(12), NOON + 12 * MINUTE).await.unwrap();
+        books.pays(ADA, &payment(5), "0.0001").await;
+        assert_eq!(books.arrivals(ADA).await.unwrap()[0].proof, payment(5));
     }
 
     async fn asking_for_the_same_run_keeps_its_arrival_and_another_forgets_it(books: &TestBooks) {

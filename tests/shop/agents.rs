@@ -15,22 +15,26 @@ use coinslot::{
 use leptos::{prelude::*, server_fn::codec::Json};
 use serde::{Deserialize, Serialize};
 
-const fn card(slug: &'static str) -> Card {
+const fn card(slug: &'static str, price: &'static [&'static str], settle: Settle) -> Card {
     Card {
         slug,
         name: "Parrot",
         category: Category::Reading,
         summary: "Says it again.",
-        price: &["0.0001 MON"],
+        price,
         time_limit: Duration::from_secs(2),
         version: "7",
         input_max: 4096,
-        settle: Settle::AfterWork,
+        settle,
     }
 }
 
-pub const PARROT: Card = card("parrot");
-pub const COCKATOO: Card = card("cockatoo");
+pub const PARROT: Card = card("parrot", &["0.0001 MON"], Settle::AfterWork);
+pub const COCKATOO: Card = card("cockatoo", &["0.0001 MON"], Settle::AfterWork);
+/// Sold for dollars too.
+pub const MACAW: Card = card("macaw", &["0.0001 MON", "0.001 USDC"], Settle::AfterWork);
+/// Takes the dollars first.
+pub const KEA: Card = card("kea", &["0.0001 MON", "0.001 USDC"], Settle::First);
 
 #[derive(Clone, Debug, Serialize, Deserialize, schemars::JsonSchema, garde::Validate)]
 #[serde(deny_unknown_fields)]
@@ -56,8 +60,25 @@ pub async fn cockatoo(#[server(flatten)] input: Input) -> Result<Report, CallErr
     speak(input, Tools::of_paid_run(&COCKATOO)?).await
 }
 
+#[server(prefix = "/api/x402", endpoint = "macaw", input = Json, output = Json, client = X402)]
+#[middleware(payment_required::<Input>(&MACAW))]
+pub async fn macaw(#[server(flatten)] input: Input) -> Result<Report, CallError> {
+    speak(input, Tools::of_paid_run(&MACAW)?).await
+}
+
+#[server(prefix = "/api/x402", endpoint = "kea", input = Json, output = Json, client = X402)]
+#[middleware(payment_required::<Input>(&KEA))]
+pub async fn kea(#[server(flatten)] input: Input) -> Result<Report, CallError> {
+    speak(input, Tools::of_paid_run(&KEA)?).await
+}
+
 pub fn all() -> Vec<Agent> {
-    vec![agent(&PARROT, parrot, example, sample), agent(&COCKATOO, cockatoo, example, sample)]
+    vec![
+        agent(&PARROT, parrot, example, sample),
+        agent(&COCKATOO, cockatoo, example, sample),
+        agent(&MACAW, macaw, example, sample),
+        agent(&KEA, kea, example, sample),
+    ]
 }
 
 pub fn example() -> Input {

@@ -17,7 +17,7 @@ use coinslot::{
     evm::{Address, TxHash},
     ledger::Books,
     money::{Amount, Money},
-    network::Network,
+    network::{Network, Token},
     runs::worker,
     server::{
         assets::Site,
@@ -26,9 +26,10 @@ use coinslot::{
     session::message::{Nonce, SignIn},
     x402::{
         desk::{Desk, Fittings},
+        facilitator::Facilitator,
         offers::{self, Ask, Seal},
         till,
-        wire::{self, Offer, PaymentRequired},
+        wire::{self, Offer, PaymentRequired, Settlement},
     },
 };
 use serde_json::{Value, json};
@@ -49,14 +50,32 @@ pub struct Node {
 
 impl Node {
     pub fn start() -> Self {
+        Self::start_with(&["--no-mining"])
+    }
+
+    /// A block every tenth of a second, whatever is in it.
+    pub fn that_mines() -> Self {
+        Self::start_with(&["--block-time", "0.1"])
+    }
+
+    fn start_with(blocks: &[&str]) -> Self {
         let path = std::env::var("ANVIL").unwrap_or_else(|_| "anvil".into());
         let anvil = Anvil::at(path)
             .chain_id(31337)
-            .args(["--slots-in-an-epoch", "1", "--no-mining"])
+            .args(["--slots-in-an-epoch", "1"])
+            .args(blocks)
             .timeout(20_000)
             .try_spawn()
             .expect("anvil starts; if it is missing, run make setup");
         Self { anvil, http: reqwest::Client::new() }
+    }
+
+    pub fn url(&self) -> url::Url {
+        self.anvil.endpoint_url()
+    }
+
+    pub fn key(&self, index: usize) -> PrivateKeySigner {
+        PrivateKeySigner::from_signing_key(self.anvil.keys()[index].clone().into())
     }
 
     pub async fn rpc(&self, method: &str, params: Value) -> Value {
@@ -111,14 +130,27 @@ impl Shop {
     }
 
     pub async fn at(node: Arc<Node>, data: Arc<TempDir>, staff: Staff, rpc_urls: Vec<url::Url>) -> Self {
+        Self::with_tokens(node, data, staff, rpc_urls, Vec::new(), |_| None).await
+    }
+
+    /// `settles`: who settles the tokens.
+    pub async fn with_tokens(
+        node: Arc<Node>,
+        data: Arc<TempDir>,
+        staff: Staff,
+        rpc_urls: Vec<url::Url>,
+        tokens: Vec<Token>,
+        settles: impl FnOnce(Chain) -> Option<Facilitator>,
+    ) -> Self {
         let books = Books::open(&sqlite(data.path())).await.unwrap();
         let chain = Chain::new(ChainSettings {
-            network: network(),
+            network: Network { tokens, ..network() },
             rpc_urls,
             finality: Finality::Tag("finalized".into()),
             poll: Duration::from_millis(30),
             timeout: Duration::from_secs(2),
         });
+        let facilitators = settles(chain.clone()).map(|facilitator| (NETWORK.to_owned(), facilitator)).into_iter().collect();
         let desk = Desk::new(Fittings {
             books,
             seal: Seal::new([7; 32]),
@@ -127,7 +159,11 @@ impl Shop {
             public_url: PUBLIC_URL.into(),
             agents: super::agents::all(),
             offer_ttl_ms: 300_000,
+            facilitators,
         });
+        for chain in &desk.chains {
+            assert!(coinslot::server::tokens::look(&desk, chain).await, "every token is what it should be");
+        }
         let stop = CancellationToken::new();
         if staff != Staff::CounterOnly {
             till::start(&desk, &stop);
@@ -183,8 +219,7 @@ impl Shop {
     }
 
     pub fn visitor(&self, index: usize) -> Visitor {
-        let key = PrivateKeySigner::from_signing_key(self.node.anvil.keys()[index].clone().into());
-        Visitor { key, cookie: None }
+        Visitor { key: self.node.key(index), cookie: None }
     }
 
     pub async fn signed_in(&self, index: usize) -> Visitor {
@@ -389,6 +424,29 @@ pub fn from_credit(offers: &PaymentRequired, id: &str) -> String {
 }
 
 pub fn payload(offers: &PaymentRequired, proof: Value) -> String {
-    let payload = json!({ "x402Version": 2, "resource": offers.resource, "accepted": offers.accepts[0], "payload": proof });
+    payload_for(offers, &offers.accepts[0], proof)
+}
+
+pub fn payload_for(offers: &PaymentRequired, offer: &Offer, proof: Value) -> String {
+    let payload = json!({ "x402Version": 2, "resource": offers.resource, "accepted": offer, "payload": proof });
     BASE64_STANDARD.encode(payload.to_string())
+}
+
+/// The receipt of an answer.
+pub fn settlement(answer: &Answer) -> Settlement {
+    wire::decode(answer.header("payment-response").expect("it has a receipt")).unwrap()
+}
+
+/// What `look` finds, as soon as it does; a test that waits for ever has failed.
+pub async fn eventually_some<T>(look: impl AsyncFn() -> Option<T>) -> T {
+    tokio::time::timeout(Duration::from_secs(20), async {
+        loop {
+            if let Some(found) = look().await {
+                return found;
+            }
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
+    })
+    .await
+    .expect("it comes")
 }

@@ -3,19 +3,19 @@
 use crate::ui::Erase;
 use leptos::prelude::*;
 
-use super::{Desk, Go, PanelTerms};
+use super::{Desk, Fee, Go, PanelTerms};
 use crate::{
     evm::Address,
     money::Money,
     ui::{AddressView, MoneyView, TimeView},
     wallet::{Found, get_wallet_url},
-    x402::phase::{PayWith, Quote},
+    x402::phase::Quote,
 };
 
 /// One price in numbers: estimated from the shop's terms, or as the offer that is being paid says.
 struct Numbers {
     price: Money,
-    fee: Option<Money>,
+    fee: Fee,
     network: String,
     pay_to: Address,
     /// `None`: no offer was asked for yet.
@@ -24,24 +24,76 @@ struct Numbers {
 
 impl Numbers {
     fn of_terms(terms: PanelTerms) -> Self {
-        let fee = terms.network.transfer_fee(terms.network.gas_price_hint);
+        let fee = terms.fee();
         Self { price: terms.price, fee, network: terms.network.name, pay_to: terms.pay_to, expires_at_ms: None }
     }
 
     fn of_quote(quote: Quote) -> Self {
         Self {
             price: quote.price,
-            fee: Some(quote.fee),
+            fee: quote.fee.map_or(Fee::Nothing, Fee::About),
             network: quote.network,
             pay_to: quote.pay_to,
             expires_at_ms: Some(quote.expires_at_ms),
         }
     }
+}
 
-    /// `None` where the fee is unknown, or in another asset.
-    fn total(&self) -> Option<Money> {
-        let fee = self.fee.as_ref().filter(|fee| fee.asset == self.price.asset)?;
-        self.price.amount.plus(fee.amount).map(|total| self.price.with(total))
+/// What the agent can be paid in, with what it comes to in each: a choice, where there is one.
+pub fn ways(desk: Desk) -> AnyView {
+    let ways = Memo::new(move |_| {
+        let mut ways = desk.ways.get();
+        ways.retain(PanelTerms::by_wallet);
+        ways
+    });
+    view! {
+        {move || {
+            let ways = ways.get();
+            let several_networks = ways.iter().any(|terms| terms.network.id != ways[0].network.id);
+            (ways.len() > 1)
+                .then(|| {
+                    view! {
+                        <fieldset class="ways" disabled=move || !desk.awake.get() || desk.busy()>
+                            <legend>"Pay with"</legend>
+                            {ways.into_iter().map(|terms| way(desk, terms, several_networks)).collect_view()}
+                        </fieldset>
+                    }
+                })
+        }}
+    }
+    .erase()
+}
+
+fn way(desk: Desk, terms: PanelTerms, name_network: bool) -> AnyView {
+    let asset = terms.price.asset.clone();
+    let value = asset.to_string();
+    let is_taken = {
+        let asset = asset.clone();
+        move || desk.terms.with(|terms| terms.as_ref().is_some_and(|terms| terms.price.asset == asset))
+    };
+    // As the server renders it, and for a browser without scripts.
+    let at_first = desk.terms.with_untracked(|taken| taken.as_ref() == Some(&terms));
+    let total = terms.fee().total(&terms.price).unwrap_or_else(|| terms.price.clone());
+    let place = name_network.then(|| format!(" on {}", terms.network.name));
+    view! {
+        <label>
+            <input type="radio" name="pay-with" value=value prop:checked=is_taken checked=at_first on:change=move |_| desk.choose(asset.clone())/>
+            <span>
+                <MoneyView money=total/>
+                {place}
+                <span class="hint">{in_parts(&terms)}</span>
+            </span>
+        </label>
+    }
+    .erase()
+}
+
+/// What a way's total is made of.
+fn in_parts(terms: &PanelTerms) -> String {
+    match terms.fee() {
+        Fee::Nothing => "No network fee: you sign, the shop sends it".into(),
+        Fee::About(fee) => format!("{} and about {fee} network fee", terms.price),
+        Fee::Unknown => format!("{} and the network fee", terms.price),
     }
 }
 
@@ -62,14 +114,19 @@ pub fn quote(desk: Desk) -> AnyView {
 }
 
 fn rows(numbers: Numbers) -> AnyView {
-    let total = numbers.total();
+    let total = numbers.fee.total(&numbers.price);
+    let fee = match numbers.fee {
+        Fee::Unknown => None,
+        Fee::Nothing => Some(row("Network fee", "none: the shop sends it".erase())),
+        Fee::About(money) => Some(row("Network fee (estimate)", view! { <MoneyView money/> }.erase())),
+    };
     let until = match numbers.expires_at_ms {
         Some(ms) => view! { <TimeView ms/> }.erase(),
         None => "told when you press the button, before your wallet opens".erase(),
     };
     view! {
         {row("Price", view! { <MoneyView money=numbers.price/> }.erase())}
-        {numbers.fee.map(|money| row("Network fee (estimate)", view! { <MoneyView money/> }.erase()))}
+        {fee}
         {total.map(|money| row("Total", view! { <MoneyView money/> }.erase()))}
         {row("Network", numbers.network.erase())}
         {row("Recipient", view! { <AddressView address=numbers.pay_to/> }.erase())}
@@ -132,31 +189,41 @@ pub fn buttons(desk: Desk) -> AnyView {
 
 /// B18: nothing but this click ever spends credit.
 fn credit_button(desk: Desk) -> AnyView {
+    // The price that is paid, and what there is: first in what the run button would pay.
     let credit = Memo::new(move |_| {
         desk.wallet.signed_in()?;
-        let price = desk.terms.with(|terms| terms.as_ref().map(|terms| terms.price.clone()))?;
+        let mut ways = desk.ways.get();
+        ways.sort_by_key(|terms| desk.terms.with(|taken| taken.as_ref() != Some(terms)));
         desk.wallet.session.with(|session| {
-            let session = session.as_ref().filter(|session| session.covers(&price))?;
-            session.credit_in(&price).cloned()
+            let session = session.as_ref()?;
+            let price = ways.into_iter().map(|terms| terms.price).find(|price| session.covers(price))?;
+            let have = session.credit_in(&price)?.clone();
+            Some((price, have))
         })
     });
-    let covered = Memo::new(move |_| credit.with(Option::is_some));
+    let price = Memo::new(move |_| credit.with(|credit| credit.as_ref().map(|(price, _)| price.clone())));
+    let label = move |price: &Money| {
+        if desk.ways.with(|ways| ways.len() > 1) { format!("Pay {price} from credit") } else { "Pay from credit".to_owned() }
+    };
     view! {
         {move || {
-            covered
+            price
                 .get()
-                .then(|| {
+                .map(|price| {
+                    let label = label(&price);
                     view! {
                         <button
                             type="button"
                             class="secondary"
                             disabled=move || !desk.awake.get() || desk.busy()
-                            on:click=move |_| desk.go.run(Go::Run(PayWith::Credit))
+                            on:click=move |_| desk.go.run(Go::FromCredit(price.clone()))
                         >
-                            "Pay from credit"
+                            {label}
                         </button>
                         <p class="hint">
-                            {move || credit.get().map(|money| format!("You have {money} credit: no wallet window, no network fee."))}
+                            {move || {
+                                credit.get().map(|(_, have)| format!("You have {have} credit: no wallet window, no network fee."))
+                            }}
                         </p>
                     }
                 })
@@ -170,11 +237,14 @@ mod tests {
     #![allow(clippy::unwrap_used)]
 
     use super::*;
-    use crate::{money::Amount, network::Network};
+    use crate::{
+        agents::panel::terms_in,
+        money::Amount,
+        network::{Network, Token},
+    };
 
-    #[test]
-    fn b2_the_total_is_price_and_fee_to_the_wei() {
-        let network = Network {
+    fn network() -> Network {
+        Network {
             id: "eip155:10143".into(),
             chain_id: 10143,
             name: "Monad testnet".into(),
@@ -185,11 +255,53 @@ mod tests {
             explorer: None,
             faucet: None,
             gas_price_hint: Amount::from_atomic(100_000_000_000),
-            tokens: Vec::new(),
+            tokens: vec![Token {
+                address: Address([7; 20]),
+                symbol: "USDC".into(),
+                decimals: 6,
+                name: "USD Coin".into(),
+                version: "2".into(),
+                eip3009: true,
+                permit2: false,
+            }],
+        }
+    }
+
+    /// In dollars, and in coin.
+    fn ways() -> [PanelTerms; 2] {
+        let network = network();
+        let at = |price: &str| PanelTerms {
+            network: network.clone(),
+            pay_to: Address([1; 20]),
+            price: network.price(price).unwrap().unwrap(),
         };
-        let price = network.coin(Amount::parse_units("0.0001", 18).unwrap());
-        let numbers = Numbers::of_terms(PanelTerms { network, pay_to: Address([1; 20]), price });
-        assert_eq!(numbers.fee.as_ref().unwrap().to_string(), "0.0021 MON");
-        assert_eq!(numbers.total().unwrap().to_string(), "0.0022 MON");
+        [at("0.001 USDC"), at("0.0001 MON")]
+    }
+
+    #[test]
+    fn b2_the_total_is_price_and_fee_to_the_wei() {
+        let [dollars, coin] = ways();
+        let numbers = Numbers::of_terms(coin.clone());
+        assert_eq!(numbers.fee.total(&numbers.price).unwrap().to_string(), "0.0022 MON");
+        assert_eq!(in_parts(&coin), "0.0001 MON and about 0.0021 MON network fee");
+        let numbers = Numbers::of_terms(dollars.clone());
+        assert_eq!(numbers.fee.total(&numbers.price).unwrap().to_string(), "0.001 USDC", "who signs pays no fee");
+        assert!(in_parts(&dollars).starts_with("No network fee"));
+    }
+
+    #[test]
+    fn what_was_chosen_is_paid_and_coin_where_nothing_was() {
+        let ways = ways();
+        let paid = |ways: &[PanelTerms], chosen| terms_in(ways, chosen).map(|terms| terms.price.symbol.clone());
+        assert_eq!(paid(&ways, None).as_deref(), Some("MON"), "whatever the order of the offers");
+        assert_eq!(paid(&ways, Some(&ways[0].price.asset)).as_deref(), Some("USDC"));
+        // Remembered from another agent, and not sold for here.
+        assert_eq!(paid(&ways[1..], Some(&ways[0].price.asset)).as_deref(), Some("MON"));
+        assert_eq!(paid(&ways[..1], None).as_deref(), Some("USDC"));
+        // A token that no signature moves is for programs, and for credit.
+        let mut permit2 = ways.clone();
+        permit2[0].network.tokens[0].eip3009 = false;
+        assert_eq!(paid(&permit2, Some(&permit2[0].price.asset)).as_deref(), Some("MON"));
+        assert_eq!(paid(&permit2[..1], None), None);
     }
 }

@@ -4,19 +4,31 @@ use crate::ui::Erase;
 use leptos::prelude::*;
 
 use super::Desk;
-use crate::{ui::HashView, x402::phase::Phase};
+use crate::{
+    ui::HashView,
+    x402::phase::{Means, Phase},
+};
 
-const BY_WALLET: &[&str] = &["Confirm in your wallet", "Sent", "Included", "Final", "Agent running", "Done"];
+const BY_TRANSFER: &[&str] = &["Confirm in your wallet", "Sent", "Included", "Final", "Agent running", "Done"];
+const BY_SIGNATURE: &[&str] = &["Sign in your wallet", "Signed", "Work and settlement", "Done"];
 const BY_CREDIT: &[&str] = &["Paid from your credit", "Agent running", "Done"];
 
+fn names(means: Means) -> &'static [&'static str] {
+    match means {
+        Means::Transfer => BY_TRANSFER,
+        Means::Authorization => BY_SIGNATURE,
+        Means::Credit => BY_CREDIT,
+    }
+}
+
 /// Which stage a phase is at. `None`: no payment is under way.
-fn stage(phase: &Phase, by_credit: bool) -> Option<usize> {
-    let by_wallet = match phase {
+fn stage(phase: &Phase, means: Means) -> Option<usize> {
+    let by_transfer = match phase {
         Phase::InWallet(_) => 0,
-        Phase::Sent(_) => 1,
+        Phase::Signed | Phase::Sent(_) => 1,
         Phase::Included(_) => 2,
         Phase::Final(_) => 3,
-        Phase::Running(_) => 4,
+        Phase::Working | Phase::Running(_) => 4,
         Phase::Done => 5,
         Phase::Ready
         | Phase::Asking
@@ -26,7 +38,17 @@ fn stage(phase: &Phase, by_credit: bool) -> Option<usize> {
         | Phase::PriceChanged { .. }
         | Phase::Failed(_) => return None,
     };
-    Some(if by_credit { by_wallet.max(3) - 3 } else { by_wallet })
+    Some(match means {
+        Means::Transfer => by_transfer,
+        Means::Authorization => match phase {
+            Phase::InWallet(_) => 0,
+            Phase::Signed => 1,
+            Phase::Done => 3,
+            // The shop settles it before the work or after: where that is, is in the sentence.
+            _ => 2,
+        },
+        Means::Credit => by_transfer.max(3) - 3,
+    })
 }
 
 pub fn status(desk: Desk) -> AnyView {
@@ -59,10 +81,9 @@ pub fn status(desk: Desk) -> AnyView {
 }
 
 fn list(desk: Desk) -> Option<AnyView> {
-    let by_credit = desk.by_credit.get();
-    let now = desk.call.phase.with(|phase| stage(phase, by_credit))?;
-    let names = if by_credit { BY_CREDIT } else { BY_WALLET };
-    let items = names
+    let means = desk.call.means.get();
+    let now = desk.call.phase.with(|phase| stage(phase, means))?;
+    let items = names(means)
         .iter()
         .enumerate()
         .map(|(at, name)| {
@@ -84,7 +105,8 @@ fn list(desk: Desk) -> Option<AnyView> {
 /// B18: what is left is said where it was spent.
 fn spent(desk: Desk) -> Option<AnyView> {
     let done = desk.call.phase.with(|phase| *phase == Phase::Done);
-    let price = (done && desk.by_credit.get()).then(|| desk.terms.get().map(|terms| terms.price))??;
+    let asset = (done && desk.call.means.get() == Means::Credit).then(|| desk.call.asset.get())??;
+    let price = desk.ways.with(|ways| ways.iter().find(|terms| terms.price.asset == asset).map(|terms| terms.price.clone()))?;
     let left = desk.wallet.session.with(|session| session.as_ref().and_then(|session| session.credit_in(&price).cloned()));
     let left = left.unwrap_or_else(|| price.with(crate::money::Amount::ZERO));
     Some(view! { <p class="note">{format!("Paid from your credit. {left} of credit is left.")}</p> }.erase())
@@ -99,12 +121,17 @@ mod tests {
     fn c1_every_stage_has_its_place() {
         let hash = TxHash([1; 32]);
         let phases = [Phase::Sent(hash), Phase::Included(hash), Phase::Final(hash), Phase::Running(Some(hash)), Phase::Done];
-        let places: Vec<_> = phases.iter().map(|phase| stage(phase, false)).collect();
+        let places: Vec<_> = phases.iter().map(|phase| stage(phase, Means::Transfer)).collect();
         assert_eq!(places, [Some(1), Some(2), Some(3), Some(4), Some(5)]);
-        assert_eq!(BY_WALLET.len(), 6);
-        assert_eq!((stage(&Phase::Running(None), true), stage(&Phase::Done, true)), (Some(1), Some(BY_CREDIT.len() - 1)));
+        assert_eq!(BY_TRANSFER.len(), 6);
+        for means in [Means::Transfer, Means::Authorization, Means::Credit] {
+            assert_eq!(stage(&Phase::Done, means), Some(names(means).len() - 1));
+        }
+        assert_eq!(stage(&Phase::Running(None), Means::Credit), Some(1));
+        let signed = [Phase::Signed, Phase::Sent(hash), Phase::Working, Phase::Running(Some(hash))];
+        assert_eq!(signed.map(|phase| stage(&phase, Means::Authorization)), [Some(1), Some(2), Some(2), Some(2)]);
         for none in [Phase::Ready, Phase::Asking, Phase::Failed(Code::Internal.into())] {
-            assert_eq!(stage(&none, false), None);
+            assert_eq!(stage(&none, Means::Transfer), None);
         }
     }
 }

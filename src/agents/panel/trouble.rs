@@ -79,9 +79,7 @@ fn alert(desk: Desk, error: CallError) -> AnyView {
     let whole = error.fields.iter().filter(|field| field.field.is_empty()).map(|field| field.error.clone()).collect::<Vec<_>>();
     let again = again(&error);
     let second = second(error.code);
-    let faucet = (error.code == Code::InsufficientFunds)
-        .then(|| desk.terms.with_untracked(|terms| terms.as_ref().and_then(|terms| terms.network.faucet.clone())))
-        .flatten();
+    let faucet = (error.code == Code::InsufficientFunds).then(|| faucet(desk)).flatten();
     view! {
         <div role="alert" class=class>
             <p>{error.error}</p>
@@ -116,6 +114,15 @@ fn alert(desk: Desk, error: CallError) -> AnyView {
         </div>
     }
     .erase()
+}
+
+/// A faucet elsewhere gives coin; the demo's own gives what is sold for.
+fn faucet(desk: Desk) -> Option<String> {
+    desk.terms.with_untracked(|terms| {
+        let terms = terms.as_ref()?;
+        let faucet = terms.network.faucet.clone()?;
+        (terms.price.asset.token.is_none() || faucet.starts_with('/')).then_some(faucet)
+    })
 }
 
 /// B5: where test coins come from. The demo's own faucet takes a POST, anybody else's is a page.

@@ -4,11 +4,12 @@ use http::{HeaderMap, StatusCode, request::Parts};
 use leptos::prelude::use_context;
 use leptos_axum::ResponseOptions;
 
-use super::{Demo, History, Line, Shop, Statement, What};
+use super::{Demo, History, Line, Shop, Snippet, Statement, What};
 use crate::{
     error::{CallError, Code},
     evm::Address,
     ledger::credit::{EventKind, StatementLine},
+    pages::agent::snippets,
     run::RunView,
     server::api::readable,
     session::{SessionView, guard::signed_in, view},
@@ -52,6 +53,18 @@ pub fn shop() -> Result<Shop, CallError> {
         public_url: desk.public_url.clone(),
         demo: use_context::<Demo>(),
     })
+}
+
+pub fn snippets(slug: &str) -> Result<Vec<Snippet>, CallError> {
+    let desk = desk()?;
+    let agent = desk.agent(slug).ok_or(Code::NoSuchAgent)?;
+    let price = desk.prices(agent.card).into_iter().find_map(|money| {
+        let network = desk.chain(&money.asset.network)?.network();
+        let token = network.token(money.asset.token?)?;
+        Some(snippets::Price { money: money.clone(), network, token })
+    });
+    let url = format!("{}{}", desk.public_url, agent.card.endpoint());
+    Ok(snippets::all(&snippets::Call { url: &url, input: &agent.example, price }))
 }
 
 pub async fn session() -> Result<SessionView, CallError> {

@@ -7,9 +7,8 @@ use std::collections::BTreeMap;
 
 use serde_json::{Value, json};
 
-use super::{MCP, accepts};
+use super::{MCP, accepts, agents::prices};
 use crate::{
-    money::Amount,
     network::Network,
     runs::Agent,
     x402::{
@@ -27,7 +26,7 @@ pub fn manifest(desk: &Desk) -> Value {
         "x402Versions": versions(offers()),
         "name": "Coinslot",
         "payTo": desk.pay_to,
-        "networks": desk.chains.iter().map(|chain| network(chain.network())).collect::<Vec<_>>(),
+        "networks": desk.chains.iter().map(|chain| network(desk, chain.network(), offers())).collect::<Vec<_>>(),
         "kinds": kinds(offers()),
         "resources": resources.iter().map(|(agent, accepts)| json!({
             "resource": at(&agent.card.endpoint()),
@@ -45,17 +44,17 @@ pub fn manifest(desk: &Desk) -> Value {
     })
 }
 
-fn network(network: &Network) -> Value {
-    let coin = network.coin(Amount::ZERO);
-    let tokens = network.tokens.iter().map(|token| network.token_money(token, Amount::ZERO));
-    let assets = std::iter::once(coin).chain(tokens);
-    json!({
-        "network": network.id,
-        "name": network.name,
-        "assets": assets
-            .map(|money| json!({ "asset": money.asset, "symbol": money.symbol, "decimals": money.decimals }))
-            .collect::<Vec<_>>(),
-    })
+/// A network, and what is taken on it.
+fn network<'a>(desk: &Desk, network: &Network, offers: impl Iterator<Item = &'a Offer>) -> Value {
+    let here: Vec<Offer> = offers.filter(|offer| offer.network == network.id).cloned().collect();
+    let mut assets: Vec<Value> = Vec::new();
+    for money in prices(desk, &here) {
+        let asset = json!({ "asset": money.asset, "symbol": money.symbol, "decimals": money.decimals });
+        if !assets.contains(&asset) {
+            assets.push(asset);
+        }
+    }
+    json!({ "network": network.id, "name": network.name, "assets": assets })
 }
 
 /// Version 1 knows no payment but a signed EIP-3009 authorization (`x402::v1`).

@@ -10,6 +10,7 @@ use super::{
 use crate::{
     error::{CallError, Code},
     evm::Address,
+    money::Asset,
     wallet::Wallet,
     x402::phase::Call,
 };
@@ -31,6 +32,12 @@ pub fn tracked() -> RwSignal<Vec<Tracked>> {
 pub fn shown() -> RwSignal<Option<String>> {
     RwSignal::default()
 }
+
+pub fn preferred() -> Option<Asset> {
+    None
+}
+
+pub fn prefer(_asset: &Asset) {}
 
 pub fn untrack(_call: Call) {}
 

@@ -5,7 +5,7 @@ use std::{cell::Cell, rc::Rc};
 use leptos::{prelude::*, task::spawn_local};
 
 use super::{
-    page, pay,
+    page, pay, payment,
     pending::Pending,
     request::{Answer, Recipe},
     storage,
@@ -14,9 +14,9 @@ use super::{
 use crate::{
     browser::{self, http},
     error::{CallError, Code},
-    evm::Address,
+    evm::{Address, TxHash},
     wallet::{Wallet, sign_in},
-    x402::phase::{Call, Phase},
+    x402::phase::{Call, Means, Phase},
 };
 
 /// One attempt, with or without a payment.
@@ -36,13 +36,17 @@ pub async fn send(recipe: &Recipe, payment: Option<&str>, only_wait: bool) -> Re
 pub async fn follow(wallet: Wallet, payer: Address, recipe: &Recipe, entry: Pending, call: Call) -> Result<Answer, CallError> {
     let Some(payment) = entry.payment.clone() else { return Err(Code::Offline.into()) };
     page::track(recipe, call);
-    let transaction = entry.transaction;
-    if let Some(hash) = transaction {
-        show(call, Phase::Sent(hash));
-        if let Ok(networks) = pay::networks().await {
-            let network = networks.iter().find(|network| network.id == entry.network);
-            call.transaction_url.set(network.and_then(|network| network.transaction_url(hash)));
+    let (means, asset) = payment::read_back(&payment);
+    call.means.set(means);
+    call.asset.set(asset);
+    let mut transaction = entry.transaction;
+    match transaction {
+        Some(hash) => {
+            show(call, Phase::Sent(hash));
+            link(call, &entry.network, hash).await;
         }
+        None if means == Means::Authorization => show(call, Phase::Signed),
+        None => {}
     }
     // Said before, and still true while it waits: that this browser does not remember the payment.
     let standing = call.note.get_untracked();
@@ -50,7 +54,12 @@ pub async fn follow(wallet: Wallet, payer: Address, recipe: &Recipe, entry: Pend
     let (mut broken, mut only_wait) = (0, false);
     loop {
         let attempt = send(recipe, Some(&payment), only_wait).await;
-        let failure = note_run(call, &attempt);
+        let (failure, settled) = note_run(call, &attempt);
+        // The shop's own settlement is named as soon as it was sent.
+        if let (None, Some(hash)) = (transaction, settled.filter(|_| means == Means::Authorization)) {
+            transaction = Some(hash);
+            link(call, &entry.network, hash).await;
+        }
         broken = if failure == Some(Code::Internal) { broken + 1 } else { 0 };
         match waiting::next(&attempt, browser::now_ms() - began_ms, broken) {
             Next::Over => {
@@ -71,7 +80,7 @@ pub async fn follow(wallet: Wallet, payer: Address, recipe: &Recipe, entry: Pend
                 // The click has arrived once the server has said how far it is.
                 only_wait |= stage.is_some();
                 if let Some(stage) = stage {
-                    show(call, waiting::phase(stage, transaction));
+                    show(call, waiting::phase(stage, transaction, means));
                 }
                 let note = note.map(str::to_owned).or_else(|| standing.clone());
                 if call.note.with_untracked(|known| *known != note) {
@@ -83,18 +92,29 @@ pub async fn follow(wallet: Wallet, payer: Address, recipe: &Recipe, entry: Pend
     }
 }
 
-/// The run's id, wherever the server named it; and the code, if it is no result.
-fn note_run(call: Call, attempt: &Result<Answer, CallError>) -> Option<Code> {
+/// Where the explorer shows the transaction.
+async fn link(call: Call, network: &str, hash: TxHash) {
+    if let Ok(networks) = pay::networks().await {
+        let network = networks.iter().find(|known| known.id == network);
+        call.transaction_url.set(network.and_then(|network| network.transaction_url(hash)));
+    }
+}
+
+/// The run's id, wherever the server named it; and the code and the transaction, if it is no result.
+fn note_run(call: Call, attempt: &Result<Answer, CallError>) -> (Option<Code>, Option<TxHash>) {
     let answer = match attempt {
         Ok(answer) => answer,
-        Err(error) => return Some(error.code),
+        Err(error) => return (Some(error.code), None),
     };
     let failure = answer.failure();
     let run = answer.run().or_else(|| failure.as_ref()?.run.clone());
     if run.is_some() && call.run.with_untracked(|known| *known != run) {
         call.run.set(run);
     }
-    failure.map(|error| error.code)
+    match failure {
+        Some(error) => (Some(error.code), error.transaction),
+        None => (None, None),
+    }
 }
 
 /// A phase that did not change is not announced again.

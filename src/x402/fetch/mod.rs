@@ -1,12 +1,14 @@
 //! The browser's side: 402 → wallet → proof → retry → answer. The `client` of every paid server function, and `window.x402Fetch`.
 //!
-//! - `request`: the recipe that is sent again, and the answer. `payment`: offers and what answers them. `pending`: the list of payments without an
-//!   answer. `waiting`: what an answer means and when to ask again. All four are pure, and tested without a browser.
+//! - `request`: the recipe that is sent again, and the answer. `payment`: offers and what answers them. `authorization`: a token payment as a
+//!   signature. `pending`: the list of payments without an answer. `waiting`: what an answer means and when to ask again. All five are pure, and
+//!   tested without a browser.
 //! - `client`: `#[server(client = X402)]`.
 //! - `pay`: the way of one call. `follow`: the same payment shown until it has an answer. `storage`: the list, kept. `page`: the calls that this
 //!   page knows, whatever component began them. `script`: `window.x402Fetch`. The browser's.
 //! - `absent`: their signatures where there is no browser.
 
+pub mod authorization;
 mod client;
 pub mod payment;
 pub mod pending;
@@ -30,7 +32,8 @@ use super::phase::Call;
 
 #[cfg(not(feature = "hydrate"))]
 pub use absent::{
-    call, drop_arrivals, drop_payment, drop_question, questions, resume, shown, slot, spend_credit, tracked, untrack, watch_again,
+    call, drop_arrivals, drop_payment, drop_question, prefer, preferred, questions, resume, shown, slot, spend_credit, tracked,
+    untrack, watch_again,
 };
 #[cfg(feature = "hydrate")]
 pub use page::{
@@ -40,6 +43,8 @@ pub use page::{
 pub use pay::call;
 #[cfg(feature = "hydrate")]
 pub use script::{call_of_scripts, export_to_javascript};
+#[cfg(feature = "hydrate")]
+pub use storage::{prefer, preferred};
 
 /// The `client` of every paid server function. What it is doing is in the `Call` of the context that the action was made in.
 pub struct X402;

@@ -170,6 +170,7 @@ pub fn spend_credit(agent: &str, body: &str, call: Call) {
     }
     call.phase.set(Phase::Asking);
     call.pay_with.set(PayWith::Credit);
+    call.asset.set(None);
     call.shown_price.set(None);
     let recipe = Recipe::post_json(&format!("{PAID}{agent}"), body);
     spawn_local(async move {

@@ -6,6 +6,7 @@ use futures::future::{Either, select};
 use leptos::prelude::*;
 
 use super::{
+    authorization,
     follow::{Watch, follow, send, show, watch},
     page, payment,
     pending::Pending,
@@ -16,12 +17,12 @@ use crate::{
     browser::{self, http, lock},
     error::{CallError, Code, Retry},
     evm::Address,
-    money::Money,
+    money::{Asset, Money},
     network::Network,
     session::SessionView,
-    wallet::{self, Wallet, chain, fault::Asked, provider::Connection, sign_in},
+    wallet::{self, Wallet, chain, fault::Asked, provider::Connection, sign_in, signing},
     x402::{
-        phase::{Call, PayWith, Phase},
+        phase::{Call, Means, PayWith, Phase},
         wire::{Offer, PaymentRequired},
     },
 };
@@ -34,6 +35,8 @@ const LOCK_SOON_MS: u64 = 200;
 const ELSEWHERE: &str = "Another call is being paid for, perhaps in another tab. Finish there; this one goes on by itself.";
 const UNREMEMBERED: &str =
     "This browser does not let the page remember your payment. Keep the transaction's hash until the answer is here.";
+const UNREMEMBERED_SIGNATURE: &str =
+    "This browser does not let the page remember your payment. Keep this page open until the answer is here.";
 
 /// Asks, pays where it has to, and gives the server's last answer: a result or, in its own words, why there is none. `call` says meanwhile where it
 /// is, and at the end what it ended in.
@@ -47,6 +50,10 @@ pub async fn call(recipe: Recipe, call: Call) -> Result<Answer, CallError> {
     call.quote.set(None);
     call.note.set(None);
     call.transaction_url.set(None);
+    call.means.set(match call.pay_with.get_untracked() {
+        PayWith::Wallet => Means::Transfer,
+        PayWith::Credit => Means::Credit,
+    });
     let outcome = run(wallet, &recipe, call).await;
     conclude(wallet, call, &outcome);
     outcome
@@ -68,11 +75,13 @@ pub fn conclude(wallet: Wallet, call: Call, outcome: &Result<Answer, CallError>)
         Some(error) if error.code == Code::PriceChanged => return,
         Some(mut error) => {
             error.transaction = error.transaction.or(hash);
+            let error = waiting::in_full(error, call.means.get_untracked());
             // Nothing to come back to where nothing was paid.
             if hash.is_none() && error.retry != Retry::SamePayment {
                 page::untrack(call);
             }
-            if call.note.with_untracked(|note| note.as_deref() != Some(UNREMEMBERED)) {
+            let stays = |note: &str| note == UNREMEMBERED || note == UNREMEMBERED_SIGNATURE;
+            if !call.note.with_untracked(|note| note.as_deref().is_some_and(stays)) {
                 call.note.set(None);
             }
             call.phase.set(Phase::Failed(error));
@@ -155,7 +164,7 @@ impl Buyer<'_> {
                 Asked::Connect => Phase::Connecting,
                 Asked::SignIn => Phase::SigningIn,
                 Asked::SwitchNetwork => Phase::SwitchingNetwork,
-                Asked::Pay | Asked::Read => Phase::Asking,
+                Asked::Pay | Asked::Authorize | Asked::Read => Phase::Asking,
             },
         );
     }
@@ -165,10 +174,11 @@ impl Buyer<'_> {
         &self,
         required: PaymentRequired,
         networks: &'n [Network],
-        on: Option<&str>,
+        wanted: Option<&Asset>,
         agreed: Option<&str>,
     ) -> Result<(Deal, &'n Network), CallError> {
-        let (offer, network, price) = payment::choose(&required, networks, on)?;
+        let with = self.call.pay_with.get_untracked();
+        let (offer, network, price) = payment::choose(&required, networks, with, wanted)?;
         if !payment::same_price(agreed, &price) {
             let old = agreed.unwrap_or_default().to_owned();
             self.call.phase.set(Phase::PriceChanged { old, new: price });
@@ -185,7 +195,7 @@ impl Buyer<'_> {
         }
         let renewed = send(self.recipe, None, false).await?.offers()?;
         let agreed = deal.price.to_string();
-        self.deal(renewed, networks, Some(&deal.offer.network), Some(&agreed)).map(|(deal, _)| deal)
+        self.deal(renewed, networks, Some(&deal.price.asset), Some(&agreed)).map(|(deal, _)| deal)
     }
 
     /// A reload, another tab or an error may have left a question open in the wallet, and whoever confirms it pays (C5, A5): another one only if
@@ -218,7 +228,8 @@ impl Buyer<'_> {
     async fn by_wallet(self, required: PaymentRequired) -> Result<Bought, CallError> {
         let networks = networks().await?;
         let agreed = self.call.shown_price.get_untracked();
-        let (mut deal, network) = self.deal(required, &networks, None, agreed.as_deref())?;
+        let wanted = self.call.asset.get_untracked();
+        let (mut deal, network) = self.deal(required, &networks, wanted.as_ref(), agreed.as_deref())?;
         let asking = |asked| self.asking(asked);
 
         let (connection, payer) = sign_in::signed_in(self.wallet, &asking).await?;
@@ -229,24 +240,70 @@ impl Buyer<'_> {
         chain::be_on(&connection, network, &asking).await?;
         show(self.call, Phase::Asking);
         deal = self.fresh(deal, &networks).await?;
-        let mut transfer = chain::prepare(&connection, network, payer, deal.offer.pay_to, &deal.price).await?;
+        let required = deal.required.clone();
+        let asked = match deal.price.asset.token {
+            None => self.by_transfer(&connection, network, payer, deal, &networks).await,
+            Some(token) => {
+                let signed = self.by_authorization(&connection, network, payer, token, deal).await;
+                signed.map(|entry| (payer, entry, None))
+            }
+        };
+        if asked.as_ref().is_err_and(waiting::is_refusal) {
+            DECLINED.set(Some((self.recipe.clone(), required)));
+        }
+        asked
+    }
 
+    /// The visitor's wallet sends the price.
+    async fn by_transfer(
+        &self,
+        connection: &Connection,
+        network: &Network,
+        payer: Address,
+        mut deal: Deal,
+        networks: &[Network],
+    ) -> Result<Bought, CallError> {
+        let mut transfer = chain::prepare(connection, network, payer, deal.offer.pay_to, &deal.price).await?;
         let watch = self.watched(network, payer).await?;
         if payment::too_short(deal.expires_at_ms, browser::now_ms()) {
-            deal = self.fresh(deal, &networks).await?;
-            transfer = chain::prepare(&connection, network, payer, deal.offer.pay_to, &deal.price).await?;
+            deal = self.fresh(deal, networks).await?;
+            transfer = chain::prepare(connection, network, payer, deal.offer.pay_to, &deal.price).await?;
         }
-        chain::unchanged(&connection, network, payer).await?;
+        chain::unchanged(connection, network, payer).await?;
+        let entry = self.ask_wallet(connection, network, &deal, &transfer).await?;
+        Ok((payer, entry, Some(watch)))
+    }
 
-        match self.ask_wallet(&connection, network, &deal, &transfer).await {
-            Ok(entry) => Ok((payer, entry, Some(watch))),
-            Err(error) => {
-                if error.code == Code::PaymentCancelled {
-                    DECLINED.set(Some((self.recipe.clone(), deal.required)));
-                }
-                Err(error)
-            }
+    /// The visitor's wallet signs, and the shop sends it. Nothing is watched for: a signature that gets lost on the way moves nothing, and one that
+    /// was given is stored before anything else is awaited (B13).
+    async fn by_authorization(
+        &self,
+        connection: &Connection,
+        network: &Network,
+        payer: Address,
+        token: Address,
+        deal: Deal,
+    ) -> Result<Pending, CallError> {
+        signing::prepare(connection, network, token, payer, &deal.price).await?;
+        let nonce = browser::random_bytes().ok_or(Code::Internal)?;
+        let authorization = authorization::of_offer(&deal.offer, payer, nonce, deal.expires_at_ms);
+        let typed_data = authorization::typed_data(&deal.offer, &authorization).ok_or(Code::PaymentInvalid)?;
+        chain::unchanged(connection, network, payer).await?;
+
+        let quote = payment::quote(&deal.offer, network, &deal.price, None, deal.expires_at_ms);
+        page::track(self.recipe, self.call);
+        self.call.means.set(Means::Authorization);
+        self.call.quote.set(Some(quote.clone()));
+        self.call.phase.set(Phase::InWallet(quote));
+        let signature = signing::sign(connection, network, payer, &typed_data).await?;
+
+        let mut entry = Pending::of(self.recipe, &network.id, browser::now_ms());
+        entry.payment = Some(payment::by_authorization(&deal.required, &deal.offer, authorization, signature));
+        if !storage::put(payer, entry.clone()) {
+            self.call.note.set(Some(UNREMEMBERED_SIGNATURE.into()));
         }
+        self.call.phase.set(Phase::Signed);
+        Ok(entry)
     }
 
     /// The server watches for `payer` from now on; signs in again where the page believed in a session that has ended.
@@ -280,7 +337,7 @@ impl Buyer<'_> {
         transfer: &chain::Transfer,
     ) -> Result<Pending, CallError> {
         let payer = transfer.from;
-        let quote = payment::quote(&deal.offer, network, &deal.price, &transfer.fee, deal.expires_at_ms);
+        let quote = payment::quote(&deal.offer, network, &deal.price, Some(&transfer.fee), deal.expires_at_ms);
         let mut entry = Pending::of(self.recipe, &network.id, browser::now_ms());
         // A reload finds out that a question is open. If that cannot be kept, the server's watch still finds the payment.
         let _ = storage::put(payer, entry.clone());
@@ -309,7 +366,11 @@ impl Buyer<'_> {
     async fn by_credit(self, required: PaymentRequired) -> Result<Bought, CallError> {
         let networks = networks().await?;
         let agreed = self.call.shown_price.get_untracked();
-        let (deal, network) = self.deal(required, &networks, None, agreed.as_deref())?;
+        let wanted = self.call.asset.get_untracked().or_else(|| {
+            let session = self.wallet.session.get_untracked().unwrap_or_default();
+            payment::covering(&required, &networks, &session.credit)
+        });
+        let (deal, network) = self.deal(required, &networks, wanted.as_ref(), agreed.as_deref())?;
         let payer = match self.wallet.signed_in_now() {
             Some(payer) => payer,
             None => sign_in::signed_in(self.wallet, &|asked| self.asking(asked)).await?.1,

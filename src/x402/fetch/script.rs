@@ -52,6 +52,7 @@ async fn fetch(url: JsValue, init: JsValue) -> Result<JsValue, JsValue> {
     };
     let call = call_of_scripts();
     call.shown_price.set(None);
+    call.asset.set(super::preferred());
     match pay::call(recipe, call).await {
         Ok(answer) => response(&answer).map(JsValue::from),
         Err(error) => Err(refusal(&error)),

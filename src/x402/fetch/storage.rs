@@ -1,4 +1,5 @@
-//! The list of payments without an answer, kept for one wallet in this browser; and the failed runs whose payment waits for a click.
+//! The list of payments without an answer, kept for one wallet in this browser; and the failed runs whose payment waits for a click. Beside it, what
+//! this browser pays in.
 
 use std::cell::RefCell;
 
@@ -9,8 +10,22 @@ use super::{
 use crate::{
     browser::{self, memory},
     evm::Address,
+    money::Asset,
     wallet::memory_key,
 };
+
+/// Under what key the asset is remembered that was chosen last.
+const PREFERRED: &str = "coinslot.pay-in";
+
+/// What the visitor chose to pay in the last time, on any agent.
+pub fn preferred() -> Option<Asset> {
+    memory::recall(PREFERRED)?.parse().ok()
+}
+
+/// If it cannot be remembered, it holds until the page is left.
+pub fn prefer(asset: &Asset) {
+    let _ = memory::remember(PREFERRED, &asset.to_string());
+}
 
 thread_local! {
     /// Not kept over a reload: the page would run them again by itself, and the credit is one click away anyhow.

@@ -5,7 +5,7 @@ use super::request::{Answer, stage_of};
 use crate::{
     error::{CallError, Code, Retry, Stage},
     evm::TxHash,
-    x402::phase::Phase,
+    x402::phase::{Means, Phase},
 };
 
 /// After this a wait is called long (C3).
@@ -70,15 +70,27 @@ fn pause_ms(asked_ms: Option<u64>, waited_ms: i64) -> u64 {
     asked_ms.unwrap_or(1_000).clamp(SHORTEST_MS, LONGEST_MS).max(slower)
 }
 
-/// The phase that a stage is. Credit has no transaction: what is not running yet is still being asked.
-pub fn phase(stage: Stage, transaction: Option<TxHash>) -> Phase {
+/// The phase that a stage is. Credit has no transaction, and an authorization none before it is settled: what is not running yet is still being
+/// asked, or looked at.
+pub fn phase(stage: Stage, transaction: Option<TxHash>, means: Means) -> Phase {
     match (stage, transaction) {
+        (Stage::Running, None) if means == Means::Authorization => Phase::Working,
         (Stage::Running, transaction) => Phase::Running(transaction),
         (Stage::Sent, Some(hash)) => Phase::Sent(hash),
         (Stage::Included, Some(hash)) => Phase::Included(hash),
         (Stage::Final, Some(hash)) => Phase::Final(hash),
+        (_, None) if means == Means::Authorization => Phase::Signed,
         (_, None) => Phase::Asking,
     }
+}
+
+/// D2: what became of a failed run's payment, where the answer does not say it. A transfer's price is credit, which the answer names.
+pub fn in_full(error: CallError, means: Means) -> CallError {
+    let unused = means == Means::Authorization && error.code == Code::AgentFailed && error.transaction.is_none();
+    if !unused || error.error.contains("authorization") {
+        return error;
+    }
+    CallError { error: format!("{} Your authorization was not used.", error.error), ..error }
 }
 
 /// Only the person's own no answers the wallet's question. After anything else it may be open, or have paid all the same: it stays remembered until
@@ -200,8 +212,28 @@ mod tests {
 
     #[test]
     fn credit_has_no_stages_on_a_chain() {
-        assert_eq!(phase(Stage::Final, None), Phase::Asking);
-        assert_eq!(phase(Stage::Running, None), Phase::Running(None));
-        assert_eq!(phase(Stage::Sent, Some(TxHash([1; 32]))), Phase::Sent(TxHash([1; 32])));
+        assert_eq!(phase(Stage::Final, None, Means::Credit), Phase::Asking);
+        assert_eq!(phase(Stage::Running, None, Means::Credit), Phase::Running(None));
+        assert_eq!(phase(Stage::Sent, Some(TxHash([1; 32])), Means::Transfer), Phase::Sent(TxHash([1; 32])));
+    }
+
+    #[test]
+    fn an_authorization_is_not_called_paid_before_it_is_settled() {
+        assert_eq!(phase(Stage::Final, None, Means::Authorization), Phase::Signed);
+        assert_eq!(phase(Stage::Running, None, Means::Authorization), Phase::Working);
+        let hash = TxHash([1; 32]);
+        assert_eq!(phase(Stage::Sent, Some(hash), Means::Authorization), Phase::Sent(hash));
+        assert_eq!(phase(Stage::Running, Some(hash), Means::Authorization), Phase::Running(Some(hash)), "settled first");
+    }
+
+    #[test]
+    fn d2_a_failed_run_says_that_its_authorization_was_not_used() {
+        let failed = CallError::agent_failed("No code there.");
+        let said = in_full(failed.clone(), Means::Authorization).error;
+        assert_eq!(said, "The run failed: No code there. You were not charged. Your authorization was not used.");
+        assert_eq!(in_full(CallError { error: said.clone(), ..failed.clone() }, Means::Authorization).error, said, "once");
+        assert_eq!(in_full(failed.clone(), Means::Transfer), failed);
+        let settled = failed.with_transaction(TxHash([1; 32]));
+        assert_eq!(in_full(settled.clone(), Means::Authorization), settled, "settled first: its price is credit");
     }
 }

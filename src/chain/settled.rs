@@ -1,0 +1,301 @@
+//! Whether a signed token transfer took place: the chain's word, which no facilitator's answer replaces.
+//!
+//! Its nonce says whether it was used; a transaction's logs say for what. That the nonce is used and that money moved must
+//! be one event: whoever uses up a second nonce beside a transfer that pays for the first has still paid once.
+
+use alloy::{
+    hex,
+    primitives::{Address as Word20, B256, U256},
+    sol_types::{SolCall, SolEvent},
+};
+use serde_json::json;
+
+use super::{
+    Finality,
+    node::{Blame, Call, Fault, Node, Said, parse},
+    question::{Head, Question, by_tag, header_at, receipt_of},
+    token::{EXACT_PROXY, ExactProxy, PERMIT2, Permit2, PermitTransferFrom, Token, Witness},
+    wire::{Called, Header, Log, LoggedReceipt, Quantity},
+};
+use crate::{
+    evm::{Address, TxHash},
+    money::Amount,
+};
+
+/// Blocks in one request for logs: what small public nodes allow.
+const LOG_BLOCKS: u64 = 100;
+
+/// Requests for logs in one batch.
+const LOG_REQUESTS: u64 = 10;
+
+/// More blocks than this are first made fewer, by the time until which the signature was good.
+const UNTIMED_BLOCKS_MAX: u64 = 2_000;
+
+/// More blocks than a signature can be good for on any chain we know (a day of 300 ms, and as much again).
+const BLOCKS_MAX: u64 = 600_000;
+
+/// Transactions that are looked into for one authorization.
+const CANDIDATES_MAX: usize = 200;
+
+/// Which block's state is asked.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum At {
+    /// The newest: fast, and may be undone.
+    Latest,
+    /// The newest that is final by the network's rule: for the books.
+    Final,
+}
+
+/// What lets a signed transfer through once.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Nonce {
+    /// The token's own, 32 random bytes.
+    Eip3009([u8; 32]),
+    /// A big-endian number: one bit of Permit2's bitmap.
+    Permit2([u8; 32]),
+}
+
+/// A transfer that its payer signed, as far as a chain can show it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct SignedTransfer {
+    pub token: Address,
+    pub from: Address,
+    pub to: Address,
+    pub value: Amount,
+    pub nonce: Nonce,
+    /// Unix seconds; no block that is later can have used it.
+    pub valid_before_s: u64,
+}
+
+/// What became of a signed transfer.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Seen {
+    /// Its nonce is unused in that block.
+    Unused,
+    /// It took place, whoever sent it.
+    Paid {
+        transaction: TxHash,
+        block: u64,
+        /// Unix milliseconds (the block's seconds × 1000).
+        block_time_ms: i64,
+    },
+    /// Its nonce is used, and the transfer did not take place: cancelled, spent for something else, or long before.
+    Elsewhere,
+}
+
+pub(super) struct Settled<'a> {
+    pub transfer: &'a SignedTransfer,
+    /// The transaction that is known to have been sent for it, by us or by a facilitator.
+    pub hash: Option<TxHash>,
+    /// Logs are read from here (and a little before), where `hash` does not tell.
+    pub since: u64,
+    pub at: At,
+    pub finality: &'a Finality,
+}
+
+impl Question for Settled<'_> {
+    type Answer = Seen;
+
+    async fn put_to(&self, node: &Node) -> Result<Seen, Fault> {
+        let height = self.height(node).await?;
+        if !self.is_used(node, height).await? {
+            return Ok(Seen::Unused);
+        }
+        if let Some(hash) = self.hash
+            && let Some(paid) = self.paid_by(node, hash, height, true).await?
+        {
+            return Ok(paid);
+        }
+        self.search(node, height).await
+    }
+}
+
+impl Settled<'_> {
+    async fn height(&self, node: &Node) -> Result<u64, Fault> {
+        match self.at {
+            At::Latest => Ok(node.batch(&[by_tag("latest")]).await?.read::<Header>()?.height),
+            At::Final => Ok(Head::read(self.finality, &mut node.batch(&[Head::call(self.finality)]).await?)?.final_height),
+        }
+    }
+
+    async fn is_used(&self, node: &Node, height: u64) -> Result<bool, Fault> {
+        let from = Word20::from(self.transfer.from.0);
+        let (contract, data, mask) = match self.transfer.nonce {
+            Nonce::Eip3009(nonce) => {
+                let call = Token::authorizationStateCall { authorizer: from, nonce: nonce.into() };
+                (self.transfer.token, call.abi_encode(), U256::MAX)
+            }
+            Nonce::Permit2(nonce) => {
+                let number = U256::from_be_bytes(nonce);
+                let call = Permit2::nonceBitmapCall { owner: from, word: number >> 8 };
+                (PERMIT2, call.abi_encode(), U256::ONE << usize::from(nonce[31]))
+            }
+        };
+        let transaction = json!({"to": contract, "data": hex::encode_prefixed(data)});
+        let mut answers = node.batch(&[Call::new("eth_call", json!([transaction, format!("{height:#x}")]))]).await?;
+        // A revert or no code says nothing about the nonce: another node, or nobody, knows.
+        let word: Quantity = read_asked(answers.raw()?)?;
+        Ok(!(U256::from_be_bytes(word.0.to_be_bytes()) & mask).is_zero())
+    }
+
+    /// `None`: this transaction is not it, as of that height.
+    async fn paid_by(&self, node: &Node, hash: TxHash, height: u64, is_known: bool) -> Result<Option<Seen>, Fault> {
+        let mut answers = node.batch(&[receipt_of(hash), Call::new("eth_getTransactionByHash", json!([hash]))]).await?;
+        let (receipt, called): (Option<LoggedReceipt>, Option<Called>) = (answers.read()?, answers.read()?);
+        let (Some(receipt), Some(called)) = (receipt, called) else { return Ok(None) };
+        if receipt.transaction_hash != hash || called.hash != hash {
+            return Err(Fault::of_node("an answer about something else than what was asked"));
+        }
+        if receipt.height > height || !self.transfer.took_place(&receipt, &called, is_known) {
+            return Ok(None);
+        }
+        // Once more, with the block that is canonical there.
+        let mut answers = node.batch(&[receipt_of(hash), header_at(receipt.height)]).await?;
+        let (again, block): (Option<LoggedReceipt>, Option<Header>) = (answers.read()?, answers.read()?);
+        match (again, block) {
+            (Some(again), Some(block)) if again.block_hash == block.hash && block.hash == receipt.block_hash => {
+                let block_time_ms = i64::try_from(block.time_s.saturating_mul(1000)).unwrap_or(i64::MAX);
+                Ok(Some(Seen::Paid { transaction: hash, block: block.height, block_time_ms }))
+            }
+            _ => Err(asked("its block is being replaced")),
+        }
+    }
+
+    /// Who used it, if not a transaction that we know?
+    async fn search(&self, node: &Node, height: u64) -> Result<Seen, Fault> {
+        // A little earlier: the node that told where to start may have been ahead of the one that said "unused".
+        let mut from = self.since.saturating_sub(LOG_BLOCKS);
+        let last = self.last_possible(node, from, height).await?;
+        if last.saturating_sub(from) > BLOCKS_MAX {
+            return Err(asked("more blocks to search than are searched"));
+        }
+        let mut looked_into = 0;
+        while from <= last {
+            let ranges = (from..=last).step_by(LOG_BLOCKS as usize).take(LOG_REQUESTS as usize);
+            let calls: Vec<_> = ranges.map(|first| self.logs(first, last.min(first + LOG_BLOCKS - 1))).collect();
+            from += LOG_BLOCKS * LOG_REQUESTS;
+            let mut answers = node.batch(&calls).await?;
+            for _ in &calls {
+                let logs: Vec<Log> = read_asked(answers.raw()?)?;
+                for log in logs.iter().filter(|log| self.transfer.may_be_of(log)) {
+                    looked_into += 1;
+                    if looked_into > CANDIDATES_MAX {
+                        return Err(asked("more transfers to look into than are looked into"));
+                    }
+                    let Some(hash) = log.transaction_hash else { continue };
+                    if let Some(paid) = self.paid_by(node, hash, height, false).await? {
+                        return Ok(paid);
+                    }
+                }
+            }
+        }
+        Ok(Seen::Elsewhere)
+    }
+
+    fn logs(&self, first: u64, last: u64) -> Call {
+        let SignedTransfer { token, from, to, nonce, .. } = self.transfer;
+        let topics = match nonce {
+            Nonce::Eip3009(nonce) => [Token::AuthorizationUsed::SIGNATURE_HASH, word(*from), B256::from(*nonce)],
+            // Permit2 writes nothing down.
+            Nonce::Permit2(_) => [Token::Transfer::SIGNATURE_HASH, word(*from), word(*to)],
+        };
+        let (first, last) = (format!("{first:#x}"), format!("{last:#x}"));
+        Call::new("eth_getLogs", json!([{"address": token, "topics": topics, "fromBlock": first, "toBlock": last}]))
+    }
+
+    /// The last block, up to `height`, that can have used it.
+    async fn last_possible(&self, node: &Node, from: u64, height: u64) -> Result<u64, Fault> {
+        let (mut good, mut over) = (from, height);
+        if height.saturating_sub(from) <= UNTIMED_BLOCKS_MAX {
+            return Ok(height);
+        }
+        // The first block that is too late is above `good` and at or below `over`, or there is none.
+        while over - good > 1 {
+            let middle = good + (over - good) / 2;
+            let header: Option<Header> = node.batch(&[header_at(middle)]).await?.read()?;
+            let header = header.ok_or_else(|| asked("it does not have a block that it has passed"))?;
+            if header.time_s > self.transfer.valid_before_s { over = middle } else { good = middle }
+        }
+        Ok(over)
+    }
+}
+
+impl SignedTransfer {
+    /// Did this transaction carry it out? `is_known`: it was sent for it, so it is not one of somebody's making.
+    fn took_place(&self, receipt: &LoggedReceipt, called: &Called, is_known: bool) -> bool {
+        if !receipt.succeeded {
+            return false;
+        }
+        let logs: Vec<&Log> = receipt.logs.iter().filter(|log| log.address == self.token).collect();
+        match self.nonce {
+            Nonce::Eip3009(nonce) => {
+                let used: Vec<usize> = (0..logs.len()).filter(|at| is_of::<Token::AuthorizationUsed>(logs[*at])).collect();
+                let is_ours = |at: &&usize| logs[**at].topics.get(1..) == Some(&[word(self.from).0, nonce][..]);
+                let Some(ours) = used.iter().find(is_ours) else { return false };
+                if used.len() == 1 {
+                    return logs.iter().any(|log| self.is_transfer(log));
+                }
+                // Several in one transaction: each one's transfer is the next after it.
+                let mut after = logs[ours + 1..].iter();
+                let next = after.find(|log| is_of::<Token::Transfer>(log) || is_of::<Token::AuthorizationUsed>(log));
+                next.is_some_and(|log| self.is_transfer(log))
+            }
+            // Only the proxy's own arguments tie a transfer to a nonce. What somebody wrapped into a contract of their own
+            // could use up two nonces beside one transfer.
+            Nonce::Permit2(nonce) => {
+                logs.iter().any(|log| self.is_transfer(log)) && (is_known || self.is_settled_by(nonce, called))
+            }
+        }
+    }
+
+    fn is_settled_by(&self, nonce: [u8; 32], called: &Called) -> bool {
+        let is_it = |permit: PermitTransferFrom, owner: Word20, witness: Witness| {
+            let moved = (permit.permitted.token.into_array(), permit.permitted.amount.to_be_bytes(), witness.to.into_array());
+            moved == (self.token.0, self.value.to_be_bytes(), self.to.0)
+                && owner.into_array() == self.from.0
+                && permit.nonce.to_be_bytes() == nonce
+        };
+        if called.to != Some(EXACT_PROXY) {
+            return false;
+        }
+        if let Ok(call) = ExactProxy::settleCall::abi_decode(&called.input.0) {
+            return is_it(call.permit, call.owner, call.witness);
+        }
+        ExactProxy::settleWithPermitCall::abi_decode(&called.input.0)
+            .is_ok_and(|call| is_it(call.permit, call.owner, call.witness))
+    }
+
+    fn is_transfer(&self, log: &Log) -> bool {
+        is_of::<Token::Transfer>(log)
+            && log.topics.get(1..) == Some(&[word(self.from).0, word(self.to).0][..])
+            && log.data.0 == self.value.to_be_bytes()
+    }
+
+    /// Of the logs that were asked for, is this one worth a look at its transaction?
+    fn may_be_of(&self, log: &Log) -> bool {
+        match self.nonce {
+            Nonce::Eip3009(_) => true,
+            Nonce::Permit2(_) => self.is_transfer(log),
+        }
+    }
+}
+
+fn is_of<E: SolEvent>(log: &Log) -> bool {
+    log.topics.first() == Some(&E::SIGNATURE_HASH.0)
+}
+
+fn word(address: Address) -> B256 {
+    Word20::from(address.0).into_word()
+}
+
+/// It is about what was asked for, which not every node may have: the node is not put aside.
+fn asked(cause: &str) -> Fault {
+    Fault { cause: cause.to_owned(), blame: Blame::Question }
+}
+
+fn read_asked<T: serde::de::DeserializeOwned>(said: Said) -> Result<T, Fault> {
+    match said {
+        Ok(raw) => parse(&raw),
+        Err(error) => Err(error.into_fault(Blame::Question)),
+    }
+}

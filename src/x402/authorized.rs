@@ -1,0 +1,259 @@
+//! A call that its payer signed for: verify, claim, work, settle, answer (docs/protocol.md, "Tokens").
+//!
+//! Nothing moves before the agent has answered, unless its card settles first. What is known about an authorization is in its run's row; the
+//! chain is asked here once, before the row is made, and by `settling` after the work.
+
+use super::{
+    authorization::{Authorization, Method, Refused, SignedBy},
+    call::{broken, hold_again, new_run, payment_id_taken, used, wait},
+    decorator::Waiting,
+    desk::{Desk, now_ms, settled_within_s},
+    facilitator::{At, Facilitator, VerifyError, look},
+    offers::Terms,
+    v1::{self, PaymentV1},
+    wire::{EXACT, Proof},
+};
+use crate::{
+    card::{Card, Settle},
+    chain::Seen,
+    error::{CallError, Code, Retry},
+    ledger::{self, Claimed, NewAuthorization, NewRun, Retried, Run},
+    money::Amount,
+    network::Network,
+    run::RunState,
+};
+
+/// A payer's front-runner may have sent it before we were shown it: so many blocks below the final head are searched.
+const SENT_BEFORE_BLOCKS: u64 = 1_500;
+
+/// What a payer signed, read at the edge.
+pub struct Signed {
+    authorization: Authorization,
+    /// The payload as it was shown, for settling after a restart.
+    payload: String,
+    /// The offer that was echoed. Version 1 echoes none: then the price is today's.
+    terms: Option<Terms>,
+    payment_id: Option<String>,
+}
+
+/// # Errors
+/// [`Code::PaymentInvalid`] with x402's reason.
+pub fn of_v2(network: &Network, proof: Proof, terms: Terms, payment_id: Option<String>) -> Result<Signed, CallError> {
+    let token = terms.asset.token.and_then(|token| network.token(token));
+    // The seal is ours, so the token was taken when the offer was made.
+    let token = token.ok_or_else(|| CallError::from(Code::AgentUnavailable))?;
+    let authorization = Authorization::read(&proof, network, token).map_err(refused)?;
+    Ok(Signed { authorization, payload: as_json(&proof), terms: Some(terms), payment_id })
+}
+
+/// Nothing says which token is meant but the signature.
+///
+/// # Errors
+/// [`Code::PaymentInvalid`] with x402's reason.
+pub fn of_v1(desk: &Desk, card: &Card, payment: &PaymentV1) -> Result<Signed, CallError> {
+    let invalid = |reason: &'static str| refused(Refused::new(reason));
+    if payment.scheme != EXACT {
+        return Err(invalid("unsupported_scheme"));
+    }
+    let network = v1::network(desk, payment).ok_or_else(|| invalid("invalid_network"))?;
+    let Proof::Eip3009(_) = &payment.payload else {
+        return Err(CallError::from(Code::BadPaymentHeader).with_details("version 1 pays with an EIP-3009 authorization"));
+    };
+    let prices = desk.prices(card);
+    let sold = |asset: &crate::money::Asset| prices.iter().any(|price| price.asset == *asset);
+    let mut meant = None;
+    for token in network.tokens.iter().filter(|token| Method::Eip3009.is_of(token)) {
+        let authorization = Authorization::read(&payment.payload, network, token).map_err(refused)?;
+        if sold(&authorization.asset()) && (meant.is_none() || authorization.signed_by() == SignedBy::Payer) {
+            meant = Some(authorization);
+        }
+    }
+    let authorization = meant.ok_or_else(|| invalid("invalid_network"))?;
+    Ok(Signed { authorization, payload: as_json(&payment.payload), terms: None, payment_id: None })
+}
+
+fn as_json(proof: &Proof) -> String {
+    // Plain data: it always serialises.
+    serde_json::to_string(proof).unwrap_or_default()
+}
+
+fn in_the_books(method: Method) -> ledger::Method {
+    match method {
+        Method::Eip3009 => ledger::Method::Eip3009,
+        Method::Permit2 => ledger::Method::Permit2,
+    }
+}
+
+fn refused(why: Refused) -> CallError {
+    let code = if why.needs_allowance() { Code::Permit2AllowanceRequired } else { Code::PaymentInvalid };
+    CallError::from(code).with_reason(&why.reason)
+}
+
+/// As [`super::call::paid`].
+///
+/// # Errors
+/// The same.
+pub async fn paid(
+    desk: &Desk,
+    card: &'static Card,
+    signed: Signed,
+    body: String,
+    waiting: Waiting,
+) -> Result<(Run, bool), CallError> {
+    let Signed { authorization, payload, terms, payment_id } = signed;
+    if desk.is_halted(&authorization.network) {
+        return Err(Code::VerifierUnavailable.into());
+    }
+    let proof = authorization.proof();
+    let known = desk.books.find_run(&authorization.network, &proof, authorization.from).await.map_err(broken)?;
+    // What the chain shows of an authorization, anyone can copy; who echoes the offer's random bits has made it. Version 1 echoes none, so
+    // there it buys nothing any more when its time is over.
+    let since_block = match (&known, &terms) {
+        (Some(_), Some(_)) => 0,
+        (Some(_), None) => check(desk, card, &authorization, None).map(|()| 0)?,
+        (None, _) => verify(desk, card, &authorization, terms.as_ref()).await?,
+    };
+    let new = NewRun {
+        payment_id,
+        terms: terms.as_ref().map(Terms::for_the_books),
+        ..new_run(desk, card, authorization.from, body, authorization.network.clone(), proof)
+    };
+    let new_authorization = NewAuthorization {
+        method: in_the_books(authorization.method),
+        asset: authorization.asset(),
+        pay_to: authorization.to,
+        amount: authorization.value,
+        valid_before_ms: authorization.valid_before_ms(),
+        signed: payload,
+        since_block,
+        settle_first: card.settle == Settle::First,
+    };
+    let (run, again) = match desk.books.claim(&new, &new_authorization, now_ms()).await.map_err(broken)? {
+        Claimed::New(run) => (run, false),
+        Claimed::Same(run) => (run, true),
+        Claimed::OtherUse(run) => return Err(used(&run)),
+        // Whoever shows it did not make it, and learns nothing of its run.
+        Claimed::OtherOffer => return Err(Code::PaymentAlreadyUsed.into()),
+        Claimed::PaymentIdTaken(run) => return Err(payment_id_taken(&run)),
+        Claimed::TooMany => {
+            return Err(CallError::saying(
+                Code::RateLimited,
+                "Too many signed payments are waiting to be settled. Nothing was charged; send the same payment again in a moment.",
+            )
+            .after_ms(5_000));
+        }
+        Claimed::FailingTooOften(wait_ms) => return Err(CallError::from(Code::FailingTooOften).after_ms(wait_ms)),
+    };
+    let run = match run.state {
+        RunState::Done => return Ok((run, true)),
+        RunState::Void => return Ok((run, again)),
+        RunState::Failed if waiting.only => return Ok((run, again)),
+        RunState::Failed => run_again(desk, card, &authorization, terms.as_ref(), run).await?,
+        _ => run,
+    };
+    match run.state {
+        RunState::Waiting => desk.waiting.notify_waiters(),
+        RunState::Held => desk.held.notify_one(),
+        _ => {}
+    }
+    Ok((wait(desk, run, waiting.patience).await?, false))
+}
+
+/// Another attempt of a run that failed, for nothing more: its authorization was not used.
+async fn run_again(
+    desk: &Desk,
+    card: &Card,
+    authorization: &Authorization,
+    terms: Option<&Terms>,
+    run: Run,
+) -> Result<Run, CallError> {
+    if run.error.as_ref().is_some_and(|why| why.retry == Retry::No) {
+        return Ok(run);
+    }
+    if run.deposit_block.is_some() {
+        // Somebody sent it, so its price is credit: held from there as for any other payment.
+        return hold_again(desk, &run).await;
+    }
+    verify_unsettled(desk, card, authorization, terms).await?;
+    match desk.books.retry_authorized(&run.id, now_ms()).await.map_err(broken)? {
+        Retried::Held(run) | Retried::NotFailed(run) => Ok(run),
+        Retried::Over(_) => Err(Code::OfferExpired.into()),
+        Retried::TooMany => Err(CallError::from(Code::RateLimited).after_ms(5_000)),
+        Retried::FailingTooOften(wait_ms) => Err(CallError::from(Code::FailingTooOften).after_ms(wait_ms)),
+    }
+}
+
+/// Everything that needs no chain. `terms`: the offer that has to hold still, for a payment that is shown for the first time.
+fn check(desk: &Desk, card: &Card, authorization: &Authorization, terms: Option<&Terms>) -> Result<(), CallError> {
+    let now = now_ms();
+    let price = price(desk, card, authorization, terms)?;
+    authorization.check(price, desk.pay_to, now).map_err(refused)?;
+    let work_ms = i64::try_from(card.time_limit.as_millis()).unwrap_or(i64::MAX);
+    if card.settle == Settle::AfterWork && authorization.valid_before_ms() < now.saturating_add(work_ms) {
+        // It would be over before the agent has answered: work that nobody can be charged for.
+        return Err(refused(Refused::new(authorization.method.words().expired)).with_details(format_args!(
+            "sign for {} s: the agent may take {} s, and settling comes after",
+            settled_within_s(card),
+            card.time_limit.as_secs()
+        )));
+    }
+    Ok(())
+}
+
+/// The sealed price, or today's where no offer was echoed.
+fn price(desk: &Desk, card: &Card, authorization: &Authorization, terms: Option<&Terms>) -> Result<Amount, CallError> {
+    match terms {
+        Some(terms) => Ok(terms.price),
+        None => match desk.price(card, &authorization.asset()) {
+            Some(price) => Ok(price.amount),
+            None => Err(Code::AgentUnavailable.into()),
+        },
+    }
+}
+
+/// A payment that is shown for the first time. The block from which on the chain may show what became of it.
+async fn verify(desk: &Desk, card: &Card, authorization: &Authorization, terms: Option<&Terms>) -> Result<u64, CallError> {
+    if terms.is_some_and(|terms| terms.expires_ms < now_ms()) {
+        return Err(Code::OfferExpired.into());
+    }
+    verify_unsettled(desk, card, authorization, terms).await
+}
+
+async fn verify_unsettled(
+    desk: &Desk,
+    card: &Card,
+    authorization: &Authorization,
+    terms: Option<&Terms>,
+) -> Result<u64, CallError> {
+    check(desk, card, authorization, terms)?;
+    let facilitator = facilitator(desk, authorization)?;
+    let unknown = |cause: &dyn std::fmt::Display| {
+        CallError::saying(
+            Code::VerifierUnavailable,
+            "Your payment cannot be checked right now. Nothing was charged; send the same payment again in a moment.",
+        )
+        .with_details(cause)
+        .after_ms(2_000)
+    };
+    let chain = facilitator.chain();
+    let head = chain.final_head().await.map_err(|cause| unknown(&cause))?;
+    let since = head.saturating_sub(SENT_BEFORE_BLOCKS);
+    match facilitator.verify(authorization).await {
+        Ok(()) => Ok(since),
+        // Its nonce is used. Was it for us? Anybody may send what our payer signed.
+        Err(VerifyError::Refused(why)) if why.is_used() => {
+            match look(chain, authorization, None, since, At::Latest).await.map_err(|cause| unknown(&cause))? {
+                Seen::Paid { .. } => Ok(since),
+                Seen::Elsewhere | Seen::Unused => Err(refused(why)),
+            }
+        }
+        Err(VerifyError::Refused(why)) => Err(refused(why)),
+        Err(VerifyError::Unknown(cause)) => Err(unknown(&cause)),
+    }
+}
+
+fn facilitator<'d>(desk: &'d Desk, authorization: &Authorization) -> Result<&'d Facilitator, CallError> {
+    desk.facilitator(&authorization.network)
+        .filter(|facilitator| facilitator.supports(&authorization.token, authorization.method))
+        .ok_or_else(|| CallError::saying(Code::AgentUnavailable, "Tokens cannot be settled here right now. Nothing was charged."))
+}

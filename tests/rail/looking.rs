@@ -1,0 +1,119 @@
+//! The chain's word: who used a nonce, for what, and since when nobody can undo it.
+
+use alloy::{primitives::U256, sol_types::SolCall};
+use coinslot::{
+    chain::{At, Chain, Finality, PERMIT2, Seen},
+    evm::TxHash,
+    x402::{authorization::Method, facilitator::look},
+};
+use serde_json::{Value, json};
+
+use super::{
+    anvil::{
+        proxy::{Fault, Proxy},
+        settings,
+    },
+    bed::{Bed, METHODS, PAYER, PRICE, call, invalidateUnorderedNoncesCall, settle},
+};
+
+#[tokio::test]
+async fn a_settlement_is_in_the_newest_block_before_it_is_final() {
+    for finality in [Finality::Tag("finalized".to_owned()), Finality::Confirmations(2)] {
+        let bed = Bed::new().await;
+        let mut settings = settings([bed.anvil.url()]);
+        settings.finality = finality;
+        let chain = Chain::new(settings);
+        for method in METHODS {
+            bed.anvil.finalize().await;
+            let authorization = bed.authorization(method, 1);
+            let since = chain.newest_block().await.unwrap();
+            let hash = settle(&bed.operator(), &authorization).await.unwrap();
+            let at = async |at| look(&chain, &authorization, Some(hash), since, at).await.unwrap();
+            assert!(matches!(at(At::Latest).await, Seen::Paid { .. }));
+            assert_eq!(at(At::Final).await, Seen::Unused);
+            bed.anvil.finalize().await;
+            let Seen::Paid { transaction, block, block_time_ms } = at(At::Final).await else { panic!("it is final") };
+            assert_eq!((transaction, block), (hash, since + 1));
+            let header = bed.anvil.rpc("eth_getBlockByNumber", json!([format!("{block:#x}"), false])).await;
+            assert_eq!(header["timestamp"], format!("{:#x}", block_time_ms / 1000));
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_settlement_that_vanished_is_unused_again() {
+    let bed = Bed::new().await;
+    for method in METHODS {
+        let authorization = bed.authorization(method, 1);
+        let hash = settle(&bed.operator(), &authorization).await.unwrap();
+        bed.anvil.reorg(1, &[]).await;
+        assert_eq!(look(&bed.chain, &authorization, Some(hash), 0, At::Latest).await.unwrap(), Seen::Unused);
+    }
+    assert_eq!(bed.earned().await, 0);
+}
+
+#[tokio::test]
+async fn a_front_runners_settlement_pays() {
+    let bed = Bed::new().await;
+    for method in METHODS {
+        let authorization = bed.authorization(method, 1);
+        let since = bed.anvil.height().await;
+        let hash = bed.front_run(&authorization).await;
+        for known in [None, Some(TxHash([9; 32]))] {
+            let seen = look(&bed.chain, &authorization, known, since, At::Latest).await.unwrap();
+            assert!(matches!(seen, Seen::Paid { transaction, .. } if transaction == hash), "{seen:?}");
+        }
+    }
+    assert_eq!(bed.earned().await, 2 * PRICE);
+}
+
+/// Who pays once and uses up a second nonce has not paid twice.
+#[tokio::test]
+async fn a_nonce_that_its_owner_took_back_paid_nothing_beside_one_that_did() {
+    let bed = Bed::new().await;
+    let (paid, taken_back) = (bed.authorization(Method::Permit2, 1), bed.authorization(Method::Permit2, 2));
+    let since = bed.anvil.height().await;
+    let hash = settle(&bed.operator(), &paid).await.unwrap();
+    let number = U256::from_be_bytes(taken_back.nonce);
+    let mask = U256::ONE << usize::from(taken_back.nonce[31]);
+    let data = invalidateUnorderedNoncesCall { word: number >> 8, mask }.abi_encode();
+    bed.anvil.transact(call(bed.account(PAYER), PERMIT2, data)).await;
+    let at = async |authorization| look(&bed.chain, authorization, None, since, At::Latest).await.unwrap();
+    assert!(matches!(at(&paid).await, Seen::Paid { transaction, .. } if transaction == hash));
+    assert_eq!(at(&taken_back).await, Seen::Elsewhere);
+}
+
+/// Small public nodes answer no more than that.
+fn logs_of_few_blocks(method: &str, params: &Value, answer: &mut Value) {
+    let height = |what: &str| u64::from_str_radix(&params[0][what].as_str().unwrap()[2..], 16).unwrap();
+    if method == "eth_getLogs" && height("toBlock") - height("fromBlock") >= 100 {
+        answer.as_object_mut().unwrap().remove("result");
+        answer["error"] = json!({"code": -32614, "message": "eth_getLogs is limited to a 100 block range"});
+    }
+}
+
+#[tokio::test]
+async fn a_use_is_found_from_its_claim_on_with_small_questions() {
+    let bed = Bed::new().await;
+    let proxy = Proxy::before(bed.anvil.url()).await;
+    proxy.fault(Fault::Rewrite(logs_of_few_blocks));
+    let chain = Chain::new(settings([proxy.url.clone()]));
+    for method in METHODS {
+        let authorization = bed.authorization(method, 1);
+        let since = bed.anvil.height().await;
+        bed.anvil.rpc("anvil_mine", json!(["0x12c"])).await;
+        let hash = bed.front_run(&authorization).await;
+        bed.anvil.rpc("anvil_mine", json!(["0x12c"])).await;
+        let seen = look(&chain, &authorization, None, since, At::Latest).await.unwrap();
+        assert!(matches!(seen, Seen::Paid { transaction, .. } if transaction == hash), "{seen:?}");
+        let asked = proxy.asked().calls("eth_getLogs");
+        assert!(asked <= 20, "{asked}");
+        // A day later, what lies after its time is not read.
+        bed.anvil.rpc("anvil_mine", json!(["0x2710"])).await;
+        let before = proxy.asked().calls("eth_getLogs");
+        let seen = look(&chain, &authorization, None, since, At::Latest).await.unwrap();
+        assert!(matches!(seen, Seen::Paid { .. }), "{seen:?}");
+        let asked = proxy.asked().calls("eth_getLogs") - before;
+        assert!(asked <= 20, "{asked}");
+    }
+}

@@ -1,0 +1,223 @@
+//! A chain with the demo dollar on it, payers who own some, and their signatures: made here from the specifications, not by our own code.
+
+use std::sync::Arc;
+
+use alloy::{
+    primitives::{Address as Word20, B256, U256, keccak256},
+    signers::{SignerSync, local::PrivateKeySigner},
+    sol,
+    sol_types::{SolCall, SolStruct, eip712_domain},
+};
+use coinslot::{
+    evm::{Address, TxHash},
+    network::Token,
+    x402::{
+        facilitator::{Facilitator, Operator},
+        wire::{Offer, PaymentRequired},
+    },
+};
+use serde_json::{Value, json};
+
+use crate::harness::{Node, SHOP, Shop, Staff, payload_for};
+
+/// 0.001 USDC.
+pub const PRICE: u64 = 1_000;
+/// What each payer owns at first.
+pub const PURSE: u64 = 1_000_000;
+
+const DEPLOYER: usize = 8;
+const OPERATOR: usize = 7;
+pub const PERMIT2: &str = "0x000000000022d473030f116ddee9f6b43ac78ba3";
+pub const EXACT_PROXY: &str = "0x402085c248eea27d92e8b30b2c58ed07f9e20001";
+
+sol! {
+    struct TransferWithAuthorization {
+        address from; address to; uint256 value; uint256 validAfter; uint256 validBefore; bytes32 nonce;
+    }
+    struct TokenPermissions { address token; uint256 amount; }
+    struct Witness { address to; uint256 validAfter; }
+    struct PermitWitnessTransferFrom {
+        TokenPermissions permitted; address spender; uint256 nonce; uint256 deadline; Witness witness;
+    }
+    interface Dollar {
+        function mint(address to, uint256 value) external;
+        function approve(address spender, uint256 value) external returns (bool);
+        function transfer(address to, uint256 value) external returns (bool);
+        function balanceOf(address account) external view returns (uint256);
+        function authorizationState(address authorizer, bytes32 nonce) external view returns (bool);
+        function transferWithAuthorization(
+            address from, address to, uint256 value, uint256 validAfter, uint256 validBefore, bytes32 nonce, bytes signature
+        ) external;
+    }
+}
+
+fn artifact(name: &str) -> Value {
+    let path = format!("{}/end2end/contracts/out/{name}.json", env!("CARGO_MANIFEST_DIR"));
+    serde_json::from_str(&std::fs::read_to_string(path).unwrap()).unwrap()
+}
+
+/// A node with the dollar and what Permit2 needs.
+pub async fn chain_with_dollars() -> (Arc<Node>, Token) {
+    let node = Arc::new(Node::that_mines());
+    let deployer = node.key(DEPLOYER).address();
+    let creation = artifact("DemoDollar")["creation"].as_str().unwrap().to_owned();
+    mined(&node, json!({ "from": deployer, "data": format!("0x{creation}") })).await;
+    let token = Token {
+        address: Address(deployer.create(0).into_array()),
+        symbol: "USDC".into(),
+        decimals: 6,
+        name: "Demo Dollar".into(),
+        version: "2".into(),
+        eip3009: true,
+        permit2: true,
+    };
+    for (place, name) in [(PERMIT2, "Permit2Standin"), (EXACT_PROXY, "ExactProxyStandin")] {
+        let runtime = artifact(name)["runtime"].as_str().unwrap().to_owned();
+        node.rpc("anvil_setCode", json!([place, format!("0x{runtime}")])).await;
+    }
+    for payer in 0..4 {
+        let call = Dollar::mintCall { to: node.key(payer).address(), value: U256::from(PURSE) };
+        mined(&node, json!({ "from": deployer, "to": token.address, "data": hex(&call.abi_encode()) })).await;
+    }
+    (node, token)
+}
+
+pub fn hex(bytes: &[u8]) -> String {
+    alloy::hex::encode_prefixed(bytes)
+}
+
+/// Sends it from an unlocked account, and waits until a block has it.
+pub async fn mined(node: &Node, transaction: Value) -> TxHash {
+    let hash = node.send(transaction).await;
+    let receipt = crate::harness::eventually_some(async || {
+        let receipt = node.rpc("eth_getTransactionReceipt", json!([hash])).await;
+        (!receipt.is_null()).then_some(receipt)
+    })
+    .await;
+    assert_eq!(receipt["status"], "0x1", "{receipt}");
+    hash
+}
+
+/// A shop that takes dollars, settled by its own key.
+pub async fn shop_for_dollars() -> (Shop, Token) {
+    let (node, token) = chain_with_dollars().await;
+    let data = Arc::new(tempfile::tempdir().unwrap());
+    (open(node, data, &token, Staff::All).await, token)
+}
+
+pub async fn open(node: Arc<Node>, data: Arc<tempfile::TempDir>, token: &Token, staff: Staff) -> Shop {
+    let url = node.url();
+    open_at(node, data, token, staff, vec![url]).await
+}
+
+pub async fn open_at(
+    node: Arc<Node>,
+    data: Arc<tempfile::TempDir>,
+    token: &Token,
+    staff: Staff,
+    rpc_urls: Vec<url::Url>,
+) -> Shop {
+    let key = node.key(OPERATOR).to_bytes().0;
+    let operator = |chain| Some(Facilitator::Operator(Operator::new(&key, chain).unwrap()));
+    Shop::with_tokens(node, data, staff, rpc_urls, vec![token.clone()], operator).await
+}
+
+pub async fn balance(shop: &Shop, token: &Token, account: Address) -> u64 {
+    let call = Dollar::balanceOfCall { account: Word20::from(account.0) };
+    let answer = shop.node.rpc("eth_call", json!([{ "to": token.address, "data": hex(&call.abi_encode()) }, "latest"])).await;
+    answer.as_str().unwrap().parse::<U256>().unwrap().to::<u64>()
+}
+
+pub async fn taken(shop: &Shop, token: &Token) -> u64 {
+    balance(shop, token, SHOP).await
+}
+
+pub fn now_s() -> u64 {
+    std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap().as_secs()
+}
+
+/// What a payer signs for EIP-3009. Every field can be made wrong.
+#[derive(Clone)]
+pub struct Eip3009 {
+    pub from: Word20,
+    pub to: Word20,
+    pub value: u64,
+    pub valid_after: u64,
+    pub valid_before: u64,
+    pub nonce: B256,
+    pub version: &'static str,
+}
+
+impl Eip3009 {
+    /// As an honest client fills it in. `seed` makes the nonce.
+    pub fn of(key: &PrivateKeySigner, seed: &str) -> Self {
+        Self {
+            from: key.address(),
+            to: Word20::from(SHOP.0),
+            value: PRICE,
+            valid_after: 0,
+            valid_before: now_s() + 300,
+            nonce: keccak256(seed),
+            version: "2",
+        }
+    }
+
+    pub fn digest(&self, token: &Token) -> B256 {
+        let domain = eip712_domain! {
+            name: token.name.clone(),
+            version: self.version,
+            chain_id: 31337,
+            verifying_contract: Word20::from(token.address.0),
+        };
+        TransferWithAuthorization {
+            from: self.from,
+            to: self.to,
+            value: U256::from(self.value),
+            validAfter: U256::from(self.valid_after),
+            validBefore: U256::from(self.valid_before),
+            nonce: self.nonce,
+        }
+        .eip712_signing_hash(&domain)
+    }
+
+    pub fn sign(&self, key: &PrivateKeySigner, token: &Token) -> Vec<u8> {
+        key.sign_hash_sync(&self.digest(token)).unwrap().as_bytes().to_vec()
+    }
+
+    /// The payload of a payment header.
+    pub fn payload(&self, signature: &[u8]) -> Value {
+        json!({
+            "signature": hex(signature),
+            "authorization": {
+                "from": self.from.to_string(), "to": self.to.to_string(), "value": self.value.to_string(),
+                "validAfter": self.valid_after.to_string(), "validBefore": self.valid_before.to_string(), "nonce": self.nonce,
+            },
+        })
+    }
+
+    /// Calldata that anybody may send.
+    pub fn calldata(&self, signature: &[u8]) -> String {
+        hex(&Dollar::transferWithAuthorizationCall {
+            from: self.from,
+            to: self.to,
+            value: U256::from(self.value),
+            validAfter: U256::from(self.valid_after),
+            validBefore: U256::from(self.valid_before),
+            nonce: self.nonce,
+            signature: signature.to_vec().into(),
+        }
+        .abi_encode())
+    }
+}
+
+/// The offer with this `assetTransferMethod`.
+pub fn offer_by<'o>(offers: &'o PaymentRequired, method: &str) -> &'o Offer {
+    let found = offers.accepts.iter().find(|offer| offer.extra.asset_transfer_method.as_deref() == Some(method));
+    found.unwrap_or_else(|| panic!("no offer by {method}: {offers:?}"))
+}
+
+/// A whole, honest payment for the EIP-3009 offer among these.
+pub fn pays(offers: &PaymentRequired, key: &PrivateKeySigner, token: &Token, seed: &str) -> String {
+    let signed = Eip3009::of(key, seed);
+    payload_for(offers, offer_by(offers, "eip3009"), signed.payload(&signed.sign(key, token)))
+}
