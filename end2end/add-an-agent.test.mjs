@@ -92,14 +92,19 @@ describe('docs/add-an-agent.md', () => {
     const buyer = new Buyer(shop.url, chain.url);
     await chain.fund(buyer.account.address);
     const cards = (await buyer.ask('/api/agents')).json;
-    assert.ok(JSON.stringify(cards).includes('word-count'), 'the shop window has it');
+    const card = cards.find((/** @type {{ slug: string }} */ { slug }) => slug === 'word-count');
+    assert.ok(card, 'the shop window has it');
+    assert.equal(card.inputSchema.properties.text.description, 'What to count.', 'its doc comments are what programs know of it');
+    assert.ok(card.outputSchema.properties.longest);
+    const { paths } = (await buyer.ask('/openapi.json')).json;
+    assert.ok(paths['/api/x402/word-count'].post['x-payment'].accepts.length > 0, 'OpenAPI has it, with its price');
 
     const nothing = await buyer.ask('/api/x402/word-count', { method: 'POST', body: { text: '' } });
     assert.equal(nothing.status, 400, 'a bad input is refused before its price');
     assert.equal(nothing.json.code, 'invalid_input');
 
     await buyer.signIn();
-    const { answer, offer } = await buyer.buy('word-count', { text: 'Pay once.\nRead the answer.' });
+    const { answer, offer } = await buyer.buy('word-count', card.example);
     assert.equal(answer.status, 200, answer.text);
     assert.deepEqual(answer.json, { words: 5, lines: 2, characters: 26, longest: 'answer' });
     assert.ok(answer.headers.get('payment-response'), 'the answer comes with its receipt');

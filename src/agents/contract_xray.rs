@@ -75,14 +75,17 @@ pub const CARD: Card = Card {
 /// What to look at. Exactly one of the two.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[cfg_attr(feature = "ssr", derive(schemars::JsonSchema, garde::Validate))]
+#[cfg_attr(feature = "ssr", schemars(extend("minProperties" = 1, "maxProperties" = 1)))]
 #[serde(deny_unknown_fields)]
 pub struct Input {
     /// Of a contract on the network that is paid on: 0x and 40 hexadecimal digits.
     #[cfg_attr(feature = "ssr", garde(custom(valid::exactly_one(&self.bytecode)), custom(valid::address)))]
+    #[cfg_attr(feature = "ssr", schemars(regex(pattern = "^0x[0-9a-fA-F]{40}$")))]
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub address: Option<String>,
     /// Runtime bytecode: 0x and two hexadecimal digits for each byte, 128 KB of code at most.
     #[cfg_attr(feature = "ssr", garde(custom(valid::bytecode)))]
+    #[cfg_attr(feature = "ssr", schemars(regex(pattern = "^0x([0-9a-fA-F]{2})+$"), length(max = valid::CODE_BYTES_MAX * 2 + 2)))]
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub bytecode: Option<String>,
 }

@@ -1,4 +1,4 @@
-//! The plain routes beside the server functions: prices by GET, runs by key, watches, the list of what is on sale.
+//! The plain routes beside the server functions: prices by GET, runs by key, watches.
 
 use axum::{
     Json, Router,
@@ -8,7 +8,7 @@ use axum::{
     routing::{MethodRouter, any, get, post},
 };
 use leptos::prelude::provide_context;
-use serde::{Deserialize, Serialize};
+use serde::Deserialize;
 use serde_json::json;
 
 use crate::{
@@ -28,7 +28,6 @@ use crate::{
 /// Everything below `/api` that is no server function. The paid `POST`s are mounted with leptos' routes, on the same paths.
 pub fn routes(desk: &Desk) -> Router<Desk> {
     let mut router = Router::new()
-        .route("/api/agents", get(on_sale))
         .route("/api/runs/{id}", get(run))
         .route("/api/watch", post(watch).delete(dismiss))
         .route("/api/x402/{agent}", any(no_such_agent))
@@ -41,11 +40,11 @@ pub fn routes(desk: &Desk) -> Router<Desk> {
     router
 }
 
-/// GET and HEAD tell the offers, OPTIONS answers CORS; `POST` on the same path is the server function.
+/// GET and HEAD tell the offers; `POST` on the same path is the server function, and OPTIONS is answered before (`cors`).
 fn prices(card: &'static Card) -> MethodRouter<Desk> {
     let tell = move |State(desk): State<Desk>, headers: HeaderMap| async move { tell(&desk, card, &headers) };
     let refuse = || async { answer::error(&Code::MethodNotAllowed.into()) };
-    get(tell).options(|| async { preflight() }).put(refuse).patch(refuse).delete(refuse)
+    get(tell).put(refuse).patch(refuse).delete(refuse)
 }
 
 fn tell(desk: &Desk, card: &Card, headers: &HeaderMap) -> Response<Body> {
@@ -55,29 +54,20 @@ fn tell(desk: &Desk, card: &Card, headers: &HeaderMap) -> Response<Body> {
     if text(header::ACCEPT).contains("text/html") && text(header::USER_AGENT).contains("Mozilla") {
         let (mut parts, _) = told.into_parts();
         parts.headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("text/html; charset=utf-8"));
+        parts
+            .headers
+            .insert(header::CONTENT_SECURITY_POLICY, HeaderValue::from_static("default-src 'none'; frame-ancestors 'none'"));
         let (name, summary, page, price) = (card.name, card.summary, card.page(), card.headline_price());
         // Every word of it is the card's, fixed at compile time.
         let html = format!(
             "<!DOCTYPE html><html lang=\"en\"><meta charset=\"utf-8\"><meta name=\"viewport\" content=\"width=device-width\">\
              <title>{name}: payment required</title><h1>{name}</h1><p>{summary}</p><p>One call costs {price}.</p>\
-             <p><a href=\"{page}\">Run it in your browser</a></p></html>"
+             <p><a href=\"{page}\">Run it in your browser</a></p>\
+             <p>Programs: <a href=\"/openapi.json\">OpenAPI</a>, <a href=\"/llms.txt\">llms.txt</a></p></html>"
         );
         return Response::from_parts(parts, Body::from(html));
     }
     told
-}
-
-fn preflight() -> Response<Body> {
-    let mut response = answer::json(204, Vec::new());
-    let headers = response.headers_mut();
-    headers.insert(header::ACCESS_CONTROL_ALLOW_METHODS, HeaderValue::from_static("GET, HEAD, POST, OPTIONS"));
-    headers.insert(
-        header::ACCESS_CONTROL_ALLOW_HEADERS,
-        HeaderValue::from_static("Content-Type, PAYMENT-SIGNATURE, X-PAYMENT, Prefer"),
-    );
-    headers.insert(header::ACCESS_CONTROL_MAX_AGE, HeaderValue::from_static("86400"));
-    headers.insert(header::ALLOW, HeaderValue::from_static("GET, HEAD, POST, OPTIONS"));
-    response
 }
 
 async fn no_such_agent() -> Refused {
@@ -96,39 +86,8 @@ async fn with_slash(State(desk): State<Desk>, Path(slug): Path<String>, mut requ
             )
         }
         Method::GET | Method::HEAD => tell(&desk, agent.card, request.headers()),
-        Method::OPTIONS => preflight(),
         _ => answer::error(&Code::MethodNotAllowed.into()),
     }
-}
-
-/// A card as programs see it.
-#[derive(Serialize)]
-#[serde(rename_all = "camelCase")]
-struct CardView {
-    slug: &'static str,
-    name: &'static str,
-    category: &'static str,
-    summary: &'static str,
-    version: &'static str,
-    url: String,
-    page: String,
-    prices: Vec<crate::money::Money>,
-    time_limit_ms: u128,
-}
-
-async fn on_sale(State(desk): State<Desk>) -> Json<Vec<CardView>> {
-    let view = |card: &'static Card| CardView {
-        slug: card.slug,
-        name: card.name,
-        category: card.category.name(),
-        summary: card.summary,
-        version: card.version,
-        url: format!("{}{}", desk.public_url, card.endpoint()),
-        page: format!("{}{}", desk.public_url, card.page()),
-        prices: desk.prices(card),
-        time_limit_ms: card.time_limit.as_millis(),
-    };
-    Json(desk.agents.iter().map(|agent| view(agent.card)).collect())
 }
 
 #[derive(Deserialize)]

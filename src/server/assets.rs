@@ -191,7 +191,7 @@ impl File {
 }
 
 /// Does `If-None-Match` name the tag? Weakly compared, as RFC 9110 says.
-fn is_known(known: &HeaderValue, tag: &str) -> bool {
+pub(super) fn is_known(known: &HeaderValue, tag: &str) -> bool {
     let Ok(known) = known.to_str() else { return false };
     known.split(',').map(str::trim).any(|known| known == "*" || known.strip_prefix("W/").unwrap_or(known) == tag)
 }

@@ -6,14 +6,17 @@
 //! - `api`: the plain routes beside the server functions.
 //! - `mcp`: the agents as tools of a model.
 //! - `router`: what answers which path, and the layers around it.
-//! - `assets`: the site, from inside the binary. `headers`, `limits`, `same_site`, `health`: one layer or route each.
+//! - `discovery`: what programs read of the shop: cards as JSON, OpenAPI, llms.txt, `/.well-known/x402`.
+//! - `assets`: the site, from inside the binary. `cors`, `headers`, `limits`, `same_site`, `health`: one layer or route each.
 //! - `check`, `books`: the commands of the same names. `demo`: a local chain, a wallet and a faucet, for `coinslot demo` alone.
 
 pub mod api;
 pub mod assets;
 pub mod books;
 pub mod check;
+pub mod cors;
 pub mod demo;
+pub mod discovery;
 pub mod headers;
 pub mod health;
 pub mod limits;

@@ -1,7 +1,7 @@
 //! What answers which path, and the layers around all of it.
 //!
-//! Outermost first: the log line, a panic's 500, security headers, the limit per address, cross-site refusal, compression, bounds on
-//! the body. The limit comes before anything that costs.
+//! Outermost first: the log line, a panic's 500, security headers, other origins' preflights, the limit per address, cross-site refusal,
+//! compression, bounds on the body. The limit comes before anything that costs.
 
 use std::time::Duration;
 
@@ -26,7 +26,9 @@ use tower_http::{
 use super::{
     api,
     assets::{PACKAGE, Site},
+    cors::any_origin,
     demo::DemoRoutes,
+    discovery,
     headers::{Https, finish},
     health,
     limits::{Doorkeeper, limit},
@@ -72,6 +74,7 @@ pub fn router(desk: Desk, site: Site, demo: Option<(Demo, DemoRoutes)>, doorkeep
         .with_state(options)
         .merge(api::routes(&desk).with_state(desk.clone()))
         .merge(mcp::routes(desk.clone()))
+        .merge(discovery::routes().with_state(desk.clone()))
         .merge(health::routes(desk));
     if let Some(demo) = demo_routes {
         inside = inside.merge(demo.routes());
@@ -93,6 +96,7 @@ pub fn protected(inside: Router, public_url: &str, doorkeeper: Doorkeeper) -> Ro
         .layer(middleware::map_request(without_way_back))
         .layer(middleware::from_fn_with_state(OwnOrigin::new(public_url), refuse_cross_site))
         .layer(middleware::from_fn_with_state(doorkeeper, limit))
+        .layer(middleware::from_fn(any_origin))
         .layer(middleware::from_fn_with_state(Https(public_url.starts_with("https:")), finish))
         .layer(CatchPanicLayer::custom(panicked))
         .layer(middleware::from_fn(log))

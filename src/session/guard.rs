@@ -145,7 +145,7 @@ fn with_cookie(desk: &Desk, view: &SessionView, token: &str, max_age_s: i64) -> 
 }
 
 /// The `__Host-` prefix makes a browser refuse the name from a subdomain or over plain HTTP.
-fn cookie_name(desk: &Desk) -> &'static str {
+pub fn cookie_name(desk: &Desk) -> &'static str {
     if desk.is_secure() { "__Host-coinslot" } else { "coinslot" }
 }
 

@@ -15,8 +15,8 @@ use super::{
 use crate::{card::Card, error::CallError};
 
 /// What a page of another origin may read.
-const EXPOSED: &str =
-    "PAYMENT-REQUIRED, PAYMENT-RESPONSE, X-PAYMENT-RESPONSE, Location, Content-Location, Retry-After, X-Idempotent-Replay";
+const EXPOSED: &str = "PAYMENT-REQUIRED, PAYMENT-RESPONSE, X-PAYMENT-RESPONSE, Location, Content-Location, Retry-After, \
+                       X-Idempotent-Replay, x-payment-address, x-price-amount, x-price-currency, x-evm-chain-id, ETag, Mcp-Session-Id";
 
 /// Any answer to a caller: JSON, never cached, readable from any origin (without cookies).
 pub fn json(status: u16, body: Vec<u8>) -> Response<Body> {

@@ -6,10 +6,12 @@ use std::{
     sync::{Arc, RwLock},
 };
 
+use serde_json::Value;
 use tokio::sync::{Notify, broadcast};
 
 use super::{
     authorization,
+    bazaar::bazaar,
     facilitator::Facilitator,
     offers::{Ask, Method, Seal},
     wire::{self, Offer, Resource},
@@ -48,6 +50,8 @@ pub struct Fittings {
 
 pub struct Counter {
     fittings: Fittings,
+    /// By slug: the same for every call.
+    bazaar: HashMap<&'static str, Value>,
     /// Rung when a run was held: a worker looks.
     pub held: Notify,
     /// Rung when somebody began to wait for a payment: the followers look.
@@ -66,6 +70,7 @@ const CHANGES: usize = 1024;
 impl Desk {
     pub fn new(fittings: Fittings) -> Self {
         Self(Arc::new(Counter {
+            bazaar: fittings.agents.iter().map(|agent| (agent.card.slug, bazaar(agent))).collect(),
             fittings,
             held: Notify::new(),
             waiting: Arc::default(),
@@ -163,6 +168,11 @@ impl Counter {
         };
         let (agent, pay_to, method) = (card.slug, self.pay_to, method.clone());
         self.seal.offer(&Ask { agent, price, amount, pay_to, method, holds, max_timeout_s })
+    }
+
+    /// What a 402 says of an agent to those who list it (`x402::bazaar`).
+    pub fn bazaar(&self, card: &Card) -> Option<&Value> {
+        self.bazaar.get(card.slug)
     }
 
     /// How an amount in the books is shown. `None`: an asset of a network that this shop does not know any more.

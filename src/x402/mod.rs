@@ -4,7 +4,8 @@
 //! - `phase`: where a payment is, in words for the page.
 //! - `fetch`: the browser's side, the `client` of every paid server function and `window.x402Fetch`.
 //! - `desk`: what the server's side works with: books, networks, seal.
-//! - `offers`: the sealed price of a 402. `v1`: the same for clients of version 1. `presented`: the three kinds of payment header.
+//! - `bazaar`: what a 402 says of its agent to those that list it.
+//! - `offers`: the sealed price of a 402 (`packed`). `v1`: the same for clients of version 1. `presented`: the three kinds of payment header.
 //! - `decorator`: `#[middleware(payment_required::<Input>(&CARD))]`.
 //! - `call`: one call, from its payment to its run. `outcome`: what it comes to. `answer`: how HTTP says it.
 //! - `native`: the transaction-proof method. `native_proof`: how a program without a session shows that a transaction is its own.
@@ -23,6 +24,8 @@ pub mod authorization;
 #[cfg(feature = "ssr")]
 pub mod authorized;
 #[cfg(feature = "ssr")]
+pub mod bazaar;
+#[cfg(feature = "ssr")]
 pub mod call;
 #[cfg(feature = "ssr")]
 pub mod decorator;
@@ -38,6 +41,8 @@ pub mod native_proof;
 pub mod offers;
 #[cfg(feature = "ssr")]
 pub mod outcome;
+#[cfg(feature = "ssr")]
+mod packed;
 #[cfg(feature = "ssr")]
 pub mod payment_identifier;
 #[cfg(feature = "ssr")]

@@ -1,6 +1,6 @@
 //! The sealed price of a 402. An offer is stateless: its terms travel with it, under our HMAC, and no row is written before somebody pays.
 //!
-//! `extra.offer` is `v1.<terms>.<mac>`, both base64url without padding. The payer echoes it, so the price is locked from the moment it was shown;
+//! `extra.offer` is `v1.<terms>.<mac>`, both base64url without padding (`packed`). The payer echoes it, so the price is locked from the moment it was shown;
 //! its 128 random bits never reach the chain, so who holds them has seen the offer (docs/protocol.md, "The seal").
 
 use std::ops::Range;
@@ -8,10 +8,12 @@ use std::ops::Range;
 use base64::{Engine, prelude::BASE64_URL_SAFE_NO_PAD};
 use hmac::{Hmac, KeyInit, Mac};
 use rand::Rng;
-use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
-use super::wire::{EIP3009, EXACT, Extra, NATIVE, Offer, PERMIT2, TRANSACTION_PROOF};
+use super::{
+    packed,
+    wire::{EIP3009, EXACT, Extra, NATIVE, Offer, PERMIT2, TRANSACTION_PROOF},
+};
 use crate::{
     evm::Address,
     ledger::SealedTerms,
@@ -69,32 +71,23 @@ pub struct Ask<'a> {
 }
 
 /// What an offer says, as it was sealed.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Terms {
     /// The card's slug.
-    #[serde(rename = "g")]
     pub agent: String,
     /// What one call costs: always the full price.
-    #[serde(rename = "p")]
     pub price: Amount,
     /// What the offer asks to send: less than the price where credit is there already.
-    #[serde(rename = "a")]
     pub amount: Amount,
-    #[serde(rename = "s")]
     pub asset: Asset,
     /// `assetTransferMethod`.
-    #[serde(rename = "m")]
     pub method: String,
-    #[serde(rename = "t")]
     pub pay_to: Address,
     /// Unix milliseconds.
-    #[serde(rename = "i")]
     pub issued_ms: i64,
-    #[serde(rename = "e")]
     pub expires_ms: i64,
-    /// 128 random bits, lower-case hex.
-    #[serde(rename = "n")]
-    pub nonce: String,
+    /// 128 random bits.
+    pub nonce: [u8; 16],
 }
 
 impl Terms {
@@ -105,7 +98,7 @@ impl Terms {
             asset: self.asset.clone(),
             issued_ms: self.issued_ms,
             expires_ms: self.expires_ms,
-            nonce_sha256: sha256_hex(self.nonce.as_bytes()),
+            nonce_sha256: sha256_hex(&self.nonce),
         }
     }
 }
@@ -152,7 +145,7 @@ impl Seal {
             pay_to,
             issued_ms: ask.holds.start,
             expires_ms: ask.holds.end,
-            nonce: random_hex::<16>(),
+            nonce: random(),
         };
         Offer {
             scheme: EXACT.to_owned(),
@@ -173,10 +166,16 @@ impl Seal {
     }
 
     fn close(&self, terms: &Terms) -> String {
-        // Plain data: it always serialises.
-        let json = serde_json::to_vec(terms).unwrap_or_default();
-        let mac = self.mac("offer", &json);
-        format!("v1.{}.{}", BASE64_URL_SAFE_NO_PAD.encode(&json), BASE64_URL_SAFE_NO_PAD.encode(mac))
+        // A card's name and a network's number are short: its terms can always be packed. An offer without would be opened by nobody.
+        let packed = packed::pack(terms).unwrap_or_default();
+        format!("v1.{}.{}", BASE64_URL_SAFE_NO_PAD.encode(&packed), BASE64_URL_SAFE_NO_PAD.encode(self.offer_mac(&packed)))
+    }
+
+    /// 128 bits of it: as many as the random bits have, and as short.
+    fn offer_mac(&self, packed: &[u8]) -> [u8; 16] {
+        let mut mac = [0; 16];
+        mac.copy_from_slice(&self.mac("offer", packed)[..16]);
+        mac
     }
 
     /// # Errors
@@ -185,13 +184,13 @@ impl Seal {
         if token.len() > SEAL_MAX {
             return Err(NotOurs);
         }
-        let (json, mac) = token.strip_prefix("v1.").and_then(|rest| rest.split_once('.')).ok_or(NotOurs)?;
-        let json = BASE64_URL_SAFE_NO_PAD.decode(json).map_err(|_| NotOurs)?;
+        let (packed, mac) = token.strip_prefix("v1.").and_then(|rest| rest.split_once('.')).ok_or(NotOurs)?;
+        let packed = BASE64_URL_SAFE_NO_PAD.decode(packed).map_err(|_| NotOurs)?;
         let mac = BASE64_URL_SAFE_NO_PAD.decode(mac).map_err(|_| NotOurs)?;
-        if !same(&self.mac("offer", &json), &mac) {
+        if !same(&self.offer_mac(&packed), &mac) {
             return Err(NotOurs);
         }
-        serde_json::from_slice(&json).map_err(|_| NotOurs)
+        packed::unpack(&packed).ok_or(NotOurs)
     }
 
     /// The key that shows a run to whoever holds it, 128 bits, lower-case hex. Derived, so that every answer can name it again; the row has its hash.
@@ -228,10 +227,14 @@ pub(crate) fn sha256_hex(bytes: &[u8]) -> String {
     hex(&Sha256::digest(bytes))
 }
 
-pub(crate) fn random_hex<const N: usize>() -> String {
+fn random<const N: usize>() -> [u8; N] {
     let mut bytes = [0_u8; N];
     rand::rng().fill(&mut bytes[..]);
-    hex(&bytes)
+    bytes
+}
+
+pub(crate) fn random_hex<const N: usize>() -> String {
+    hex(&random::<N>())
 }
 
 #[cfg(test)]

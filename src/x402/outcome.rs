@@ -3,6 +3,7 @@
 use serde_json::{Map, Value};
 
 use super::{
+    bazaar::BAZAAR,
     call::{self, Caller},
     decorator::Waiting,
     desk::{Desk, now_ms},
@@ -117,7 +118,7 @@ pub fn demand(desk: &Desk, card: &Card, resource: Resource, why: &CallError) -> 
     if accepts.is_empty() {
         return Err(CallError::saying(Code::AgentUnavailable, "Payments are closed for now. Nothing was charged."));
     }
-    let extensions = extensions(desk, &resource.url);
+    let extensions = extensions(desk, card, &resource.url);
     Ok(PaymentRequired {
         x402_version: 2,
         error: Some(why.reason.clone().unwrap_or_else(|| why.error.clone())),
@@ -128,11 +129,13 @@ pub fn demand(desk: &Desk, card: &Card, resource: Resource, why: &CallError) -> 
 }
 
 /// What a client may use beside a payment, each under its name.
-fn extensions(desk: &Desk, resource: &str) -> Map<String, Value> {
-    Map::from_iter([
+fn extensions(desk: &Desk, card: &Card, resource: &str) -> Map<String, Value> {
+    let bazaar = desk.bazaar(card).map(|bazaar| (BAZAAR.to_owned(), bazaar.clone()));
+    let ours = [
         (PAYMENT_IDENTIFIER.to_owned(), payment_identifier::extension()),
         (SIGN_IN_WITH_X.to_owned(), sign_in::extension(desk, resource, now_ms())),
-    ])
+    ];
+    bazaar.into_iter().chain(ours).collect()
 }
 
 fn failure(run: &Run) -> CallError {

@@ -266,7 +266,7 @@ pub fn sqlite(data: &Path) -> String {
 }
 
 /// The real one, with every layer; only the limits per address are off, since all visitors here have one.
-fn router(desk: &Desk) -> Router {
+pub fn router(desk: &Desk) -> Router {
     let off = || Quota::per_second(0, 1);
     let doorkeeper = Doorkeeper::new(Limits { pages: off(), api: off(), sign_in: off() }, Vec::new());
     coinslot::server::router::router(desk.clone(), Site::new([]), None, doorkeeper)
@@ -287,7 +287,7 @@ pub struct Answer {
 }
 
 impl Answer {
-    async fn of(response: Response<Body>) -> Self {
+    pub async fn of(response: Response<Body>) -> Self {
         let (parts, body) = response.into_parts();
         let bytes = to_bytes(body, 1 << 20).await.unwrap().to_vec();
         Self { status: parts.status.as_u16(), headers: parts.headers, bytes }

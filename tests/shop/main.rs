@@ -3,7 +3,9 @@
 #![allow(clippy::unwrap_used, clippy::expect_used)]
 
 mod agents;
+mod cors;
 mod credit;
+mod discovery;
 mod dollars;
 mod failing;
 mod harness;

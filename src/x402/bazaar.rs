@@ -1,0 +1,51 @@
+//! The `bazaar` extension of a 402: what the agent takes, so that a facilitator that saw a payment can list it (x402
+//! `specs/extensions/bazaar.md`; docs/protocol.md, "Being found").
+//!
+//! It travels in a header with every 402, so it is kept small: the answer's schema is in `/openapi.json`.
+
+use serde_json::{Value, json};
+
+use crate::runs::{Agent, schema};
+
+/// Its name among the extensions.
+pub const BAZAAR: &str = "bazaar";
+
+/// Bytes of JSON: a larger sample stays out of the header.
+const SAMPLE_MAX: usize = 256;
+
+/// `info` shows one call, and `schema` says what `info` may be, with the agent's own input schema at `body`.
+pub fn bazaar(agent: &Agent) -> Value {
+    let (body, definitions) = schema::inside(&agent.input_schema, "#/properties/input/properties/body", "#/$defs/");
+    let mut info = json!({ "input": { "type": "http", "method": "POST", "bodyType": "json", "body": agent.example } });
+    let mut properties = json!({
+        "input": {
+            "type": "object",
+            "properties": {
+                "type": { "type": "string", "const": "http" },
+                "method": { "type": "string", "enum": ["POST"] },
+                "bodyType": { "type": "string", "enum": ["json"] },
+                "body": body,
+            },
+            "required": ["type", "method", "bodyType", "body"],
+            "additionalProperties": false,
+        },
+    });
+    if agent.sample.to_string().len() <= SAMPLE_MAX {
+        info["output"] = json!({ "type": "json", "example": agent.sample });
+        properties["output"] = json!({
+            "type": "object",
+            "properties": { "type": { "type": "string" }, "example": {} },
+            "required": ["type"],
+        });
+    }
+    let mut schema = json!({
+        "$schema": "https://json-schema.org/draft/2020-12/schema",
+        "type": "object",
+        "properties": properties,
+        "required": ["input"],
+    });
+    if !definitions.is_empty() {
+        schema["$defs"] = definitions.into();
+    }
+    json!({ "info": info, "schema": schema })
+}
