@@ -2,7 +2,10 @@
 
 use std::{
     collections::HashMap,
-    sync::{Arc, Mutex},
+    sync::{
+        Arc, Mutex,
+        atomic::{AtomicBool, Ordering},
+    },
     time::Duration,
 };
 
@@ -32,6 +35,8 @@ pub enum Fault {
     Hang,
     /// Answers any batch of more calls than this with more than 32 MB.
     TooLargeAbove(usize),
+    /// From the first call of this method on nothing is answered any more; whether the real node got that call is `passes`.
+    CutOff { at: &'static str, passes: bool },
     /// Changes what the real node said to a call: method, parameters, the whole answer object.
     Rewrite(fn(&str, &Value, &mut Value)),
 }
@@ -57,6 +62,7 @@ struct Shared {
     target: Url,
     client: reqwest::Client,
     fault: Mutex<Option<Fault>>,
+    is_cut: AtomicBool,
     asked: watch::Sender<Asked>,
 }
 
@@ -82,7 +88,13 @@ impl Asked {
 impl Proxy {
     pub async fn before(target: Url) -> Self {
         let client = reqwest::Client::builder().no_proxy().build().unwrap();
-        let shared = Arc::new(Shared { target, client, fault: Mutex::default(), asked: watch::Sender::default() });
+        let shared = Arc::new(Shared {
+            target,
+            client,
+            fault: Mutex::default(),
+            is_cut: AtomicBool::default(),
+            asked: watch::Sender::default(),
+        });
         let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
         let url = format!("http://{}/v2/{KEY}", listener.local_addr().unwrap()).parse().unwrap();
         let app = Router::new().fallback(answer).with_state(shared.clone());
@@ -96,6 +108,7 @@ impl Proxy {
 
     pub fn heal(&self) {
         *self.shared.fault.lock().unwrap() = None;
+        self.shared.is_cut.store(false, Ordering::SeqCst);
     }
 
     pub fn asked(&self) -> Asked {
@@ -148,6 +161,20 @@ async fn answer(State(shared): State<Arc<Shared>>, body: Bytes) -> Response {
         }
         Some(Fault::TooLargeAbove(count)) if calls.len() > count => return " ".repeat(33 * 1024 * 1024).into_response(),
         Some(Fault::Rewrite(rewrite)) => rewrite,
+        Some(Fault::CutOff { at, passes }) => {
+            let is_it = calls.iter().any(|call| call["method"] == at);
+            if shared.is_cut.fetch_or(is_it, Ordering::SeqCst) {
+                return StatusCode::BAD_GATEWAY.into_response();
+            }
+            if is_it {
+                if passes {
+                    let sent = shared.client.post(shared.target.clone()).body(body).header("content-type", "application/json");
+                    sent.send().await.unwrap();
+                }
+                return StatusCode::BAD_GATEWAY.into_response();
+            }
+            |_, _, _| {}
+        }
         Some(Fault::TooLargeAbove(_)) | None => |_, _, _| {},
     };
     let Ok(answer) = shared.client.post(shared.target.clone()).body(body).header("content-type", "application/json").send().await

@@ -26,7 +26,7 @@ pub const PRICE: u64 = 1_000;
 pub const PURSE: u64 = 1_000_000;
 
 const DEPLOYER: usize = 8;
-const OPERATOR: usize = 7;
+pub const OPERATOR: usize = 7;
 pub const PERMIT2: &str = "0x000000000022d473030f116ddee9f6b43ac78ba3";
 pub const EXACT_PROXY: &str = "0x402085c248eea27d92e8b30b2c58ed07f9e20001";
 

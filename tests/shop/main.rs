@@ -2,9 +2,13 @@
 #![cfg(feature = "ssr")]
 #![allow(clippy::unwrap_used, clippy::expect_used)]
 
+#[path = "../anvil/mod.rs"]
+mod anvil;
+
 mod agents;
 mod cors;
 mod credit;
+mod cut_off;
 mod discovery;
 mod dollars;
 mod failing;
