@@ -472,17 +472,18 @@ mod settling {
         assert_eq!(unknown.len(), 1, "what a token is worth, nobody here knows: {unknown:?}");
     }
 
+    fn kinds(network: &str) -> Json<Value> {
+        Json(json!({ "kinds": [{ "x402Version": 2, "scheme": "exact", "network": network }], "signers": {} }))
+    }
+
     #[tokio::test]
     async fn a_facilitator_is_asked_what_it_settles() {
         let anvil = Anvil::start().await;
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let place = format!("http://{}", listener.local_addr().unwrap());
-        fn kinds(network: &str) -> serde_json::Value {
-            json!({ "kinds": [{ "x402Version": 2, "scheme": "exact", "network": network }], "signers": {} })
-        }
         let router = Router::new()
-            .route("/s3cret/here/supported", get(async || Json(kinds("eip155:31337"))))
-            .route("/s3cret/elsewhere/supported", get(async || Json(kinds("eip155:8453"))));
+            .route("/s3cret/here/supported", get(async || kinds("eip155:31337")))
+            .route("/s3cret/elsewhere/supported", get(async || kinds("eip155:8453")));
         let served = tokio::spawn(async { axum::serve(listener, router).await });
         let cheap = card(&["0.00000001 MON", "0.001 USDC"]);
         for (path, state, words) in [
