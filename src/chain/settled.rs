@@ -29,7 +29,7 @@ const LOG_BLOCKS: u64 = 100;
 const LOG_REQUESTS: u64 = 10;
 
 /// More blocks than this are first made fewer, by the time until which the signature was good.
-const UNTIMED_BLOCKS_MAX: u64 = 2_000;
+const UNTIMED_BLOCKS_MAX: u64 = 1_000;
 
 /// More blocks than a signature can be good for on any chain we know (a day of 300 ms, and as much again).
 const BLOCKS_MAX: u64 = 600_000;
@@ -297,5 +297,100 @@ fn read_asked<T: serde::de::DeserializeOwned>(said: Said) -> Result<T, Fault> {
     match said {
         Ok(raw) => parse(&raw),
         Err(error) => Err(error.into_fault(Blame::Question)),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, clippy::expect_used)]
+    use super::*;
+    use crate::chain::{token::TokenPermissions, wire::Data};
+
+    const TOKEN: Address = Address([0x70; 20]);
+    const PAYER: Address = Address([1; 20]);
+    const SHOP: Address = Address([2; 20]);
+    const PRICE: u128 = 1000;
+
+    fn of_eip3009(nonce: u8) -> SignedTransfer {
+        let nonce = Nonce::Eip3009([nonce; 32]);
+        SignedTransfer { token: TOKEN, from: PAYER, to: SHOP, value: Amount::from_atomic(PRICE), nonce, valid_before_s: 0 }
+    }
+
+    fn of_permit2(nonce: u8) -> SignedTransfer {
+        SignedTransfer { nonce: Nonce::Permit2([nonce; 32]), ..of_eip3009(0) }
+    }
+
+    fn used(nonce: u8) -> Log {
+        let topics = vec![Token::AuthorizationUsed::SIGNATURE_HASH.0, word(PAYER).0, [nonce; 32]];
+        Log { address: TOKEN, topics, data: Data(vec![]), transaction_hash: None }
+    }
+
+    fn moved(to: Address, value: u128) -> Log {
+        let topics = vec![Token::Transfer::SIGNATURE_HASH.0, word(PAYER).0, word(to).0];
+        let data = Data(Amount::from_atomic(value).to_be_bytes().to_vec());
+        Log { address: TOKEN, topics, data, transaction_hash: None }
+    }
+
+    fn receipt(logs: Vec<Log>) -> LoggedReceipt {
+        LoggedReceipt { transaction_hash: TxHash([0; 32]), height: 1, block_hash: [0; 32], succeeded: true, logs }
+    }
+
+    fn called(to: Address, input: Vec<u8>) -> Called {
+        Called { hash: TxHash([0; 32]), to: Some(to), input: Data(input) }
+    }
+
+    fn settle(nonce: u8) -> Vec<u8> {
+        let number = |amount: u128| U256::from(amount);
+        let permitted = TokenPermissions { token: TOKEN.0.into(), amount: number(PRICE) };
+        let permit = PermitTransferFrom { permitted, nonce: U256::from_be_bytes([nonce; 32]), deadline: number(9) };
+        let witness = Witness { to: SHOP.0.into(), validAfter: number(0) };
+        ExactProxy::settleCall { permit, owner: PAYER.0.into(), witness, signature: vec![7].into() }.abi_encode()
+    }
+
+    #[test]
+    fn one_transfer_pays_for_one_nonce_however_many_are_used_beside_it() {
+        let took_place =
+            |nonce: u8, logs: &[Log]| of_eip3009(nonce).took_place(&receipt(logs.to_vec()), &called(TOKEN, vec![]), false);
+        let paid = [used(1), moved(SHOP, PRICE)];
+        assert!(took_place(1, &paid));
+        assert!(!took_place(2, &paid), "another nonce");
+        // A token that writes the transfer down first.
+        assert!(took_place(1, &[moved(SHOP, PRICE), used(1)]));
+        assert!(!took_place(1, &[moved(SHOP, PRICE)]), "a token that does not revert on a used nonce");
+        assert!(!took_place(1, &[used(1), moved(SHOP, PRICE - 1)]));
+        assert!(!took_place(1, &[used(1), moved(PAYER, PRICE)]));
+        // In one transaction: the first pays us, the second only the payer itself.
+        let both = [used(1), moved(SHOP, PRICE), used(2), moved(PAYER, 1)];
+        assert!(took_place(1, &both));
+        assert!(!took_place(2, &both));
+        let reversed = [used(2), moved(PAYER, 1), used(1), moved(SHOP, PRICE)];
+        assert!(took_place(1, &reversed));
+        assert!(!took_place(2, &reversed));
+        assert!(!took_place(2, &[used(2), used(1), moved(SHOP, PRICE)]));
+    }
+
+    #[test]
+    fn another_tokens_logs_and_a_revert_pay_nothing() {
+        let mut fake = [used(1), moved(SHOP, PRICE)];
+        for log in &mut fake {
+            log.address = Address([0x66; 20]);
+        }
+        let call = called(TOKEN, vec![]);
+        assert!(!of_eip3009(1).took_place(&receipt(fake.to_vec()), &call, true));
+        let reverted = LoggedReceipt { succeeded: false, ..receipt(vec![used(1), moved(SHOP, PRICE)]) };
+        assert!(!of_eip3009(1).took_place(&reverted, &call, true));
+    }
+
+    #[test]
+    fn through_permit2_the_proxys_arguments_tie_a_transfer_to_its_nonce() {
+        let logs = receipt(vec![moved(SHOP, PRICE)]);
+        let direct = called(EXACT_PROXY, settle(1));
+        assert!(of_permit2(1).took_place(&logs, &direct, false));
+        assert!(!of_permit2(2).took_place(&logs, &direct, false));
+        assert!(!of_permit2(1).took_place(&receipt(vec![]), &direct, false));
+        // Wrapped into somebody's contract, it is believed of what a facilitator sent, and of nobody else's.
+        let wrapped = called(Address([0x66; 20]), settle(1));
+        assert!(!of_permit2(1).took_place(&logs, &wrapped, false));
+        assert!(of_permit2(1).took_place(&logs, &wrapped, true));
     }
 }

@@ -4,7 +4,10 @@ use alloy::{primitives::U256, sol_types::SolCall};
 use coinslot::{
     chain::{At, Chain, Finality, PERMIT2, Seen},
     evm::TxHash,
-    x402::{authorization::Method, facilitator::look},
+    x402::{
+        authorization::{Authorization, Method},
+        facilitator::look,
+    },
 };
 use serde_json::{Value, json};
 
@@ -13,7 +16,7 @@ use super::{
         proxy::{Fault, Proxy},
         settings,
     },
-    bed::{Bed, METHODS, PAYER, PRICE, call, invalidateUnorderedNoncesCall, settle},
+    bed::{Bed, METHODS, PAYER, PRICE, SHOP, SOMEBODY, call, invalidateUnorderedNoncesCall, now_s, settle},
 };
 
 #[tokio::test]
@@ -93,27 +96,30 @@ fn logs_of_few_blocks(method: &str, params: &Value, answer: &mut Value) {
 }
 
 #[tokio::test]
-async fn a_use_is_found_from_its_claim_on_with_small_questions() {
+async fn a_use_is_searched_with_small_questions_up_to_the_end_of_its_time() {
     let bed = Bed::new().await;
     let proxy = Proxy::before(bed.anvil.url()).await;
     proxy.fault(Fault::Rewrite(logs_of_few_blocks));
     let chain = Chain::new(settings([proxy.url.clone()]));
-    for method in METHODS {
-        let authorization = bed.authorization(method, 1);
-        let since = bed.anvil.height().await;
-        bed.anvil.rpc("anvil_mine", json!(["0x12c"])).await;
-        let hash = bed.front_run(&authorization).await;
-        bed.anvil.rpc("anvil_mine", json!(["0x12c"])).await;
-        let seen = look(&chain, &authorization, None, since, At::Latest).await.unwrap();
-        assert!(matches!(seen, Seen::Paid { transaction, .. } if transaction == hash), "{seen:?}");
-        let asked = proxy.asked().calls("eth_getLogs");
-        assert!(asked <= 20, "{asked}");
-        // A day later, what lies after its time is not read.
-        bed.anvil.rpc("anvil_mine", json!(["0x2710"])).await;
-        let before = proxy.asked().calls("eth_getLogs");
-        let seen = look(&chain, &authorization, None, since, At::Latest).await.unwrap();
-        assert!(matches!(seen, Seen::Paid { .. }), "{seen:?}");
-        let asked = proxy.asked().calls("eth_getLogs") - before;
-        assert!(asked <= 20, "{asked}");
-    }
+    let since = bed.anvil.height().await;
+    let long = |authorization: Authorization| {
+        let authorization = Authorization { valid_before: now_s() + 2000, ..authorization };
+        bed.signed(authorization, PAYER)
+    };
+    let [ours, other] = METHODS.map(|method| long(bed.authorization(method, 1)));
+    let other = Authorization { to: bed.account(SOMEBODY), ..other };
+    // Later than the first two ranges, as long as it is good.
+    bed.anvil.rpc("anvil_mine", json!(["0xfa"])).await;
+    let hash = bed.front_run(&ours).await;
+    bed.front_run(&bed.signed(other.clone(), PAYER)).await;
+    let seen = look(&chain, &ours, None, since, At::Latest).await.unwrap();
+    assert!(matches!(seen, Seen::Paid { transaction, .. } if transaction == hash), "{seen:?}");
+
+    // Hours later, what lies after its time is not read.
+    bed.anvil.rpc("anvil_mine", json!(["0x5dc", "0x3c"])).await;
+    let before = proxy.asked().calls("eth_getLogs");
+    let for_us = Authorization { to: bed.account(SHOP), ..other };
+    assert_eq!(look(&chain, &for_us, None, since, At::Latest).await.unwrap(), Seen::Elsewhere);
+    let asked = proxy.asked().calls("eth_getLogs") - before;
+    assert!((3..=6).contains(&asked), "{asked}");
 }
