@@ -403,6 +403,10 @@ mod settling {
 
     /// The lines about settling on that chain, where a token is known.
     async fn lines(anvil: &Anvil, more: &[(&str, &str)], card: &Card) -> Vec<(State, String)> {
+        lines_about("settling", anvil, more, card).await
+    }
+
+    async fn lines_about(subject: &str, anvil: &Anvil, more: &[(&str, &str)], card: &Card) -> Vec<(State, String)> {
         let folder = tempfile::tempdir().unwrap();
         let token = |key: &str, value: &str| (format!("COINSLOT_NETWORK__LOCAL__TOKEN__USDC__{key}"), value.to_owned());
         let mut env = vec![
@@ -419,7 +423,7 @@ mod settling {
         env.extend(more.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())));
         let settings = Settings::read(&Sources { env, ..Sources::default() }).unwrap_or_else(|wrong| panic!("{wrong}"));
         let lines = check::check(&settings, &[card]).await;
-        lines.into_iter().filter(|line| line.subject == "settling").map(|line| (line.state, line.sentence)).collect()
+        lines.into_iter().filter(|line| line.subject == subject).map(|line| (line.state, line.sentence)).collect()
     }
 
     #[track_caller]
@@ -470,6 +474,14 @@ mod settling {
         );
         let unknown = lines(&anvil, &[OPERATOR], &card(&["0.001 USDC"])).await;
         assert_eq!(unknown.len(), 1, "what a token is worth, nobody here knows: {unknown:?}");
+    }
+
+    #[tokio::test]
+    async fn a_token_that_is_something_else_on_the_chain_is_told() {
+        let anvil = Anvil::start().await;
+        let told = lines_about("token", &anvil, &[OPERATOR], &card(&["0.0001 MON"])).await;
+        assert_said(&told, State::Bad, &["USDC", "is not what the settings say", "correct its address"]);
+        assert_eq!(lines_about("token", &anvil, &[], &card(&["0.0001 MON"])).await, [], "nobody settles it");
     }
 
     fn kinds(network: &str) -> Json<Value> {

@@ -5,9 +5,10 @@ use std::fmt;
 use super::check::{Line, missing_file};
 use super::settings::Settings;
 use crate::{
-    chain::{Chain, Sighting, Transfer},
+    chain::{At, Chain, Seen, Sighting, SignedTransfer, Transfer},
     evm::TxHash,
     ledger::{Books, BooksError, Deposit},
+    x402::authorization::booked_transfer,
 };
 
 /// Deposits that are read at once.
@@ -85,12 +86,30 @@ fn unreadable(cause: &BooksError) -> Line {
 async fn confirm(deposit: &Deposit, chains: &[Chain]) -> Result<(), String> {
     let chain = chains.iter().find(|chain| chain.network().id == deposit.network);
     let chain = chain.ok_or("its network is not among `networks`")?;
+    if let Some(transfer) = booked_transfer(deposit) {
+        return confirm_settlement(deposit, &transfer, chain).await;
+    }
     let hash: Option<TxHash> = deposit.proof.strip_prefix("tx/").and_then(|hash| hash.parse().ok());
     let hash = hash.ok_or("its proof is no transaction")?;
     match chain.lookup(hash).await {
         Ok(Sighting::Final(transfer)) => compare(deposit, &transfer),
         Ok(Sighting::Included(_)) => Err("its block is not final".to_owned()),
         Ok(Sighting::NotSeen) => Err("the chain does not know its transaction".to_owned()),
+        Err(away) => Err(format!("it cannot be looked up now: {away}")),
+    }
+}
+
+async fn confirm_settlement(deposit: &Deposit, transfer: &SignedTransfer, chain: &Chain) -> Result<(), String> {
+    match chain.look(transfer, Some(deposit.transaction), deposit.block, At::Final).await {
+        Ok(Seen::Paid { transaction, .. }) if transaction != deposit.transaction => {
+            Err(format!("booked as {}, it is {transaction}", deposit.transaction))
+        }
+        Ok(Seen::Paid { block, .. }) if block != deposit.block => {
+            Err(format!("booked in block {}, it is in block {block}", deposit.block))
+        }
+        Ok(Seen::Paid { .. }) => Ok(()),
+        Ok(Seen::Unused) => Err("its authorization is unused on the chain".to_owned()),
+        Ok(Seen::Elsewhere) => Err("its authorization was used for something else".to_owned()),
         Err(away) => Err(format!("it cannot be looked up now: {away}")),
     }
 }

@@ -79,6 +79,7 @@ pub async fn check(settings: &Settings, cards: &[&Card]) -> Vec<Line> {
         let chain = Chain::new(network.clone());
         lines.extend(look_at(&chain, settings.pay_to, books.as_ref()).await);
         lines.extend(settling::look_at(settings, &chain, cards).await);
+        lines.extend(settling::look_at_tokens(settings, &chain).await);
     }
     lines
 }

@@ -17,6 +17,7 @@ use super::wire::{EIP3009, EXACT, Eip3009Proof, PERMIT2, Permit2Proof, Proof};
 use crate::{
     chain::{self, SignedTransfer},
     evm::{Address, TxHash},
+    ledger::Deposit,
     money::{Amount, Asset, Money},
     network::{Network, Token},
 };
@@ -167,6 +168,19 @@ impl Refused {
     pub fn is_used(&self) -> bool {
         [Method::Eip3009, Method::Permit2].iter().any(|method| self.reason == method.words().used)
     }
+}
+
+/// The transfer that a settlement's deposit was booked for, to be looked up again. `None`: it is no settlement's.
+pub fn booked_transfer(deposit: &Deposit) -> Option<SignedTransfer> {
+    let mut parts = deposit.proof.split('/');
+    let (method, token) = (parts.next()?, deposit.asset.token?);
+    let nonce = match method {
+        EIP3009 => chain::Nonce::Eip3009(parts.nth(2)?.parse::<TxHash>().ok()?.0),
+        PERMIT2 => chain::Nonce::Permit2(parts.nth(1)?.parse::<Amount>().ok()?.to_be_bytes()),
+        _ => return None,
+    };
+    let valid_before_s = u64::try_from(deposit.block_time_ms).ok()? / 1000 + 1;
+    Some(SignedTransfer { token, from: deposit.payer, to: deposit.pay_to, value: deposit.amount, nonce, valid_before_s })
 }
 
 /// Whose signature it is, as far as arithmetic can tell.

@@ -283,5 +283,5 @@ pub async fn spend_elsewhere(shop: &Shop, token: &Token, payer: Address, value: 
 /// Version 1 of the same payment.
 pub fn v1(network: &str, payload: &Value) -> String {
     use base64::{Engine, prelude::BASE64_STANDARD};
-    BASE64_STANDARD.encode(json!({ "x402Version": 1, "scheme": "exact", "network": network, "payload": payload }).to_string())
+    BASE64_STANDARD.encode(crate::harness::v1_payload(network, payload).to_string())
 }

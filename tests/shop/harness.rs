@@ -438,6 +438,11 @@ pub fn payload_for(offers: &PaymentRequired, offer: &Offer, proof: Value) -> Str
     BASE64_STANDARD.encode(payload.to_string())
 }
 
+/// A version 1 payment.
+pub fn v1_payload(network: &str, payload: &Value) -> Value {
+    json!({ "x402Version": 1, "scheme": "exact", "network": network, "payload": payload })
+}
+
 /// The receipt of an answer.
 pub fn settlement(answer: &Answer) -> Settlement {
     wire::decode(answer.header("payment-response").expect("it has a receipt")).unwrap()

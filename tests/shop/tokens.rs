@@ -3,7 +3,11 @@
 use std::sync::Arc;
 
 use alloy::primitives::{Address as Word20, keccak256};
-use coinslot::{network::Token, x402::wire::PaymentRequired};
+use coinslot::{
+    chain::{At, Seen},
+    network::Token,
+    x402::{authorization::booked_transfer, wire::PaymentRequired},
+};
 use serde_json::json;
 
 use crate::{
@@ -51,6 +55,16 @@ async fn a_signature_buys_a_run_and_moves_its_price_once() {
     assert_eq!((again.header("x-idempotent-replay"), &again.bytes), (Some("true"), &answer.bytes));
     assert_eq!((worked_on("token buys"), taken(&shop, &token).await), (1, PRICE));
     shop.assert_balanced().await;
+
+    // What `coinslot books --chain` looks up again.
+    let (_, deposit) = shop.desk.books.deposits_after("", 1).await.unwrap().remove(0);
+    let chain = &shop.desk.chains[0];
+    let transfer = booked_transfer(&deposit).unwrap();
+    let seen = chain.look(&transfer, Some(deposit.transaction), deposit.block, At::Final).await.unwrap();
+    assert!(
+        matches!(seen, Seen::Paid { transaction, block, .. } if (transaction, block) == (deposit.transaction, deposit.block)),
+        "{seen:?}"
+    );
 }
 
 #[tokio::test]

@@ -13,9 +13,11 @@ use crate::{
     money::Amount,
     network::Network,
     server::settings::{OperatorKey, Settings, Settler},
+    x402::facilitator::token_is_as_configured,
 };
 
 const SUBJECT: &str = "settling";
+const TOKEN: &str = "token";
 
 /// Gas of one settlement, roughly: `transferWithAuthorization` of USDC takes 75,000 to 90,000, Permit2 through x402's proxy a little more.
 const SETTLE_GAS: u64 = 100_000;
@@ -54,6 +56,31 @@ pub async fn look_at(settings: &Settings, chain: &Chain, cards: &[&Card]) -> Vec
         Some(Settler::Facilitator(url)) => vec![facilitator(url, &sold, network).await],
         Some(Settler::Operator(key)) => operator(key.address(), &sold, chain, cards).await,
     }
+}
+
+/// Is each token on the chain what the settings say? What is signed for another domain moves nothing. Nobody settles, no lines.
+pub async fn look_at_tokens(settings: &Settings, chain: &Chain) -> Vec<Line> {
+    let network = chain.network();
+    let mut lines = Vec::new();
+    if settings.settler(&network.id).is_none() {
+        return lines;
+    }
+    for token in &network.tokens {
+        let place = format!("{} at {} on {}", token.symbol, token.address, network.name);
+        match token_is_as_configured(chain, token).await {
+            Ok(true) => lines.push(Line::ok(TOKEN, format!("{place} is what the settings say"))),
+            Ok(false) => lines.push(Line::bad(
+                TOKEN,
+                format!(
+                    "{place} is not what the settings say, so it is not offered: correct its address, name, version or decimals"
+                ),
+            )),
+            Err(away) => {
+                lines.push(Line::bad(TOKEN, format!("{place}: nobody knows whether it is what the settings say: {away}")))
+            }
+        }
+    }
+    lines
 }
 
 async fn operator(address: Address, sold: &str, chain: &Chain, cards: &[&Card]) -> Vec<Line> {
