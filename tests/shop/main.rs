@@ -11,6 +11,7 @@ mod credit;
 mod cut_off;
 mod discovery;
 mod dollars;
+mod examples;
 mod failing;
 mod fuzz;
 mod harness;
