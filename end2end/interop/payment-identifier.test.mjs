@@ -30,7 +30,7 @@ describe('payment-identifier', () => {
     });
     const sent = { header: '' };
     const watched = /** @type {typeof fetch} */ (async (input, init) => {
-      sent.header = new Request(input, init).headers.get('payment-signature') ?? sent.header;
+      sent.header = new Request(input instanceof Request ? input.clone() : input, init).headers.get('payment-signature') ?? sent.header;
       return fetch(input, init);
     });
     return { buy: () => wrapFetchWithPayment(watched, client)(stage.url, stage.request), sent };

@@ -70,7 +70,9 @@ describe('sign-in-with-x', () => {
     const required = await demand();
     const { info, supportedChains, schema } = /** @type {any} */ (required.extensions?.['sign-in-with-x']);
     assertSIWxChallengeBoundToOrigin(info, stage.url);
-    assert.deepEqual(schema, buildSIWxSchema());
+    // The fields' own types are left out: the whole header has to fit through proxies.
+    const { properties: _, ...rest } = /** @type {any} */ (buildSIWxSchema());
+    assert.deepEqual(schema, rest);
     assert.deepEqual(supportedChains, [{ chainId: stage.market.network, type: 'eip191' }]);
     assert.match(info.nonce, /^[0-9a-f]{32}$/);
     const account = freshAccount();
@@ -84,7 +86,7 @@ describe('sign-in-with-x', () => {
     /** @type {string | null} */
     let header = null;
     const watched = /** @type {typeof fetch} */ (async (input, init) => {
-      header = new Request(input, init).headers.get('sign-in-with-x') ?? header;
+      header = new Request(input instanceof Request ? input.clone() : input, init).headers.get('sign-in-with-x') ?? header;
       return fetch(input, init);
     });
     const answer = await wrapFetchWithSIWx(watched, account)(stage.url, stage.request);

@@ -150,8 +150,11 @@ decimals = 18
 rpc_urls = ["${chain.url}"]
 finality = "finalized"
 poll_ms = 100
+timeout_ms = 4000
 wallet_rpc_url = "${chain.url}"
 gas_price_hint_gwei = 100
+explorer = ""
+faucet = ""
 ${facilitator ? `facilitator_url = "${facilitator}"` : ''}
 
 [coinslot.network.here.token.usdc]

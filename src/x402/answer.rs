@@ -64,9 +64,9 @@ pub fn of(desk: &Desk, card: &Card, outcome: &Outcome) -> Response<Body> {
         Said::Demanded(why) => payment_required(desk, card, why),
     };
     let headers = response.headers_mut();
-    if let Some(receipt) = outcome.receipt.as_ref().map(wire::encode) {
-        put(headers, PAYMENT_RESPONSE, &receipt);
-        put(headers, X_PAYMENT_RESPONSE, &receipt);
+    if let Some(receipt) = &outcome.receipt {
+        put(headers, PAYMENT_RESPONSE, &wire::encode(receipt));
+        put(headers, X_PAYMENT_RESPONSE, &wire::encode(&v1::receipt(desk, receipt)));
     }
     if let Some(path) = &outcome.run_path {
         // What is under way is elsewhere; what has ended is here too.

@@ -7,7 +7,7 @@ use serde_json::{Map, Value};
 
 use super::{
     desk::Desk,
-    wire::{EIP3009, EXACT, Offer, Proof},
+    wire::{EIP3009, EXACT, Offer, Proof, Settlement},
 };
 use crate::{card::Card, evm::Address, money::Amount, network::Network};
 
@@ -83,6 +83,12 @@ pub fn accepts(desk: &Desk, card: &Card, offers: &[Offer], resource: &str) -> Ve
         .collect();
     let any_known = all.iter().any(|(known, _)| *known);
     all.into_iter().filter(|(known, _)| *known || !any_known).map(|(_, offer)| offer).collect()
+}
+
+/// A receipt in version 1's words: its header names the network as its clients do.
+pub fn receipt(desk: &Desk, receipt: &Settlement) -> Settlement {
+    let network = desk.chain(&receipt.network).map_or(receipt.network.as_str(), |chain| name(chain.network()));
+    Settlement { network: network.to_owned(), ..receipt.clone() }
 }
 
 /// A version 1 payment: `X-PAYMENT`, base64 of this.

@@ -313,7 +313,9 @@ async fn n35_a_version_1_client_buys_by_the_networks_name() {
     let payload = signed.payload(&signed.sign(&ada.key, &token));
     let answer = ada.call_with(&shop, "macaw", "n35", &[("x-payment", &v1(&network, &payload))]).await;
     answer.said("n35");
-    assert!(answer.header("x-payment-response").is_some());
+    let receipt: coinslot::x402::wire::Settlement =
+        coinslot::x402::wire::decode(answer.header("x-payment-response").unwrap()).unwrap();
+    assert_eq!((receipt.success, receipt.network), (true, network.clone()), "in version 1's words");
     let unknown = ada.call_with(&shop, "macaw", "n35", &[("x-payment", &v1("moon", &payload))]).await;
     refused(&unknown, "invalid_network");
     assert_eq!(taken(&shop, &token).await, PRICE);
