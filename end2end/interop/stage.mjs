@@ -190,7 +190,13 @@ export class Stage {
     await market.chain.fund(privateKeyToAccount(operatorKey).address);
     const settles = facilitator ? { facilitator: await facilitator(market) } : { operatorKey };
     const shop = new Shop('serve', await freePort(), { settings: settings(market, { payTo, ...settles }) });
-    await shop.start();
+    try {
+      await shop.start();
+    } catch (why) {
+      // A node that is left running would keep the test from ending.
+      market.stop();
+      throw why;
+    }
     return new Stage(market, shop, payTo);
   }
 
