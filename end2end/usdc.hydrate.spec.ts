@@ -13,7 +13,7 @@ test.use({ sellsForDollars: true });
 const SIGN = 'eth_signTypedData_v4';
 const CANCELLED = 'Signature cancelled. Nothing was charged.';
 const term = (page: Page, name: string) =>
-  page.getByRole('main').locator('dt', { hasText: name }).locator('xpath=following-sibling::dd[1]');
+  page.getByRole('main').locator('dt', { hasText: name }).filter({ visible: true }).locator('xpath=following-sibling::dd[1]');
 
 test('one signature, no transaction and no coins: the run is paid in dollars', async ({ page, chain, market, dollar, wallet, xray, buyer }) => {
   await chain.fund(wallet.address, 0n);
