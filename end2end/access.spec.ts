@@ -1,18 +1,9 @@
 // Everybody can use it: axe finds nothing, the focus is seen, nothing is cut off. Every page, light and dark, desk and phone.
 
-import { AxeBuilder } from '@axe-core/playwright';
-import type { Page } from '@playwright/test';
+import { check } from './support/access.ts';
 import { TOKEN } from './support/contracts.ts';
 import { expect, open, test } from './support/test.ts';
 import { asPayer, PUBLIC } from './support/visits.ts';
-
-async function check(page: Page, what: string) {
-  const { violations } = await new AxeBuilder({ page }).withTags(['wcag2a', 'wcag2aa', 'wcag21aa', 'wcag22aa']).analyze();
-  const found = violations.map(({ id, nodes }) => `${id}: ${nodes.map((node) => node.target.join(' ')).join(', ')}`);
-  expect.soft(found, `axe on ${what}`).toEqual([]);
-  const over = await page.evaluate(() => document.documentElement.scrollWidth - document.documentElement.clientWidth);
-  expect.soft(over, `${what} scrolls sideways, by pixels`).toBe(0);
-}
 
 for (const colorScheme of ['light', 'dark'] as const) {
   test.describe(colorScheme, () => {

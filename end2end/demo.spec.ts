@@ -89,6 +89,24 @@ test('a first visitor runs the example with the demo wallet, from the printed ad
   expect(await demo.books()).toBeTruthy();
 });
 
+test('the same in dollars: one signature more, no coins, and the choice is still there the next time', async ({ page, demo }) => {
+  const xray = new XrayPage(page);
+  await xray.open();
+  await xray.main.getByRole('button', { name: 'the demo’s token' }).click();
+  await xray.inDollars.check();
+  await xray.runForDollars.click();
+  await confirm(page);
+  await expect(sheet(page)).toContainText('wants you to sign in');
+  await confirm(page);
+  await expect(sheet(page)).toContainText('0.001 USDC');
+  await confirm(page);
+  await xray.done();
+  await expect(xray.answer).toContainText('By authorization, settled in');
+  await xray.open();
+  await expect(xray.inDollars).toBeChecked();
+  expect(await demo.books()).toBeTruthy();
+});
+
 test('declining in the demo wallet charges nothing', async ({ page }) => {
   const xray = new XrayPage(page);
   await xray.open();

@@ -1,6 +1,7 @@
 // A visitor pays with dollars: the wallet signs, the shop sends. ux.md's numbers, where a token is otherwise than coin.
 
 import type { Page } from '@playwright/test';
+import { check } from './support/access.ts';
 import { freshAccount } from './support/buyer.mjs';
 import { CHAIN_ID } from './support/chain.mjs';
 import { TOKEN } from './support/contracts.ts';
@@ -216,4 +217,27 @@ test('D2 the agent fails: the authorization was not used, and trying again takes
   await xray.done();
   expect(wallet.asked(SIGN)).toHaveLength(1);
   expect(await dollar.balance(wallet.address)).toBe(0n);
+});
+
+test('the choice and a signed answer can be used by everybody, light and dark, on a desk and on a phone', async ({ page, dollar, wallet, xray }) => {
+  await dollar.give(wallet.address, DOLLAR_UNITS);
+  const everywhere = async (what: string) => {
+    for (const width of [1280, 390]) {
+      await page.setViewportSize({ width, height: 844 });
+      for (const colorScheme of ['light', 'dark'] as const) {
+        await page.emulateMedia({ colorScheme });
+        await check(page, `${what}, ${colorScheme}, ${width} pixels`);
+      }
+    }
+  };
+  await xray.open();
+  await xray.lookAt({ bytecode: TOKEN });
+  // With the keyboard alone: the arrows choose, and the focus is seen.
+  await xray.inCoin.focus();
+  await page.keyboard.press('ArrowDown');
+  await expect(xray.inDollars).toBeChecked();
+  await everywhere('the choice');
+  await xray.runForDollars.click();
+  await xray.done();
+  await everywhere('the answer');
 });
