@@ -9,6 +9,7 @@ use axum::{
     response::Response,
 };
 
+use super::mcp;
 use crate::x402::answer;
 
 /// What may be sent. Some x402 clients send `Access-Control-Expose-Headers` with their request; `Mcp-Param-…` has names of the tools' own and is
@@ -22,7 +23,7 @@ const REMEMBERED_S: &str = "86400";
 fn open(path: &str) -> Option<&'static str> {
     match path {
         "/api/agents" | "/openapi.json" | "/llms.txt" | "/.well-known/x402" => Some("GET, HEAD, OPTIONS"),
-        "/mcp" => Some("GET, POST, DELETE, OPTIONS"),
+        mcp::PATH => Some("GET, POST, DELETE, OPTIONS"),
         _ if path.starts_with("/api/x402/") => Some("GET, HEAD, POST, OPTIONS"),
         _ if path.starts_with("/api/runs/") => Some("GET, HEAD, OPTIONS"),
         _ => None,

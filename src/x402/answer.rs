@@ -78,7 +78,7 @@ pub fn of(desk: &Desk, card: &Card, outcome: &Outcome) -> Response<Body> {
 
 /// The 402: the v2 header, the v1 body and the workflow's own shape, at once.
 pub fn payment_required(desk: &Desk, card: &Card, why: &CallError) -> Response<Body> {
-    match outcome::demand(desk, card, desk.resource(card), why) {
+    match outcome::demand(desk, card, desk.resource(card), desk.bazaar(card), why) {
         Ok(required) => demanded(desk, card, &required, why),
         Err(closed) => error(&closed),
     }

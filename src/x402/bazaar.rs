@@ -1,7 +1,7 @@
 //! The `bazaar` extension of a 402: what the agent takes, so that a facilitator that saw a payment can list it (x402
 //! `specs/extensions/bazaar.md`; docs/protocol.md, "Being found").
 //!
-//! It travels in a header with every 402, so it is kept small: the answer's schema is in `/openapi.json`.
+//! Over HTTP it travels in a header with every 402, so it is kept small: the answer's schema is in `/openapi.json`.
 
 use serde_json::{Value, json};
 
@@ -30,14 +30,7 @@ pub fn bazaar(agent: &Agent) -> Value {
             "additionalProperties": false,
         },
     });
-    if agent.sample.to_string().len() <= SAMPLE_MAX {
-        info["output"] = json!({ "type": "json", "example": agent.sample });
-        properties["output"] = json!({
-            "type": "object",
-            "properties": { "type": { "type": "string" }, "example": {} },
-            "required": ["type"],
-        });
-    }
+    sampled(agent, &mut info, &mut properties);
     let mut schema = json!({
         "$schema": "https://json-schema.org/draft/2020-12/schema",
         "type": "object",
@@ -48,4 +41,51 @@ pub fn bazaar(agent: &Agent) -> Value {
         schema["$defs"] = definitions.into();
     }
     json!({ "info": info, "schema": schema })
+}
+
+/// The same of the agent as an MCP tool: there its input's schema is a part of `info`.
+pub fn bazaar_of_tool(agent: &Agent) -> Value {
+    let mut info = json!({ "input": {
+        "type": "mcp",
+        "toolName": agent.card.mcp_tool(),
+        "description": agent.card.summary,
+        "transport": "streamable-http",
+        "inputSchema": agent.input_schema,
+        "example": agent.example,
+    } });
+    let mut properties = json!({
+        "input": {
+            "type": "object",
+            "properties": {
+                "type": { "type": "string", "const": "mcp" },
+                "toolName": { "type": "string" },
+                "description": { "type": "string" },
+                "transport": { "type": "string", "enum": ["streamable-http"] },
+                "inputSchema": { "type": "object" },
+                "example": { "type": "object" },
+            },
+            "required": ["type", "toolName", "inputSchema"],
+            "additionalProperties": false,
+        },
+    });
+    sampled(agent, &mut info, &mut properties);
+    let schema = json!({
+        "$schema": "https://json-schema.org/draft/2020-12/schema",
+        "type": "object",
+        "properties": properties,
+        "required": ["input"],
+    });
+    json!({ "info": info, "schema": schema })
+}
+
+fn sampled(agent: &Agent, info: &mut Value, properties: &mut Value) {
+    if agent.sample.to_string().len() > SAMPLE_MAX {
+        return;
+    }
+    info["output"] = json!({ "type": "json", "example": agent.sample });
+    properties["output"] = json!({
+        "type": "object",
+        "properties": { "type": { "type": "string" }, "example": {} },
+        "required": ["type"],
+    });
 }

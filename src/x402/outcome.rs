@@ -109,16 +109,22 @@ impl Said {
     }
 }
 
-/// The offers of the moment, and why they are made.
+/// The offers of the moment, and why they are made. `bazaar`: how `resource` is called, for those that list it (`x402::bazaar`).
 ///
 /// # Errors
 /// [`Code::AgentUnavailable`]: it cannot be paid for now.
-pub fn demand(desk: &Desk, card: &Card, resource: Resource, why: &CallError) -> Result<PaymentRequired, CallError> {
+pub fn demand(
+    desk: &Desk,
+    card: &Card,
+    resource: Resource,
+    bazaar: Option<&Value>,
+    why: &CallError,
+) -> Result<PaymentRequired, CallError> {
     let accepts = desk.offers(card, now_ms(), why.credit.as_ref());
     if accepts.is_empty() {
         return Err(CallError::saying(Code::AgentUnavailable, "Payments are closed for now. Nothing was charged."));
     }
-    let extensions = extensions(desk, card, &resource.url);
+    let extensions = extensions(desk, &resource.url, bazaar);
     Ok(PaymentRequired {
         x402_version: 2,
         error: Some(why.reason.clone().unwrap_or_else(|| why.error.clone())),
@@ -129,8 +135,8 @@ pub fn demand(desk: &Desk, card: &Card, resource: Resource, why: &CallError) -> 
 }
 
 /// What a client may use beside a payment, each under its name.
-fn extensions(desk: &Desk, card: &Card, resource: &str) -> Map<String, Value> {
-    let bazaar = desk.bazaar(card).map(|bazaar| (BAZAAR.to_owned(), bazaar.clone()));
+fn extensions(desk: &Desk, resource: &str, bazaar: Option<&Value>) -> Map<String, Value> {
+    let bazaar = bazaar.map(|bazaar| (BAZAAR.to_owned(), bazaar.clone()));
     let ours = [
         (PAYMENT_IDENTIFIER.to_owned(), payment_identifier::extension()),
         (SIGN_IN_WITH_X.to_owned(), sign_in::extension(desk, resource, now_ms())),

@@ -4,11 +4,11 @@ use std::fmt::Write;
 
 use serde_json::Value;
 
-use super::{MCP, accepts, agents::prices};
-use crate::{runs::Agent, x402::desk::Desk};
+use super::{accepts, agents::prices};
+use crate::{runs::Agent, server::mcp, x402::desk::Desk};
 
 pub fn text(desk: &Desk) -> String {
-    let root = &desk.public_url;
+    let (root, mcp) = (&desk.public_url, mcp::PATH);
     let agents = desk.agents.iter().fold(String::new(), |mut text, agent| {
         // Writing to a String cannot fail, here and below.
         let _ = write_agent(&mut text, desk, agent);
@@ -36,7 +36,7 @@ pub fn text(desk: &Desk) -> String {
 - [OpenAPI 3.1]({root}/openapi.json): every endpoint, with the schemas of inputs, answers and errors
 - [Agents as JSON]({root}/api/agents): URL, prices, schemas and an example of each agent
 - [x402 manifest]({root}/.well-known/x402): what can be bought here, and on which networks
-- [MCP]({root}{MCP}): every agent as a tool, paid by x402 over MCP
+- [MCP]({root}{mcp}): every agent as a tool, paid by x402 over MCP
 - [The shop window]({root}/): the same for people with a browser wallet
 "
     )

@@ -29,9 +29,6 @@ use crate::{
     },
 };
 
-/// Where programs speak MCP with the shop.
-pub const MCP: &str = "/mcp";
-
 pub fn routes() -> Router<Desk> {
     Router::new()
         .route("/api/agents", document("application/json", |desk| pretty(&agents::cards(desk))))

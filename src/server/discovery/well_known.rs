@@ -7,10 +7,11 @@ use std::collections::BTreeMap;
 
 use serde_json::{Value, json};
 
-use super::{MCP, accepts, agents::prices};
+use super::{accepts, agents::prices};
 use crate::{
     network::Network,
     runs::Agent,
+    server::mcp,
     x402::{
         desk::Desk,
         wire::{EIP3009, Offer},
@@ -37,7 +38,7 @@ pub fn manifest(desk: &Desk) -> Value {
             "description": agent.card.summary,
             "accepts": accepts,
         })).collect::<Vec<_>>(),
-        "mcp": at(MCP),
+        "mcp": at(mcp::PATH),
         "openapi": at("/openapi.json"),
         "agents": at("/api/agents"),
         "llms": at("/llms.txt"),

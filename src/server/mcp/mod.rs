@@ -2,8 +2,9 @@
 //!
 //! - `tools`: what is listed. `service`: one call, to the same desk as over HTTP. `result`: how its outcome is said.
 //!
-//! It keeps no sessions, so there is nothing that strangers could fill: each `POST` is answered by itself, and what outlives it is a run. It
-//! reads no cookie, so a page of any origin may call it, whatever name it reached the shop by: there is no authority to borrow.
+//! It keeps no sessions, so there is nothing that strangers could fill: each `POST` is answered by itself, and what outlives it is a run. `GET` (a
+//! stream of the server's own) and `DELETE` (the end of a session) are 405, as MCP has it then. It reads no cookie, so a page of any origin may
+//! call it (`cors`), whatever name it reached the shop by: there is no authority to borrow.
 
 mod result;
 mod service;
@@ -11,30 +12,17 @@ mod tools;
 
 use std::sync::Arc;
 
-use axum::{
-    Router,
-    body::Body,
-    http::{HeaderValue, Response, header},
-    middleware,
-    routing::options,
-};
+use axum::Router;
 use rmcp::transport::streamable_http_server::{
     StreamableHttpServerConfig, StreamableHttpService, session::never::NeverSessionManager,
 };
 
 use self::service::Shop;
 use super::router::BODY_MAX;
-use crate::x402::{answer, desk::Desk};
+use crate::x402::desk::Desk;
 
 /// Where it is, below the shop's root.
 pub const PATH: &str = "/mcp";
-
-/// What `GET` (a stream of the server's own) and `DELETE` (the end of a session) would be for, is not here: both are 405, as MCP says.
-const METHODS: HeaderValue = HeaderValue::from_static("POST, OPTIONS");
-/// What a page of another origin may send.
-const TAKEN: HeaderValue = HeaderValue::from_static(
-    "Content-Type, Prefer, SIGN-IN-WITH-X, Mcp-Session-Id, MCP-Protocol-Version, Mcp-Method, Mcp-Name, Last-Event-ID",
-);
 
 pub fn routes(desk: Desk) -> Router {
     let shop = Shop::new(desk);
@@ -46,19 +34,5 @@ pub fn routes(desk: Desk) -> Router {
         .disable_allowed_hosts()
         .disable_allowed_origins();
     let service = StreamableHttpService::new(move || Ok(shop.clone()), Arc::new(NeverSessionManager::default()), config);
-    let any_origin = middleware::map_response(async |mut response: Response<Body>| {
-        answer::readable_anywhere(response.headers_mut());
-        response
-    });
-    Router::new().route(PATH, options(preflight).fallback_service(service).layer(any_origin))
-}
-
-async fn preflight() -> Response<Body> {
-    let mut response = answer::json(204, Vec::new());
-    let headers = response.headers_mut();
-    headers.insert(header::ACCESS_CONTROL_ALLOW_METHODS, METHODS);
-    headers.insert(header::ACCESS_CONTROL_ALLOW_HEADERS, TAKEN);
-    headers.insert(header::ACCESS_CONTROL_MAX_AGE, HeaderValue::from_static("86400"));
-    headers.insert(header::ALLOW, METHODS);
-    response
+    Router::new().route_service(PATH, service)
 }

@@ -22,8 +22,8 @@ const ERROR: &str = "coinslot/error";
 /// The answer was stored before.
 const REPLAY: &str = "coinslot/replay";
 
-/// `resource`: what the offers name.
-pub fn of(desk: &Desk, card: &Card, resource: Resource, outcome: Outcome) -> CallToolResult {
+/// `resource`: what the offers name. `bazaar`: what goes with them to those that list it.
+pub fn of(desk: &Desk, card: &Card, resource: Resource, bazaar: &Value, outcome: Outcome) -> CallToolResult {
     let run_url = outcome.run_path.map(|path| format!("{}{path}", desk.public_url));
     let mut meta = JsonObject::new();
     let result = match outcome.said {
@@ -34,7 +34,7 @@ pub fn of(desk: &Desk, card: &Card, resource: Resource, outcome: Outcome) -> Cal
             reported(json)
         }
         Said::Told(why) => told(&why, run_url.as_deref()),
-        Said::Demanded(why) => match outcome::demand(desk, card, resource, &why) {
+        Said::Demanded(why) => match outcome::demand(desk, card, resource, Some(bazaar), &why) {
             Ok(required) => {
                 if why.code != Code::PaymentRequired {
                     meta.insert(ERROR.to_owned(), json(&why));

@@ -7,13 +7,13 @@ use rmcp::{
     ErrorData, RoleServer, ServerHandler,
     model::{
         CallToolRequestParams, CallToolResponse, Implementation, JsonObject, ListToolsResult, PaginatedRequestParams,
-        ServerCapabilities, ServerConfig, Tool,
+        ServerCapabilities, ServerConfig,
     },
     service::RequestContext,
 };
 use serde_json::Value;
 
-use super::{result, tools::tool};
+use super::{result, tools::Listed};
 use crate::{
     error::{CallError, Code},
     runs::Agent,
@@ -35,13 +35,14 @@ const INSTRUCTIONS: &str = "Each tool is an agent that is paid per call over x40
 #[derive(Clone)]
 pub struct Shop {
     desk: Desk,
-    tools: Arc<[Tool]>,
+    /// In the order of the desk's agents.
+    listed: Arc<[Listed]>,
 }
 
 impl Shop {
     pub fn new(desk: Desk) -> Self {
-        let tools = desk.agents.iter().map(|agent| tool(&desk, agent)).collect();
-        Self { desk, tools }
+        let listed = desk.agents.iter().map(|agent| Listed::new(&desk, agent)).collect();
+        Self { desk, listed }
     }
 
     /// As over HTTP: the input first, then the payment. The run's body is the canonical JSON (RFC 8785) of the arguments, so that a payer knows
@@ -77,7 +78,7 @@ impl ServerHandler for Shop {
         _: Option<PaginatedRequestParams>,
         _: RequestContext<RoleServer>,
     ) -> Result<ListToolsResult, ErrorData> {
-        Ok(ListToolsResult::with_all_items(self.tools.to_vec()))
+        Ok(ListToolsResult::with_all_items(self.listed.iter().map(|listed| listed.tool.clone()).collect()))
     }
 
     async fn call_tool(
@@ -85,13 +86,14 @@ impl ServerHandler for Shop {
         request: CallToolRequestParams,
         context: RequestContext<RoleServer>,
     ) -> Result<CallToolResponse, ErrorData> {
-        let agent = self.desk.agents.iter().find(|agent| agent.card.mcp_tool() == request.name);
-        let agent = agent.ok_or_else(|| ErrorData::invalid_params("There is no such tool.", None))?;
+        let mut tools = self.desk.agents.iter().zip(self.listed.iter());
+        let tool = tools.find(|(agent, _)| agent.card.mcp_tool() == request.name);
+        let (agent, listed) = tool.ok_or_else(|| ErrorData::invalid_params("There is no such tool.", None))?;
         let headers = context.extensions.get::<Parts>().map(without_cookie).unwrap_or_default();
         let resource = Resource { url: format!("mcp://tool/{}", agent.card.mcp_tool()), ..self.desk.resource(agent.card) };
         let arguments = request.arguments.unwrap_or_default();
         let outcome = self.call(agent, &resource.url, arguments, context.meta.get(MCP_PAYMENT), &headers).await;
-        Ok(result::of(&self.desk, agent.card, resource, outcome).into())
+        Ok(result::of(&self.desk, agent.card, resource, &listed.bazaar, outcome).into())
     }
 }
 

@@ -7,11 +7,24 @@ use serde_json::{Value, json};
 
 use crate::{
     runs::{Agent, schema},
-    x402::desk::Desk,
+    x402::{bazaar::bazaar_of_tool, desk::Desk},
 };
 
-/// What `tools/list` says of an agent.
-pub fn tool(desk: &Desk, agent: &Agent) -> Tool {
+/// An agent as it is listed, by us and by others.
+pub struct Listed {
+    /// What `tools/list` says.
+    pub tool: Tool,
+    /// What a demand for payment says to those that list it.
+    pub bazaar: Value,
+}
+
+impl Listed {
+    pub fn new(desk: &Desk, agent: &Agent) -> Self {
+        Self { tool: tool(desk, agent), bazaar: bazaar_of_tool(agent) }
+    }
+}
+
+fn tool(desk: &Desk, agent: &Agent) -> Tool {
     let card = agent.card;
     let mut tool = Tool::new(card.mcp_tool(), described(desk, agent), input(agent)).with_title(card.name).with_annotations(
         // It changes nothing but the payer's balance. That it does is why no client should call it unasked.
