@@ -24,22 +24,22 @@ sol! {
 }
 
 /// What a program signs for a native payment. Every part can be made wrong.
-struct Native<'a> {
-    offers: &'a PaymentRequired,
-    transaction: TxHash,
-    from: Word20,
-    resource: String,
-    body: String,
-    valid_before: u64,
+pub struct Native<'a> {
+    pub offers: &'a PaymentRequired,
+    pub transaction: TxHash,
+    pub from: Word20,
+    pub resource: String,
+    pub body: String,
+    pub valid_before: u64,
 }
 
 impl<'a> Native<'a> {
-    fn of(offers: &'a PaymentRequired, transaction: TxHash, key: &PrivateKeySigner, say: &str) -> Self {
+    pub fn of(offers: &'a PaymentRequired, transaction: TxHash, key: &PrivateKeySigner, say: &str) -> Self {
         let valid_before = crate::dollars::now_s() + 300;
         Self { offers, transaction, from: key.address(), resource: offers.resource.url.clone(), body: body(say), valid_before }
     }
 
-    fn payload(&self, key: &PrivateKeySigner) -> Value {
+    pub fn payload(&self, key: &PrivateKeySigner) -> Value {
         let offer = offer_by(self.offers, "transaction-proof");
         let request_hash = keccak256(self.body.as_bytes());
         let digest = PaymentProof {
@@ -91,7 +91,7 @@ async fn n29_a_program_proves_with_its_key_that_a_transaction_is_its_own() {
 }
 
 /// The `SIGN-IN-WITH-X` header for a 402's challenge (CAIP-122 over EIP-4361), as the official client makes it.
-fn signed_in_with(offers: &PaymentRequired, key: &PrivateKeySigner, change: impl FnOnce(&mut Value)) -> String {
+pub fn signed_in_with(offers: &PaymentRequired, key: &PrivateKeySigner, change: impl FnOnce(&mut Value)) -> String {
     let mut info = offers.extensions["sign-in-with-x"]["info"].clone();
     change(&mut info);
     let text = |field: &str| info[field].as_str().unwrap_or_default().to_owned();
@@ -128,7 +128,7 @@ fn signed_in_with(offers: &PaymentRequired, key: &PrivateKeySigner, change: impl
 const ID: &str = "0d8f5c0e-0f7e-4f57-8c5c-3c6d4c1d7a01";
 
 /// Somebody with credit for one call and no session any more.
-async fn with_credit(shop: &Shop) -> Visitor {
+pub async fn with_credit(shop: &Shop) -> Visitor {
     let mut ada = shop.signed_in(1).await;
     let hash = ada.paid(shop, 2 * PRICE).await;
     ada.call(shop, "parrot", "credit comes", &crate::harness::proof(&shop.offer("parrot").await, hash))
