@@ -1,6 +1,6 @@
 //! A type's JSON schema, alone and inside another document.
 
-use schemars::{JsonSchema, generate::SchemaSettings};
+use schemars::{JsonSchema, Schema, generate::SchemaSettings, transform::RecursiveTransform};
 use serde_json::{Map, Value};
 
 /// JSON Schema 2020-12 of what is read as `T`: a field with a default may be missing.
@@ -14,7 +14,16 @@ pub fn of_output<T: JsonSchema>() -> Value {
 }
 
 fn alone<T: JsonSchema>(settings: SchemaSettings) -> Value {
-    settings.into_generator().into_root_schema_for::<T>().to_value()
+    settings.with_transform(RecursiveTransform(without_widths)).into_generator().into_root_schema_for::<T>().to_value()
+}
+
+/// `uint32` and the like are Rust's words, not formats of JSON Schema: validators warn of each (MCP's official client does, on every start).
+fn without_widths(schema: &mut Schema) {
+    let is_width =
+        |format: &str| format.trim_start_matches('u').strip_prefix("int").is_some_and(|bits| bits.parse::<u8>().is_ok());
+    if schema.get("format").and_then(Value::as_str).is_some_and(is_width) {
+        schema.remove("format");
+    }
 }
 
 /// Where the definitions of a schema that stands alone are.
@@ -71,6 +80,18 @@ mod tests {
     struct Tree {
         leaf: Leaf,
         branches: Vec<Tree>,
+    }
+
+    #[test]
+    fn a_number_has_no_width_wherever_it_stands() {
+        #[derive(JsonSchema)]
+        #[allow(dead_code)]
+        struct Numbers {
+            bytes: u32,
+            offsets: Vec<Option<u8>>,
+        }
+        let text = of_output::<Numbers>().to_string();
+        assert!(text.contains("integer") && !text.contains("format"), "{text}");
     }
 
     #[test]

@@ -141,7 +141,7 @@ use x402_chain_eip155::V2Eip155ExactClient;
 use x402_reqwest::{{ReqwestWithPayments, ReqwestWithPaymentsBuild, X402Client}};
 use x402_types::scheme::client::{{PaymentCandidate, PaymentSelector}};
 
-/// This client has no limit of its own: {money} for one call, in the token's smallest unit, and nothing else.
+/// The client has no limit of its own, so here is one: {money} for a call, in the token's smallest unit, and no other token.
 struct AtMost;
 
 impl PaymentSelector for AtMost {{
