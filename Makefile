@@ -29,8 +29,9 @@ run: ## sets up, builds and opens the demo: a local chain, a demo wallet, play m
 	@$(MAKE) --no-print-directory build
 	@exec dist/coinslot demo
 
+# A site of its own: `make build` would take the unoptimised page for a finished one.
 dev: ## serves from the sources and builds again at each change; needs a chain: `anvil --block-time 0.4 --slots-in-an-epoch 1`
-	COINSLOT_NETWORKS=$${COINSLOT_NETWORKS:-local} COINSLOT_PAY_TO=$${COINSLOT_PAY_TO:-0xc0157070c0157070c0157070c0157070c0157070} \
+	LEPTOS_SITE_ROOT=target/site-dev COINSLOT_NETWORKS=$${COINSLOT_NETWORKS:-local} COINSLOT_PAY_TO=$${COINSLOT_PAY_TO:-0xc0157070c0157070c0157070c0157070c0157070} \
 		cargo leptos watch -- serve
 
 build: site binary ## leaves the one file dist/coinslot
@@ -70,4 +71,4 @@ lint: ## formatting, and no warning on either side
 	cd end2end && if [ -f tsconfig.json ]; then npx tsc --noEmit; fi
 
 clean: ## removes what was built here; the cache outside stays
-	rm -rf dist target/site
+	rm -rf dist target/site target/site-dev

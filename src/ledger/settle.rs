@@ -172,7 +172,7 @@ impl Books {
         Ok(true)
     }
 
-    /// `running` → `void`: it can never be settled, the chain says so. The answer stays withheld. Counts as a failure of its payer, whose
+    /// `running` → `void`: it can never be settled, the chain says so. The answer is dropped. Counts as a failure of its payer, whose
     /// money or signature went elsewhere while we worked. The authorization stays open until its time is over: it may yet be sent.
     /// `false`: the lease was lost, or it was settled after all; nothing was written.
     pub async fn settlement_failed(&self, run: &str, token: &str, why: &CallError, now_ms: i64) -> Result<bool> {
@@ -195,6 +195,11 @@ impl Books {
             if !open || void.rows_affected() == 0 {
                 return Ok(false);
             }
+            // Nobody will ever read it.
+            sqlx::query("update authorizations set answer = null, engine = null where run_id = $1")
+                .bind(run)
+                .execute(&mut *tx)
+                .await?;
             self.count_failure(&mut tx, run, payer, now_ms).await?;
             tx.commit().await?;
             Ok(true)

@@ -48,8 +48,11 @@ pub fn start(desk: &Desk, count: usize, stop: &CancellationToken) -> JoinHandle<
                 Ok(Some(leased)) => {
                     let desk = desk.clone();
                     tokio::spawn(async move {
-                        work(&desk, leased).await;
-                        drop(place);
+                        if let Some((run, token)) = work(&desk, leased).await {
+                            // The chain is waited for outside: while a network is away, its settlements must not hold up everybody's work.
+                            drop(place);
+                            settle(&desk, &run, &token).await;
+                        }
                     });
                     continue;
                 }
@@ -72,8 +75,8 @@ async fn lease(desk: &Desk) -> Result<Option<Leased>, BooksError> {
     desk.books.lease_run(&uuid::Uuid::new_v4().to_string(), now_ms(), LEASE_MS).await
 }
 
-/// What is done with a run that is ours until its lease ends.
-async fn work(desk: &Desk, leased: Leased) {
+/// What is done with a run that is ours until its lease ends. `Some`: its answer is stored, and its payment is yet to be settled.
+async fn work(desk: &Desk, leased: Leased) -> Option<(Run, String)> {
     let (run, token, outcome) = match leased {
         Leased::GaveOut { run, token } => {
             let why = CallError::agent_failed(format!("it was begun {ATTEMPTS_MAX} times and never ended."));
@@ -84,7 +87,7 @@ async fn work(desk: &Desk, leased: Leased) {
             let outcome = attempt(desk, &run, &token).instrument(span).await;
             (run, token, outcome)
         }
-        Leased::Settle { run, token } => return settle(desk, &run, &token).await,
+        Leased::Settle { run, token } => return Some((run, token)),
     };
     let signed = run.authorization.is_some();
     let ended = match &outcome {
@@ -94,10 +97,10 @@ async fn work(desk: &Desk, leased: Leased) {
         Outcome::Failed(why) => store(|| desk.books.release(&run.id, &token, why, now_ms())).await,
         // Its lease ends now: the next attempt follows at once.
         Outcome::Broke => desk.books.renew_lease(&run.id, &token, now_ms()).await,
-        Outcome::Lost => return,
+        Outcome::Lost => return None,
     };
     match (ended, &outcome) {
-        (Ok(true), Outcome::Done(_)) if signed => return settle_answered(desk, &run, &token).await,
+        (Ok(true), Outcome::Done(_)) if signed => return to_be_settled(desk, &run, token).await,
         (Ok(true), Outcome::Done(_)) => info!(run.id = %run.id, agent = %run.agent, "run {} done", run.id),
         (Ok(true), Outcome::Failed(why)) => {
             info!(run.id = %run.id, agent = %run.agent, why = %why.error, "run {} failed, and was not charged", run.id)
@@ -109,23 +112,24 @@ async fn work(desk: &Desk, leased: Leased) {
     }
     desk.ring(&run.id);
     desk.held.notify_one();
+    None
 }
 
 /// The answer is stored. Where its payment is here already (settled first, or sent by somebody else), the run is done.
-async fn settle_answered(desk: &Desk, run: &Run, token: &str) {
+async fn to_be_settled(desk: &Desk, run: &Run, token: String) -> Option<(Run, String)> {
     match desk.books.run(&run.id).await {
-        Ok(Some(run)) if run.state == RunState::Running => settle(desk, &run, token).await,
+        Ok(Some(run)) if run.state == RunState::Running => return Some((run, token)),
         Ok(_) => {
             info!(run.id = %run.id, agent = %run.agent, "run {} done", run.id);
             desk.ring(&run.id);
-            desk.held.notify_one();
         }
         // The lease ends by itself; whoever takes the run then finds the answer, and settles.
         Err(cause) => error!(run.id = %run.id, %cause, "run {} cannot be read", run.id),
     }
+    None
 }
 
-/// How long a worker's place is given to one settlement; then it makes room, and comes back to it.
+/// For one attempt to settle; then the lease is let go, and taken again.
 const SETTLE_PATIENCE: Duration = Duration::from_secs(15);
 const SETTLE_AGAIN_MS: i64 = 1_000;
 

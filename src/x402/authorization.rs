@@ -69,34 +69,14 @@ mod typed {
     }
 }
 
-/// How a token moves without its payer's gas: `extra.assetTransferMethod`.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Method {
-    Eip3009,
-    Permit2,
-}
+pub use crate::ledger::Method;
 
 impl Method {
-    pub fn word(self) -> &'static str {
-        match self {
-            Self::Eip3009 => EIP3009,
-            Self::Permit2 => PERMIT2,
-        }
-    }
-
     /// Has this token been set up for it?
     pub fn is_of(self, token: &Token) -> bool {
         match self {
             Self::Eip3009 => token.eip3009,
             Self::Permit2 => token.permit2,
-        }
-    }
-
-    /// Gas that a settlement takes, roughly: for telling whether it costs more than the price.
-    pub fn settle_gas(self) -> u64 {
-        match self {
-            Self::Eip3009 => 90_000,
-            Self::Permit2 => 130_000,
         }
     }
 

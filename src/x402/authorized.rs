@@ -17,7 +17,7 @@ use crate::{
     card::{Card, Settle},
     chain::Seen,
     error::{CallError, Code, Retry},
-    ledger::{self, Claimed, NewAuthorization, NewRun, Retried, Run},
+    ledger::{Claimed, NewAuthorization, NewRun, Retried, Run},
     money::Amount,
     network::Network,
     run::RunState,
@@ -77,13 +77,6 @@ fn as_json(proof: &Proof) -> String {
     serde_json::to_string(proof).unwrap_or_default()
 }
 
-fn in_the_books(method: Method) -> ledger::Method {
-    match method {
-        Method::Eip3009 => ledger::Method::Eip3009,
-        Method::Permit2 => ledger::Method::Permit2,
-    }
-}
-
 fn refused(why: Refused) -> CallError {
     let code = if why.needs_allowance() { Code::Permit2AllowanceRequired } else { Code::PaymentInvalid };
     CallError::from(code).with_reason(&why.reason)
@@ -110,7 +103,7 @@ pub async fn paid(
     // there it buys nothing any more when its time is over.
     let since_block = match (&known, &terms) {
         (Some(_), Some(_)) => 0,
-        (Some(_), None) => check(desk, card, &authorization, None).map(|()| 0)?,
+        (Some(run), None) => still_its_makers(run, &authorization, &payload).map(|()| 0)?,
         (None, _) => verify(desk, card, &authorization, terms.as_ref()).await?,
     };
     let new = NewRun {
@@ -119,7 +112,7 @@ pub async fn paid(
         ..new_run(desk, card, authorization.from, body, authorization.network.clone(), proof)
     };
     let new_authorization = NewAuthorization {
-        method: in_the_books(authorization.method),
+        method: authorization.method,
         asset: authorization.asset(),
         pay_to: authorization.to,
         amount: authorization.value,
@@ -157,6 +150,17 @@ pub async fn paid(
         _ => {}
     }
     Ok((wait(desk, run, waiting.patience).await?, false))
+}
+
+/// A version 1 payment, shown again: it finds its run while its time lasts, by the signature alone. Never a demand for another payment: this one
+/// may be under way.
+fn still_its_makers(run: &Run, authorization: &Authorization, payload: &str) -> Result<(), CallError> {
+    let is_signed =
+        authorization.signed_by() == SignedBy::Payer || run.authorization.as_ref().is_some_and(|stored| stored.signed == payload);
+    if !is_signed || authorization.valid_before_ms() < now_ms() {
+        return Err(Code::PaymentAlreadyUsed.into());
+    }
+    Ok(())
 }
 
 /// Another attempt of a run that failed, for nothing more: its authorization was not used.

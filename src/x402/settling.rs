@@ -43,6 +43,10 @@ pub async fn settle(desk: &Desk, run: &Run, patience: Duration) -> Settlement {
         warn!(run.id = %run.id, network = %run.network, "run {} is paid by a token that is not taken any more: put it back into the settings", run.id);
         return Settlement::Unknown;
     };
+    if desk.is_halted(&run.network) {
+        // What this chain says is not believed until an operator has looked.
+        return Settlement::Unknown;
+    }
     let until = Instant::now() + patience;
     let mut attempt = Attempt::new(desk, run, facilitator, &authorization);
     loop {

@@ -9,7 +9,7 @@ use crate::{
     agents::worked_on,
     anvil::proxy::{Fault, Proxy},
     dollars::{OPERATOR, PRICE, chain_with_dollars, open, open_at, pays, taken},
-    harness::{Node, Shop, Staff, settlement},
+    harness::{Node, PRICE as COINS, Shop, Staff, from_credit, proof, settlement},
 };
 
 const SEND: &str = "eth_sendRawTransaction";
@@ -90,4 +90,36 @@ async fn n22_killed_between_writing_a_settlement_down_and_sending_it() {
 #[tokio::test]
 async fn n22_killed_between_sending_a_settlement_and_its_receipt() {
     ends_once("n22 after", true).await;
+}
+
+#[tokio::test]
+async fn settlements_that_wait_for_the_chain_hold_up_nobodys_work() {
+    let (node, token) = chain_with_dollars().await;
+    let proxy = Proxy::before(node.url()).await;
+    let data = Arc::new(tempfile::tempdir().unwrap());
+    let shop = open_at(node, data, &token, Staff::All, vec![proxy.url.clone()]).await;
+    let ben = shop.signed_in(3).await;
+    let native = async || {
+        let mut offers = shop.offer("macaw").await;
+        offers.accepts.retain(|offer| offer.is_native());
+        offers
+    };
+    let hash = ben.pays(&shop, 2 * COINS).await;
+    ben.call(&shop, "macaw", "ben pays", &proof(&native().await, hash)).await.said("ben pays");
+    let credit = from_credit(&native().await, "3f0b7a52-8a0b-4a57-9d0c-2f6c4f9c8e01");
+    let offers = shop.offer("macaw").await;
+    proxy.fault(Fault::Rewrite(|method, _, answer| {
+        if method == SEND {
+            answer["error"] = json!({ "code": -32000, "message": "the pool is full" });
+            answer.as_object_mut().unwrap().remove("result");
+        }
+    }));
+    // More of them than the shop has workers.
+    for (payer, say) in [(1, "stuck 1"), (1, "stuck 2"), (1, "stuck 3"), (2, "stuck 4"), (2, "stuck 5"), (2, "stuck 6")] {
+        let payer = shop.visitor(payer);
+        payer.glance(&shop, "macaw", say, &pays(&offers, &payer.key, &token, say)).await.is(202, "running");
+    }
+    crate::paying::eventually(async || worked_on("stuck 6") == 1).await;
+    let waited = [("payment-signature", credit.as_str()), ("prefer", "wait=5")];
+    ben.call_with(&shop, "macaw", "from credit meanwhile", &waited).await.said("from credit meanwhile");
 }

@@ -322,6 +322,26 @@ async fn n35_a_version_1_client_buys_by_the_networks_name() {
 }
 
 #[tokio::test]
+async fn a_version_1_payment_finds_its_run_while_its_time_lasts_and_is_never_asked_for_twice() {
+    let (shop, token) = shop_for_dollars().await;
+    let ada = shop.visitor(1);
+    let signed = Eip3009 { valid_before: now_s() + 10, ..Eip3009::of(&ada.key, "v1 again") };
+    let payload = signed.payload(&signed.sign(&ada.key, &token));
+    let show = async |payload: &serde_json::Value| {
+        ada.call_with(&shop, "macaw", "v1 again", &[("x-payment", &v1("local", payload))]).await
+    };
+    show(&payload).await.said("v1 again");
+    // Less time than the work would take is left, and still it is the same run.
+    assert_eq!(show(&payload).await.header("x-idempotent-replay"), Some("true"));
+    let unsigned = signed.payload(&signed.sign(&shop.visitor(2).key, &token));
+    show(&unsigned).await.is(409, "payment_already_used");
+    let over = eventually_some(async || Some(show(&payload).await).filter(|answer| answer.status != 200)).await;
+    over.is(409, "payment_already_used");
+    assert!(over.header("payment-required").is_none(), "no demand for another payment");
+    assert_eq!((worked_on("v1 again"), taken(&shop, &token).await), (1, PRICE));
+}
+
+#[tokio::test]
 async fn n08_an_expired_offer_is_renewed_before_anything_is_signed_for_nothing() {
     let (shop, token) = shop_for_dollars().await;
     let ada = shop.visitor(1);
