@@ -37,6 +37,8 @@ pub enum Fault {
     TooLargeAbove(usize),
     /// From the first call of this method on nothing is answered any more; whether the real node got that call is `passes`.
     CutOff { at: &'static str, passes: bool },
+    /// Answers calls of this method with an error; the real node never gets them.
+    Refuse(&'static str),
     /// Changes what the real node said to a call: method, parameters, the whole answer object.
     Rewrite(fn(&str, &Value, &mut Value)),
 }
@@ -175,7 +177,12 @@ async fn answer(State(shared): State<Arc<Shared>>, body: Bytes) -> Response {
             }
             |_, _, _| {}
         }
-        Some(Fault::TooLargeAbove(_)) | None => |_, _, _| {},
+        Some(Fault::Refuse(method)) if calls.iter().any(|call| call["method"] == method) => {
+            let error = json!({"code": -32000, "message": "the pool is full"});
+            let refused: Vec<_> = calls.iter().map(|call| json!({"jsonrpc": "2.0", "id": call["id"], "error": error})).collect();
+            return axum::Json(if request.is_array() { Value::Array(refused) } else { refused[0].clone() }).into_response();
+        }
+        Some(Fault::TooLargeAbove(_) | Fault::Refuse(_)) | None => |_, _, _| {},
     };
     let Ok(answer) = shared.client.post(shared.target.clone()).body(body).header("content-type", "application/json").send().await
     else {

@@ -108,12 +108,7 @@ async fn settlements_that_wait_for_the_chain_hold_up_nobodys_work() {
     ben.call(&shop, "macaw", "ben pays", &proof(&native().await, hash)).await.said("ben pays");
     let credit = from_credit(&native().await, "3f0b7a52-8a0b-4a57-9d0c-2f6c4f9c8e01");
     let offers = shop.offer("macaw").await;
-    proxy.fault(Fault::Rewrite(|method, _, answer| {
-        if method == SEND {
-            answer["error"] = json!({ "code": -32000, "message": "the pool is full" });
-            answer.as_object_mut().unwrap().remove("result");
-        }
-    }));
+    proxy.fault(Fault::Refuse(SEND));
     // More of them than the shop has workers.
     for (payer, say) in [(1, "stuck 1"), (1, "stuck 2"), (1, "stuck 3"), (2, "stuck 4"), (2, "stuck 5"), (2, "stuck 6")] {
         let payer = shop.visitor(payer);
@@ -122,4 +117,5 @@ async fn settlements_that_wait_for_the_chain_hold_up_nobodys_work() {
     crate::paying::eventually(async || worked_on("stuck 6") == 1).await;
     let waited = [("payment-signature", credit.as_str()), ("prefer", "wait=5")];
     ben.call_with(&shop, "macaw", "from credit meanwhile", &waited).await.said("from credit meanwhile");
+    assert_eq!(taken(&shop, &token).await, 0, "the settlements are still waiting");
 }
