@@ -177,7 +177,8 @@ pub async fn run(opening: Opening, stop: CancellationToken) -> Result<(), Cannot
         facilitators,
     });
     for chain in &desk.chains {
-        let known = tokens::look(&desk, chain).await;
+        // A network that was away a moment ago must not hold up the opening: it is looked at later.
+        let known = chain.healthy() && tokens::look(&desk, chain).await;
         tasks.push(tokio::spawn(tokens::keep_looking(desk.clone(), chain.clone(), known, stop.clone())));
     }
     tasks.extend(till::start(&desk, &stop));

@@ -184,22 +184,35 @@ impl<'a> Attempt<'a> {
         let first = before.is_none() && self.asked_ms.is_none();
         (self.handed_on, self.asked_ms) = (true, Some(now_ms()));
         match self.facilitator.settle(self.authorization, &record).await {
-            Ok(_) => Ok(None),
+            Ok(hash) => {
+                self.note(hash).await;
+                Ok(None)
+            }
             // An earlier transaction of ours may still be on its way; as long as it can arrive, nothing has failed.
             Err(SettleError::Refused(_)) if !first => Ok(None),
             Err(SettleError::Refused(why)) => Ok(Some(Settlement::Failed(why))),
             Err(SettleError::Unknown(cause)) => {
                 warn!(run.id = %self.run.id, %cause, "the settlement of run {} has no answer yet", self.run.id);
-                self.note(cause.transaction);
+                if let Some(hash) = cause.transaction {
+                    self.note(hash).await;
+                }
                 Ok(None)
             }
         }
     }
 
-    /// A remote facilitator's transaction: it signs itself, so we have its hash at most.
-    fn note(&self, transaction: Option<TxHash>) {
-        if let (Some(hash), Ok(mut sent)) = (transaction, self.sent.lock()) {
-            sent.get_or_insert((Sending { hash, raw: Vec::new() }, now_ms()));
+    /// A remote facilitator's transaction: it signs itself, so we have its hash at most, and keep it for whoever goes on after us. Ours is known.
+    async fn note(&self, hash: TxHash) {
+        if self.sent().is_some_and(|(sending, _)| sending.hash == hash) {
+            return;
+        }
+        let now = now_ms();
+        if let Err(cause) = self.desk.books.sending(&self.run.id, hash, &[], now).await {
+            // Without it the chain is searched.
+            warn!(run.id = %self.run.id, %cause, "the transaction that settles run {} could not be kept", self.run.id);
+        }
+        if let Ok(mut sent) = self.sent.lock() {
+            *sent = Some((Sending { hash, raw: Vec::new() }, now));
         }
     }
 
