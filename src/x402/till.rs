@@ -27,7 +27,7 @@ use crate::{
     chain::{Chain, Cursor, FinalBlock, Follower, Interest, Sighting, Transfer, Unavailable, follow},
     error::{CallError, Code},
     evm::TxHash,
-    ledger::{Books, BooksError, Deposit, HeldOrNot, How, Run, deposits::ReadTo},
+    ledger::{AuthorizationState, Books, BooksError, Deposit, HeldOrNot, How, Run, RunAuthorization, deposits::ReadTo},
     money::{Amount, Asset, Money},
     run::RunState,
 };
@@ -459,7 +459,10 @@ impl Follower for Till {
 /// Where a waiting run's payment is, for the page (ux.md, C1).
 pub fn stage_of(run: &Run) -> crate::error::Stage {
     use crate::error::Stage;
+    let is_being_settled = |signed: &RunAuthorization| signed.answered && signed.state == AuthorizationState::Open;
     match run.state {
+        // The agent has answered; what is waited for is the payment.
+        RunState::Running if run.authorization.as_ref().is_some_and(is_being_settled) => Stage::Sent,
         RunState::Held | RunState::Running => Stage::Running,
         _ if run.deposit_block.is_some() => Stage::Final,
         _ if run.included_block.is_some() => Stage::Included,

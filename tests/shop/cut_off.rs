@@ -30,7 +30,7 @@ async fn n21_an_rpc_that_drops_after_sending_is_not_a_second_payment() {
     proxy.fault(Fault::CutOff { at: SEND, passes: true });
     let waited = [("payment-signature", payment.as_str()), ("prefer", "wait=2")];
     let pending = ada.call_with(&shop, "macaw", "n21", &waited).await;
-    pending.is(202, "running");
+    pending.is(202, "payment_pending");
     assert!(pending.header("payment-required").is_none() && pending.header("payment-response").is_none());
     assert!(pending.json()["transaction"].is_string(), "the payer sees which transaction it is");
     proxy.heal();
