@@ -24,8 +24,6 @@ mod flow;
 #[cfg(feature = "ssr")]
 mod interfaces;
 #[cfg(feature = "ssr")]
-pub mod names;
-#[cfg(feature = "ssr")]
 mod op;
 #[cfg(feature = "ssr")]
 mod powers;
@@ -59,6 +57,8 @@ use crate::{
     error::CallError,
     x402::X402,
 };
+#[cfg(feature = "ssr")]
+use super::names;
 
 pub const CARD: Card = Card {
     slug: "contract-xray",

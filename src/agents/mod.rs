@@ -5,6 +5,8 @@
 
 pub mod answer;
 pub mod form;
+#[cfg(feature = "ssr")]
+pub mod names;
 pub mod panel;
 pub mod sheet;
 pub mod under_way;
@@ -53,7 +55,7 @@ macro_rules! on_sale {
 }
 
 // Everything on sale, in the order of the shop window. Adding an agent adds its file and its name here.
-on_sale![contract_xray];
+on_sale![contract_xray, tx_explainer];
 
 pub fn find(slug: &str) -> Option<&'static OnSale> {
     ON_SALE.iter().find(|agent| agent.card.slug == slug)
