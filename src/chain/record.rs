@@ -106,6 +106,12 @@ impl Chain {
         self.answer(&Mild { call: Call::new("eth_call", json!([call, format!("{block:#x}")])), read: ran }).await
     }
 
+    /// What each of these contracts answers at the newest block, in one batch from one node. `None`: it reverted, or took too much gas: a
+    /// stranger's contract answers as it likes.
+    pub async fn answers(&self, calls: &[(Address, Vec<u8>)]) -> Result<Vec<Option<Vec<u8>>>, Unavailable> {
+        self.answer(&MildViews(calls)).await
+    }
+
     /// The calls that a transaction made. `None`: no node here traces.
     pub async fn trace(&self, hash: TxHash) -> Option<Frame> {
         let call = Call::new("debug_traceTransaction", json!([hash, {"tracer": "callTracer"}]));
@@ -198,6 +204,32 @@ impl<T: Send> Question for Mild<T> {
         let mild = |fault: Fault| Fault { blame: Blame::Question, ..fault };
         let said = node.batch(std::slice::from_ref(&self.call)).await.and_then(|mut answers| answers.raw()).map_err(mild)?;
         (self.read)(said).map_err(mild)
+    }
+}
+
+/// More than any token's name costs to read.
+const VIEW_GAS: &str = "0x7a120";
+
+struct MildViews<'a>(&'a [(Address, Vec<u8>)]);
+
+impl Question for MildViews<'_> {
+    type Answer = Vec<Option<Vec<u8>>>;
+
+    async fn put_to(&self, node: &Node) -> Result<Self::Answer, Fault> {
+        let view = |(to, data): &(Address, Vec<u8>)| {
+            Call::new("eth_call", json!([{"to": to, "data": hex::encode_prefixed(data), "gas": VIEW_GAS}, "latest"]))
+        };
+        let calls: Vec<Call> = self.0.iter().map(view).collect();
+        let mild = |fault: Fault| Fault { blame: Blame::Question, ..fault };
+        let mut answers = node.batch(&calls).await.map_err(mild)?;
+        calls
+            .iter()
+            .map(|_| match answers.raw().and_then(ran) {
+                Ok(Ran::Returned(bytes)) => Ok(Some(bytes)),
+                Ok(Ran::Failed { .. }) => Ok(None),
+                Err(fault) => Err(mild(fault)),
+            })
+            .collect()
     }
 }
 

@@ -15,9 +15,10 @@ use crate::{chain::record::LogEntry, evm::Address, money::Amount};
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Moved {
     pub standard: Standard,
-    pub from: Address,
+    /// `None`: whoever sends the call.
+    pub from: Option<Address>,
     pub to: Address,
-    /// `None`: the network's own coin.
+    /// `None`: the network's own coin; for a token, whatever contract the call is sent to.
     pub token: Option<Address>,
     pub id: Option<U256>,
     pub amount: Amount,
@@ -28,7 +29,8 @@ pub struct Moved {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Granted {
     pub standard: Standard,
-    pub owner: Address,
+    /// `None`: whoever sends the call.
+    pub owner: Option<Address>,
     pub spender: Address,
     pub token: Option<Address>,
     pub grant: Grant,
@@ -146,13 +148,13 @@ impl Written {
 
     fn moves(&mut self, standard: Standard, from: [u8; 32], to: [u8; 32], token: Option<Address>, id: Option<U256>, amount: Amount) {
         if let (Some(from), Some(to)) = (address(&from), address(&to)) {
-            self.moved.push(Moved { standard, from, to, token, id, amount, basis: Basis::Event });
+            self.moved.push(Moved { standard, from: Some(from), to, token, id, amount, basis: Basis::Event });
         }
     }
 
     fn grants(&mut self, standard: Standard, owner: [u8; 32], spender: [u8; 32], token: Option<Address>, grant: Grant, until: Option<u64>) {
         if let (Some(owner), Some(spender)) = (address(&owner), address(&spender)) {
-            self.granted.push(Granted { standard, owner, spender, token, grant, until, basis: Basis::Event });
+            self.granted.push(Granted { standard, owner: Some(owner), spender, token, grant, until, basis: Basis::Event });
         }
     }
 }

@@ -190,10 +190,11 @@ pub enum FailureSource {
 #[cfg_attr(feature = "ssr", derive(schemars::JsonSchema))]
 pub struct Transfer {
     pub standard: Standard,
+    /// `sender`, where only call data is known.
     pub from: String,
     pub to: String,
     pub sum: Sum,
-    /// The contract of what changed hands; `None` for the network's own coin.
+    /// The contract of what changed hands; `None` for the network's own coin, and where call data does not say whom it is sent to.
     pub token: Option<String>,
     /// Which one of its kind (ERC-721, ERC-1155), in decimal.
     pub id: Option<String>,
@@ -231,7 +232,7 @@ pub enum Basis {
 #[cfg_attr(feature = "ssr", derive(schemars::JsonSchema))]
 pub struct Approval {
     pub standard: Standard,
-    /// Whose it is.
+    /// Whose it is; `sender`, where only call data is known.
     pub owner: String,
     /// Who may take it. For EIP-7702: whose code the account runs.
     pub spender: String,
