@@ -38,7 +38,7 @@ impl<T> Named<T> for Result<T, Odd> {
 /// Reads one, whole.
 pub fn read(bytes: &[u8]) -> Result<Tx, NoTransaction> {
     match bytes {
-        [0xc0.., ..] => legacy(bytes),
+        [head, ..] if *head >= 0xc0 => legacy(bytes),
         [kind @ 1..=4, payload @ ..] => typed(*kind, bytes, payload),
         [kind, ..] => Err(NoTransaction::Type(*kind)),
         [] => Err(NoTransaction::Field { what: "its beginning", odd: Odd::Short }),

@@ -83,7 +83,7 @@ fn address(whole: String) -> AnyView {
         (Some(head), Some(tail)) if whole.len() == 42 => [head, "…", tail].concat(),
         _ => return text(whole),
     };
-    view! { <span class="id" title=whole.clone()><code translate="no">{short}</code><CopyButton text=whole label="Copy address"/></span> }.erase()
+    view! { <span class="id" title=whole.clone()><code translate="no">{short}</code><CopyButton text=whole.clone() label="Copy address"/></span> }.erase()
 }
 
 fn failed(failure: Failure) -> AnyView {
