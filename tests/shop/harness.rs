@@ -59,6 +59,12 @@ impl Node {
         Self::start_with(chain_id, &["--no-mining"])
     }
 
+    /// Its blocks are from so many hours ago.
+    pub fn that_lags(hours: u64) -> Self {
+        let then = crate::dollars::now_s() - hours * 3600;
+        Self::start_with(CHAIN_ID, &["--no-mining", "--timestamp", &then.to_string()])
+    }
+
     /// A block every tenth of a second, whatever is in it.
     pub fn that_mines() -> Self {
         Self::start_with(CHAIN_ID, &["--block-time", "0.1"])
