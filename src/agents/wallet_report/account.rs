@@ -2,7 +2,7 @@
 
 use alloy::{
     primitives::{B256, Bytes},
-    sol_types::{SolCall, sol},
+    sol_types::SolCall,
 };
 
 use super::{
@@ -19,7 +19,7 @@ use crate::{
     evm::Address,
 };
 
-sol! {
+alloy::sol! {
     function getOwners() external view returns (address[]);
     function getThreshold() external view returns (uint256);
     function owner() external view returns (address);

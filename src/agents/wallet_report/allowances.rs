@@ -2,7 +2,7 @@
 
 use alloy::{
     primitives::Address as Word20,
-    sol_types::{SolCall, sol},
+    sol_types::SolCall,
 };
 
 use super::{
@@ -25,7 +25,7 @@ mod token {
     }
 }
 
-sol! {
+alloy::sol! {
     /// Permit2's: the amount (160 bits), until when (48 bits, Unix seconds), and permits so far (48 bits).
     function allowance(address owner, address token, address spender) external view returns (uint160, uint48, uint48);
 }

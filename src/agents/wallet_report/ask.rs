@@ -7,7 +7,7 @@ use std::future::Future;
 
 use alloy::{
     primitives::Address as Word20,
-    sol_types::{SolCall, sol},
+    sol_types::SolCall,
 };
 
 use super::known::MULTICALL3;
@@ -20,7 +20,7 @@ use crate::{
     network::Network,
 };
 
-sol! {
+alloy::sol! {
     struct Call3 {
         address target;
         bool allowFailure;

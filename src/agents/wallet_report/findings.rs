@@ -4,13 +4,12 @@ use super::{
     account, known,
     report::{Account, Allowance, Finding, Kind, Origin, Report, Severity, Spender, Standard, Token, Via, short},
 };
-use crate::{evm::Address, money::Amount, network::Network};
+use crate::{evm::Address, network::Network};
 
 /// What findings stand on besides the report itself.
 pub struct Facts<'a> {
     pub address: Address,
     pub network: &'a Network,
-    pub balance: Amount,
     pub told: &'a account::Told,
     pub tokens: &'a [(Address, Token)],
     pub poisoned_by: Vec<Address>,

@@ -67,7 +67,7 @@ async fn look(
     let (allowances, permit2_answers) = allowances(&parties, &asker).await?;
 
     told(5, STEPS, "Writing the report");
-    let facts = Facts { address, network, balance, told: &account, tokens: &tokens, poisoned_by: window.poisoned_by(address) };
+    let facts = Facts { address, network, told: &account, tokens: &tokens, poisoned_by: window.poisoned_by(address) };
     let mut report = Report {
         engine: "computed".to_owned(),
         summary: String::new(),

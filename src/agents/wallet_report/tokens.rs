@@ -4,7 +4,7 @@ use std::collections::HashSet;
 
 use alloy::{
     primitives::{Address as Word20, FixedBytes},
-    sol_types::{SolCall, sol},
+    sol_types::SolCall,
 };
 
 use super::{
@@ -14,7 +14,7 @@ use super::{
 };
 use crate::{chain::Unavailable, evm::Address, money::Amount};
 
-sol! {
+alloy::sol! {
     function symbol() external view returns (string);
     function decimals() external view returns (uint8);
     function balanceOf(address account) external view returns (uint256);
