@@ -252,6 +252,7 @@ async fn the_network_s_own_tokens_are_known(wallets: &Wallets) {
     let report = report(wallets, &input(wallets, wallets.get("holder")), &chain).await;
     assert_eq!(report.tokens[0].origin, Origin::Known);
     assert_eq!(report.tokens.iter().filter(|token| token.address == wallets.honest[0].to_string()).count(), 1, "each once");
+    assert_eq!(token(&report, wallets.pretenders[0]).shown.as_deref(), Some("0 false usdc"));
     let pretender = finding(&report, "calls itself usdc");
     assert_eq!((pretender.severity, pretender.about.clone()), (Severity::Medium, vec![wallets.pretenders[0].to_string()]));
 }

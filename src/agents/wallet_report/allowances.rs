@@ -180,6 +180,7 @@ mod tests {
             decimals: Some(6),
             balance: Some("0".to_owned()),
             shown: None,
+            pretends: false,
             note: None,
         }
     }

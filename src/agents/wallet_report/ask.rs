@@ -158,3 +158,30 @@ fn apart(saw: Saw, count: usize) -> Vec<Option<Vec<u8>>> {
     };
     results.into_iter().map(kept).collect()
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn said(results: &[(bool, usize)]) -> Saw {
+        let results: Vec<Result3> = results
+            .iter()
+            .map(|(success, length)| Result3 { success: *success, returnData: vec![7; *length].into() })
+            .collect();
+        Saw::Bytes(aggregate3Call::abi_encode_returns(&results))
+    }
+
+    /// Whoever failed may have failed for another's sake, who burnt all the gas.
+    #[test]
+    fn only_what_succeeded_in_a_group_is_believed() {
+        let group = said(&[(true, 32), (false, 0), (true, 100_000)]);
+        assert_eq!(apart(group, 3), [Some(vec![7; 32]), None, Some(Vec::new())]);
+    }
+
+    #[test]
+    fn a_group_that_failed_or_makes_no_sense_says_nothing() {
+        assert_eq!(apart(Saw::Failed, 2), [None, None]);
+        assert_eq!(apart(Saw::Bytes(vec![1, 2, 3]), 2), [None, None]);
+        assert_eq!(apart(said(&[(true, 32)]), 2), [None, None]);
+    }
+}

@@ -2,7 +2,7 @@
 
 use super::{
     account, known,
-    report::{Account, Allowance, Finding, Kind, Origin, Report, Severity, Spender, Standard, Token, Via, short},
+    report::{Account, Allowance, Finding, Kind, Report, Severity, Spender, Standard, Token, Via, short},
 };
 use crate::{evm::Address, network::Network};
 
@@ -123,22 +123,18 @@ fn weight(allowance: &Allowance, spender: &Spender) -> (Severity, &'static str) 
     }
 }
 
-/// Does a token carry the name of one that is known, or of the coin?
+/// A token that carries the name of one that is known, or of the coin.
 fn pretender(at: Address, token: &Token, network: &Network) -> Option<Finding> {
-    if token.origin == Origin::Known || token.standard == Standard::None {
-        return None;
-    }
-    let symbol = token.symbol.as_ref()?;
-    let known = known::tokens(network);
-    let same = |other: &str| other.eq_ignore_ascii_case(symbol);
-    let other = known.iter().find(|(address, other)| *address != at && same(other)).map(|(address, _)| *address);
-    if other.is_none() && !same(&network.symbol) {
-        return None;
-    }
-    let detail = match other {
-        Some(other) => format!("The one that is known by this name on {} is {other}. Anybody can give a token any name.", network.name),
-        None => format!("{} is the name of the network’s own coin, which has no contract. Anybody can give a token any name.", network.symbol),
-    };
+    let symbol = token.symbol.as_ref().filter(|_| token.pretends)?;
+    let names = known::tokens(network).into_iter().filter(|(other, _)| *other != at);
+    let names: Vec<String> = names.map(|(other, name)| format!("{name} is {other}")).collect();
+    let detail = format!(
+        "{} Anybody can give a token any name: take no money for it, and open no link it carries.",
+        match names.len() {
+            0 => format!("On {} that is the name of the network’s own coin, which has no contract.", network.name),
+            _ => format!("On {}, {}; {} is the network’s own coin, which has no contract.", network.name, names.join(", "), network.symbol),
+        }
+    );
     let title = format!("A token calls itself {symbol}, and is another.");
     Some(finding(Severity::Medium, title, detail, vec![token.address.clone()]))
 }

@@ -7,7 +7,7 @@ use super::{
     findings::{self, Facts},
     known,
     report::{Block, Kind, Native, Origin, Report, Reserve, Spender},
-    tokens::{Wanted, tokens},
+    tokens::{Wanted, tokens, unmask},
 };
 use crate::{
     agents::contract_xray::proxy,
@@ -58,7 +58,8 @@ async fn look(
     let known: Vec<Address> = known::tokens(network).into_iter().map(|(token, _)| token).collect();
     let seen = window.tokens(&[known.as_slice(), given.as_slice()].concat());
     let wanted = Wanted::new([(Origin::Known, known), (Origin::Given, given), (Origin::Seen, seen)]);
-    let tokens = tokens(address, &wanted, &asker).await?;
+    let mut tokens = tokens(address, &wanted, &asker).await?;
+    unmask(&mut tokens, network);
 
     told(4, STEPS, "Asking who may take them");
     let spenders = named(spenders, &asker).await?;
@@ -157,3 +158,6 @@ fn parsed(address: &str) -> Result<Address, CallError> {
 fn no_answer(_: Unavailable) -> CallError {
     CallError::saying(Code::AgentFailed, "The network's node did not answer. You were not charged; try again.")
 }
+
+#[cfg(test)]
+mod tests;

@@ -159,6 +159,8 @@ pub struct Token {
     /// The balance as a person reads it, exact.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub shown: Option<String>,
+    /// It carries the name of a known token, or of the network's coin, and is another.
+    pub pretends: bool,
     /// What is odd about its answers.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub note: Option<String>,
@@ -167,7 +169,11 @@ pub struct Token {
 impl Token {
     /// The symbol, or the address by its ends.
     pub fn title(&self) -> String {
-        self.symbol.clone().unwrap_or_else(|| short(&self.address))
+        match &self.symbol {
+            Some(symbol) if self.pretends => format!("false {symbol}"),
+            Some(symbol) => symbol.clone(),
+            None => short(&self.address),
+        }
     }
 }
 

@@ -10,9 +10,10 @@ use alloy::{
 use super::{
     answers::{self, DECIMALS_MAX},
     ask::{Asker, StateSource, View},
+    known,
     report::{Origin, Standard, Token},
 };
-use crate::{chain::Unavailable, evm::Address, money::Amount};
+use crate::{chain::Unavailable, evm::Address, money::Amount, network::Network};
 
 alloy::sol! {
     function symbol() external view returns (string);
@@ -80,6 +81,7 @@ fn told(at: Address, origin: Origin, said: &[Option<Vec<u8>>]) -> Token {
         decimals: None,
         balance: None,
         shown: None,
+        pretends: false,
         note: None,
     };
     let Some(balance) = answers::word(answer(2)) else {
@@ -113,6 +115,31 @@ fn told(at: Address, origin: Origin, said: &[Option<Vec<u8>>]) -> Token {
     token.note = (!notes.is_empty()).then(|| notes.join(" "));
     token.shown = Some(shown(balance, &token));
     token
+}
+
+/// Finds those that carry another's name, so that nobody takes them for it.
+pub fn unmask(tokens: &mut [(Address, Token)], network: &Network) {
+    let mut names: Vec<(Option<Address>, String)> =
+        known::tokens(network).into_iter().map(|(address, symbol)| (Some(address), skeleton(&symbol))).collect();
+    names.push((None, skeleton(&network.symbol)));
+    for (at, token) in tokens.iter_mut().filter(|(_, token)| token.origin != Origin::Known) {
+        let Some(looks_like) = token.symbol.as_deref().map(skeleton) else { continue };
+        if names.iter().any(|(address, name)| *address != Some(*at) && *name == looks_like) {
+            token.pretends = true;
+            let balance = token.balance.as_ref().filter(|_| token.shown.is_some()).and_then(|balance| balance.parse().ok());
+            token.shown = balance.map(|balance| shown(balance, token));
+        }
+    }
+}
+
+/// What a symbol looks like: capitals, with the letters of other alphabets that look like Latin ones, and nothing else.
+fn skeleton(symbol: &str) -> String {
+    const LOOKS_LIKE: &str = "АAВBЕEЅSІIЈJКKМMНHОOРPСCТTУYХXԀDΑAΒBΕEΖZΗHΙIΚKΜMΝNΟOΡPΤTΥYΧX0O";
+    let latin = |c: char| {
+        let mut pairs = LOOKS_LIKE.chars().step_by(2).zip(LOOKS_LIKE.chars().skip(1).step_by(2));
+        pairs.find(|(other, _)| *other == c).map_or(c, |(_, latin)| latin)
+    };
+    symbol.chars().flat_map(char::to_uppercase).filter(|c| c.is_alphanumeric()).map(latin).collect()
 }
 
 /// An amount of it as a person reads it, exact.
@@ -202,6 +229,15 @@ mod tests {
     fn a_symbol_of_other_letters_is_told_from_the_latin_one() {
         let cyrillic = of(&[text("USD\u{421}"), word(6), word(5)]);
         assert!(cyrillic.note.unwrap().contains("beyond the Latin"));
+    }
+
+    #[test]
+    fn a_symbol_looks_like_what_it_is_read_as() {
+        for other in ["usdc", "USD\u{421}", "U.S.D.C", "\u{405}USDC".trim_start_matches('\u{405}'), "U\u{405}DC"] {
+            assert_eq!(skeleton(other), "USDC", "{other}");
+        }
+        assert_eq!(skeleton("M\u{39f}N"), "MON");
+        assert_ne!(skeleton("USDC.e"), "USDC", "bridged ones say so");
     }
 
     #[test]
