@@ -207,6 +207,7 @@ impl Wallets {
         let fool = Address([0xc3; 20]);
         anvil.set_code(fool, "0x631626ba7e60e01b5f5260205ff3").await;
         anvil.set_balance(safe, 5_000_000_000_000_000_001).await;
+        let dollar = deploy(anvil, "Dollar", &[]).await;
         let [usd, ..] = self.honest;
         self.call(anvil.account(0), usd, mintCall { to: word20(safe), value: U256::from(42) }.abi_encode()).await;
         self.all.extend([
@@ -216,7 +217,7 @@ impl Wallets {
             ("clone", clone),
             ("lost clone", lost),
             ("fool", fool),
-            ("token", usd),
+            ("token", dollar),
             ("permit2", PERMIT2),
             ("collection", self.tickets),
         ]);
