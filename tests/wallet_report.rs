@@ -134,9 +134,12 @@ async fn kinds(wallets: &Wallets) {
     finding(&look(wallets, "token").await, "a token contract");
     finding(&look(wallets, "zero").await, "nobody’s address");
 
-    let unused = look(wallets, "unused").await;
+    // Odd tokens say that everybody has some of them: only honest ones are asked.
+    let tokens = wallets.honest.iter().map(Address::to_string).collect();
+    let unused = Input { tokens, spenders: Vec::new(), address: wallets.get("unused").to_string() };
+    let unused = report(&unused, &wallets.anvil.chain()).await;
     assert_eq!((unused.nonce, unused.native.balance.as_str(), unused.reserve.clone()), (0, "0", None));
-    assert!(unused.summary.contains("that has sent nothing yet; it holds 0 MON and none of 16 tokens"), "{}", unused.summary);
+    assert!(unused.summary.contains("that has sent nothing yet; it holds 0 MON and none of 3 tokens"), "{}", unused.summary);
     let idle = look(wallets, "idle").await;
     assert!(idle.account.words.starts_with("A plain account"), "{}", idle.account.words);
     assert_eq!(idle.engine, "computed");
@@ -299,15 +302,9 @@ fn the_report_is_shown_as_data() {
     assert!(!shown.contains("<script"), "an agent's text is never markup");
     assert!(shown.contains("&lt;script"), "but it is shown");
     assert!(!shown.contains("style="), "the page's policy allows no style attributes");
-    for part in [
-        "<caption>",
-        "severity medium",
-        "scope=\"col\"",
-        "<svg",
-        "role=\"region\"",
-        "wallet-unlimited",
-        "aria-label=\"Which token",
-    ] {
+    for part in
+        ["<tbody>", "severity medium", "scope=\"col\"", "<svg", "role=\"region\"", "wallet-unlimited", "aria-label=\"Which token"]
+    {
         assert!(shown.contains(part), "{part} is not in the page");
     }
 }
@@ -320,9 +317,10 @@ fn the_form_tells_each_error_at_its_field() {
         let errors = Signal::stored(vec![error("address", "Enter an address."), error("tokens[1]", "Too short.")]);
         view! { <Form input errors/> }.into_any()
     });
-    assert!(shown.contains("Enter an address."), "{shown}");
-    assert!(shown.contains("Line 2: Too short."), "{shown}");
+    for (field, error) in [("address", "Enter an address."), ("tokens", "Too short.")] {
+        let place = shown.find(&format!("id=\"{field}-error\"")).expect("a place for it");
+        assert!(shown[place..].find(error) < shown[place..].find("</p>"), "{field}: {shown}");
+    }
     assert_eq!(shown.matches("aria-invalid").count(), 2, "only the fields that are wrong");
-    assert!(shown.contains(&format!("{SOMEBODY}\n0x12</textarea>")), "what was given before is there to be changed");
     assert!(!shown.contains("Use my wallet"), "there is none");
 }

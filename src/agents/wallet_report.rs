@@ -71,12 +71,12 @@ pub struct Input {
     #[cfg_attr(feature = "ssr", schemars(regex(pattern = "^0x[0-9a-fA-F]{40}$")))]
     pub address: String,
     /// Token contracts to look at besides those that are known and those that moved lately: 30 at most.
-    #[cfg_attr(feature = "ssr", garde(custom(valid::at_most::<30>), inner(custom(valid::address))))]
+    #[cfg_attr(feature = "ssr", garde(custom(valid::at_most::<30>), inner(custom(valid::entry))))]
     #[cfg_attr(feature = "ssr", schemars(length(max = 30), inner(regex(pattern = "^0x[0-9a-fA-F]{40}$"))))]
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub tokens: Vec<String>,
     /// Who may take tokens, to ask about besides Permit2 and x402's proxies: 10 at most.
-    #[cfg_attr(feature = "ssr", garde(custom(valid::at_most::<10>), inner(custom(valid::address))))]
+    #[cfg_attr(feature = "ssr", garde(custom(valid::at_most::<10>), inner(custom(valid::entry))))]
     #[cfg_attr(feature = "ssr", schemars(length(max = 10), inner(regex(pattern = "^0x[0-9a-fA-F]{40}$"))))]
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub spenders: Vec<String>,

@@ -4,7 +4,7 @@
 
 use serde::{Deserialize, Serialize};
 
-pub use crate::agents::contract_xray::Severity;
+pub use crate::agents::sheet::Severity;
 
 /// What an address is, holds and lets others take, at one block.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]

@@ -144,11 +144,14 @@ fn skeleton(symbol: &str) -> String {
 
 /// An amount of it as a person reads it, exact.
 pub fn shown(amount: Amount, token: &Token) -> String {
-    let unit = token.title();
+    let unit = match token.symbol {
+        Some(_) => token.title(),
+        None => format!("of {}", token.title()),
+    };
     match (token.standard, token.decimals) {
         (Standard::Erc721, _) => format!("{amount} {}", if amount == Amount::from_atomic(1) { "piece" } else { "pieces" }),
         (_, Some(decimals)) => format!("{} {unit}", amount.to_units(decimals)),
-        (_, None) => format!("{amount} smallest units of {unit}"),
+        (_, None) => format!("{amount} smallest units of {}", token.title()),
     }
 }
 

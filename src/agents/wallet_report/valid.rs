@@ -22,6 +22,14 @@ pub fn address(address: &str, (): &()) -> Result {
     Ok(())
 }
 
+/// One of a list: a person finds it by its text, a program by its place.
+pub fn entry(text: &str, (): &()) -> Result {
+    address(text, &()).map_err(|wrong| {
+        let shown: String = text.chars().take(44).collect();
+        Error::new(format!("“{shown}”: {wrong}"))
+    })
+}
+
 pub fn at_most<const MAX: usize>(addresses: &[String], (): &()) -> Result {
     match addresses.len() {
         count if count > MAX => Err(Error::new(format!("{count} addresses are more than are looked at: {MAX} at most."))),
@@ -69,6 +77,6 @@ mod tests {
         assert_eq!(wrong(&input(30, 11)), ["spenders: 11 addresses are more than are looked at: 10 at most."]);
         let mut bad = input(3, 0);
         bad.tokens[1] = "0x12".to_owned();
-        assert!(wrong(&bad)[0].starts_with("tokens[1]: "), "{:?}", wrong(&bad));
+        assert!(wrong(&bad)[0].starts_with("tokens[1]: “0x12”: An address is"), "{:?}", wrong(&bad));
     }
 }
