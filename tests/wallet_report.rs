@@ -15,9 +15,13 @@ use coinslot::{
         Allowance, CARD, Finding, Form, Input, Kind, Origin, Report, ReportView, Severity, Standard, Token, Via, look::wallet,
         sample,
     },
-    chain::{Chain, EXACT_PROXY, PERMIT2},
+    chain::{
+        Chain, EXACT_PROXY, PERMIT2,
+        state::{AtBlock, LogsOf, Look, Saw},
+    },
     error::{CallError, Code, FieldError, Retry},
     evm::Address,
+    money::Amount,
     network::Token as Sold,
 };
 use leptos::prelude::*;
@@ -272,6 +276,25 @@ async fn every_figure_is_of_the_block_that_is_named() {
     assert_eq!(report.block.hash, alloy::hex::encode_prefixed(anvil.block_hash(2).await));
     let steps: Vec<(u32, u32)> = steps.lock().unwrap().iter().map(|(step, of, _)| (*step, *of)).collect();
     assert_eq!(steps, [(1, 5), (2, 5), (3, 5), (4, 5), (5, 5)]);
+}
+
+/// Figures of a block that is not the node's own would be another chain's.
+#[tokio::test]
+async fn a_node_that_has_another_block_there_is_not_believed() {
+    let anvil = Anvil::start().await;
+    anvil.mine(3).await;
+    let chain = anvil.chain();
+    let at = chain.final_block().await.unwrap();
+    let looks = [Look::Balance(anvil.account(1)), Look::view(SOMEBODY, vec![1, 2, 3, 4])];
+    let logs = |at: &AtBlock| LogsOf { topics: [None; 3], first: 0, last: at.height };
+    let saw = chain.state(&at, &looks).await.unwrap();
+    assert_eq!(saw, [Saw::Number(Amount::from_atomic(10_000 * 10_u128.pow(18))), Saw::Bytes(Vec::new())]);
+    assert_eq!(chain.written(&at, &[logs(&at)]).await.unwrap(), [Some(Vec::new())]);
+    for other in [AtBlock { hash: [7; 32], ..at }, AtBlock { height: at.height + 100, ..at }] {
+        assert!(chain.state(&other, &looks).await.is_err());
+        assert!(chain.written(&other, &[logs(&other)]).await.is_err());
+    }
+    assert!(chain.healthy(), "the question was odd, the node is not");
 }
 
 #[tokio::test]

@@ -20,10 +20,10 @@ use crate::{
 const BLOCKS_MAX: u64 = 1000;
 /// Blocks in one request, widest first: what small public nodes allow, and what Monad's smallest do.
 const WIDTHS: [u64; 2] = [100, 10];
-/// Ranges in one batch; each is asked twice, for what came and what went.
+/// Ranges in one batch, after a first one alone that shows whether the node goes along; each is asked twice, for what came and what went.
 const RANGES: u64 = 5;
-/// Ranges in all, of either width.
-const RANGES_MAX: u64 = 20;
+/// Ranges in all, of either width: with the rest of a run below the 25 requests a second of the strictest public nodes.
+const RANGES_MAX: u64 = 11;
 /// Transfers that are counted; whoever has more in so few blocks is a market.
 const TRANSFERS_MAX: usize = 2000;
 /// Transfers that are listed.
@@ -62,7 +62,7 @@ pub async fn window<S: StateSource>(account: Address, asker: &Asker<'_, S>) -> W
             window.why = "The node tells so few blocks at once that no more were asked for.";
             return window;
         }
-        let batch = back_from(end, oldest, width);
+        let batch = back_from(end, oldest, width, if ranges == 0 { 1 } else { RANGES });
         ranges += batch.len() as u64;
         let wanted: Vec<LogsOf> = batch.iter().flat_map(|range| both_ways(account, *range)).collect();
         let Ok(said) = asker.source.written(&asker.at, &wanted).await else {
@@ -94,8 +94,8 @@ pub async fn window<S: StateSource>(account: Address, asker: &Asker<'_, S>) -> W
 }
 
 /// Newest first.
-fn back_from(end: u64, oldest: u64, width: u64) -> Vec<(u64, u64)> {
-    let ends = (0..RANGES).map_while(|step| end.checked_sub(step * width)).filter(|end| *end >= oldest);
+fn back_from(end: u64, oldest: u64, width: u64, count: u64) -> Vec<(u64, u64)> {
+    let ends = (0..count).map_while(|step| end.checked_sub(step * width)).filter(|end| *end >= oldest);
     ends.map(|end| (oldest.max((end + 1).saturating_sub(width)), end)).collect()
 }
 

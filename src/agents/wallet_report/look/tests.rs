@@ -244,7 +244,7 @@ async fn how_far_it_looked_back_is_said_whatever_the_node_allows() {
     for (width, blocks, words) in [
         (1000, 1000, "Older ones were not looked at."),
         (100, 1000, "Older ones were not looked at."),
-        (10, 150, "so few blocks at once"),
+        (10, 100, "so few blocks at once"),
         (9, 0, "The node tells no logs further back."),
     ] {
         let mut shelf = example();
@@ -252,7 +252,7 @@ async fn how_far_it_looked_back_is_said_whatever_the_node_allows() {
         let activity = shelf.look().await.activity;
         assert_eq!(activity.blocks, blocks, "{width}: {}", activity.words);
         assert!(activity.words.contains(words), "{width}: {}", activity.words);
-        assert!(*shelf.log_requests.lock().unwrap() <= 50, "{width}: it is bounded");
+        assert!(*shelf.log_requests.lock().unwrap() <= 22, "{width}: it is bounded");
         let told = u32::from(blocks > 12) + u32::from(blocks > 140) + u32::from(blocks > 431);
         assert_eq!(activity.received + activity.sent, told, "{width}");
     }
