@@ -3,7 +3,7 @@
 //! - `settings`: Leptos.toml → `--config` → `COINSLOT_…` → flags; what is wrong stops the start with a sentence.
 //! - `opening`: from settings to a running shop, and its end. `listen`: connections, bounded in number and time.
 //! - `tokens`: which tokens are taken.
-//! - `api`: the plain routes beside the server functions.
+//! - `api`: the plain routes beside the server functions. `events`: how far a run is, as it happens.
 //! - `mcp`: the agents as tools of a model.
 //! - `router`: what answers which path, and the layers around it.
 //! - `discovery`: what programs read of the shop: cards as JSON, OpenAPI, llms.txt, `/.well-known/x402`.
@@ -17,6 +17,7 @@ pub mod check;
 pub mod cors;
 pub mod demo;
 pub mod discovery;
+pub mod events;
 pub mod headers;
 pub mod health;
 pub mod limits;

@@ -10,7 +10,7 @@ use coinslot::{
     ledger::Books,
     money::{Amount, Money},
     network::{Network, Token},
-    runs::Agent,
+    runs::{Agent, Pace, Streams},
     x402::{
         desk::{Desk, Fittings},
         facilitator::{Facilitator, Operator},
@@ -20,6 +20,7 @@ use coinslot::{
 };
 use serde_json::{Value, json};
 use tempfile::TempDir;
+use tokio_util::sync::CancellationToken;
 use tower::ServiceExt;
 
 use crate::harness::{Answer, SHOP, Shop, network, post, proof, sqlite};
@@ -61,6 +62,7 @@ impl Window {
             public_url: ROOT.into(),
             agents: everything(),
             offer_ttl_ms: 300_000,
+            streams: Streams::new(Pace::default(), CancellationToken::new()),
         });
         for network in desk.chains.iter().map(|chain| chain.network()) {
             desk.take_token(network.token_money(&network.tokens[0], Amount::ZERO).asset);
