@@ -8,7 +8,7 @@
 //! - `router`: what answers which path, and the layers around it.
 //! - `discovery`: what programs read of the shop: cards as JSON, OpenAPI, llms.txt, `/.well-known/x402`.
 //! - `assets`: the site, from inside the binary. `cors`, `headers`, `limits`, `same_site`, `health`: one layer or route each.
-//! - `check`, `books`: the commands of the same names. `demo`: a local chain, a wallet and a faucet, for `coinslot demo` alone.
+//! - `check`, `books`, `new_agent`: the commands of the same names. `demo`: a local chain, a wallet and a faucet, for `coinslot demo` alone.
 
 pub mod api;
 pub mod assets;
@@ -24,6 +24,7 @@ pub mod limits;
 pub mod listen;
 pub mod logging;
 pub mod mcp;
+pub mod new_agent;
 pub mod opening;
 pub mod router;
 pub mod same_site;
