@@ -37,6 +37,6 @@ mod work;
 pub use authorizations::{AuthorizationState, Method, NewAuthorization, RunAuthorization, Sent};
 pub use claim::{Claimed, Retried};
 pub use deposits::{Deposit, How};
-pub use progress::{Heard, Written};
+pub use progress::{Begun, Heard, Written};
 pub use runs::{HeldOrNot, Leased, NewRun, Presented, Run, SealedTerms};
 pub use store::{Books, BooksError};

@@ -32,27 +32,37 @@ pub struct Heard {
     pub written: Vec<Written>,
 }
 
+/// How an attempt begins.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Begun {
+    /// No attempt before it has told anything.
+    Anew,
+    /// Whoever heard the one before is told that it began again.
+    Again,
+    /// The lease was lost, nothing was written.
+    NotOurs,
+}
+
 impl Books {
     /// Before the work of an attempt. Where an earlier one told how far it was, that is forgotten, and the new beginning is marked.
-    /// `false`: the lease was lost.
-    pub async fn begin_progress(&self, run: &str, token: &str, now_ms: i64) -> Result<bool> {
+    pub async fn begin_progress(&self, run: &str, token: &str, now_ms: i64) -> Result<Begun> {
         // Most runs are begun once, and cost this one look.
         let earlier: Option<i64> =
             sqlx::query_scalar("select max(seq) from progress where run_id = $1").bind(run).fetch_one(&self.pool).await?;
         if earlier.is_none() {
-            return Ok(true);
+            return Ok(Begun::Anew);
         }
         again(|| async {
             let mut tx = self.begin().await?;
             if !is_ours(&mut tx, run, token).await? {
-                return Ok(false);
+                return Ok(Begun::NotOurs);
             }
             let seq = next_seq(&mut tx, run).await?;
             sqlx::query("delete from progress where run_id = $1").bind(run).execute(&mut *tx).await?;
             let again = Step { step: 0, of: 0, words: String::new(), at_ms: now_ms };
             insert(&mut tx, run, 0, seq, &again).await?;
             tx.commit().await?;
-            Ok(true)
+            Ok(Begun::Again)
         })
         .await
     }

@@ -14,6 +14,7 @@ use tokio::{sync::Notify, time::sleep};
 use tracing::{debug, info, warn};
 
 use crate::{
+    ledger::Begun,
     run::{Progress, Step},
     x402::desk::{Desk, now_ms},
 };
@@ -82,12 +83,17 @@ impl Reports {
     }
 }
 
-/// Marks in the ledger that the work begins, where it began before.
-pub(super) async fn begin(desk: &Desk, run: &str, token: &str) {
-    if let Err(cause) = desk.books.begin_progress(run, token, now_ms()).await {
+/// Before the work. Where it began before and told so, the ledger marks that it begins again; then somebody may have heard of it, and it is
+/// told however soon it ends.
+pub(super) async fn begin(desk: &Desk, run: &str, token: &str) -> Reports {
+    let reports = Reports::default();
+    match desk.books.begin_progress(run, token, now_ms()).await {
+        Ok(Begun::Again) => reports.said().told = true,
+        Ok(Begun::Anew | Begun::NotOurs) => {}
         // Only what is shown suffers.
-        warn!(run.id = run, %cause, "that run {run} begins could not be written down");
+        Err(cause) => warn!(run.id = run, %cause, "that run {run} begins could not be written down"),
     }
+    reports
 }
 
 /// Beside the work, until it is dropped.

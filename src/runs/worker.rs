@@ -16,10 +16,7 @@ use tokio::{
 use tokio_util::sync::CancellationToken;
 use tracing::{Instrument, error, info, info_span, warn};
 
-use super::{
-    progress::{self, Reports},
-    tools::Paid,
-};
+use super::{progress, tools::Paid};
 use crate::{
     error::{CallError, Code, Retry},
     ledger::{BooksError, Leased, Run, runs::ATTEMPTS_MAX},
@@ -202,8 +199,7 @@ async fn attempt(desk: &Desk, run: &Run, token: &str) -> Outcome {
         return Outcome::failed(CallError::saying(Code::AgentFailed, "The input of this run was deleted. You were not charged."));
     };
     info!("run {} started", run.id);
-    progress::begin(desk, &run.id, token).await;
-    let reports = Reports::default();
+    let reports = progress::begin(desk, &run.id, token).await;
     let paid = Paid { agent: agent.card.slug, run: run.id.clone(), chain: chain.clone(), reports: reports.clone() };
     // A task of its own: a panic is its failure, not ours. Its owner is where the work's context lives.
     let owner = Owner::new();

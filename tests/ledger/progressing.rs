@@ -1,7 +1,7 @@
 //! How far the work is: told by who has the run, kept through a crash, bounded, and deleted with what it is about.
 
 use coinslot::{
-    ledger::{Heard, Written},
+    ledger::{Begun, Heard, Written},
     run::{Progress, RunState, STEPS_MAX, Step},
 };
 
@@ -28,7 +28,7 @@ both_databases! {
     async fn what_is_told_is_heard_in_order_and_from_where_one_was(books: &TestBooks) {
         let run = books.bought(ADA, 1).await;
         books.leased("a", NOON).await;
-        assert!(books.begin_progress(&run.id, "a", NOON).await.unwrap());
+        assert_eq!(books.begin_progress(&run.id, "a", NOON).await.unwrap(), Begun::Anew);
         assert_eq!(books.hear(&run.id, 0).await.unwrap(), Some(Heard { state: RunState::Running, written: vec![] }));
         assert!(books.write_progress(&run.id, "a", 0, &[step(1, "one"), step(2, "two")]).await.unwrap());
         assert_eq!(told(books, &run.id, 0).await, [(1, some("one")), (2, some("two"))]);
@@ -52,7 +52,7 @@ both_databases! {
 
         let later = NOON + LEASE;
         assert_eq!(second.leased("lives", later).await.attempts, 2);
-        assert!(second.begin_progress(&run.id, "lives", later).await.unwrap());
+        assert_eq!(second.begin_progress(&run.id, "lives", later).await.unwrap(), Begun::Again);
         assert_eq!(books.progress(&run.id).await.unwrap(), Progress { again: true, steps: vec![] });
         assert!(second.write_progress(&run.id, "lives", 0, &[step(1, "one again")]).await.unwrap());
         // Whoever saw the first attempt to its end, or a part of it, or nothing, is told the same.
@@ -61,7 +61,7 @@ both_databases! {
         }
         // A third time.
         second.leased("lives too", later + LEASE).await;
-        assert!(second.begin_progress(&run.id, "lives too", later).await.unwrap());
+        assert_eq!(second.begin_progress(&run.id, "lives too", later).await.unwrap(), Begun::Again);
         assert_eq!(told(books, &run.id, 4).await, [(5, None)]);
         books.assert_balanced().await;
     }
@@ -72,7 +72,7 @@ both_databases! {
         assert!(books.write_progress(&run.id, "slow", 0, &[step(1, "one")]).await.unwrap());
         books.leased("fast", NOON + LEASE).await;
         assert!(!books.write_progress(&run.id, "slow", 1, &[step(2, "two")]).await.unwrap());
-        assert!(!books.begin_progress(&run.id, "slow", NOON).await.unwrap());
+        assert_eq!(books.begin_progress(&run.id, "slow", NOON).await.unwrap(), Begun::NotOurs);
         assert_eq!(told(books, &run.id, 0).await, [(1, some("one"))]);
         assert!(books.capture(&run.id, "fast", "{}", "computed", NOON).await.unwrap());
         assert!(!books.write_progress(&run.id, "fast", 1, &[step(2, "two")]).await.unwrap(), "it has ended");

@@ -192,6 +192,7 @@ async fn nobody_but_the_payer_and_the_keys_holder_may_listen() {
     refused("/api/runs/nonsense/events", ada.cookie.as_deref()).await;
     let with_key = path.replace('?', "/events?");
     let mut ear = Ear::open(&shop, &with_key, None, None).await.ok().expect("its key opens it");
+    ear.until("private wades 1").await;
     goes_on("private", 3);
     assert_eq!(words(&ear.all().await).len(), 3);
 }
@@ -214,11 +215,11 @@ async fn a_second_instance_tells_what_the_first_one_works_on() {
 async fn d5_work_that_broke_and_is_begun_again_is_seen_to_begin_again() {
     let shop = Shop::open().await;
     let ada = shop.signed_in(1).await;
-    let (run, path) = bought(&shop, &ada, "break-once:x").await;
+    let (run, path) = bought(&shop, &ada, "break-once:heron").await;
     let mut ear = Ear::of(&shop, &ada, &run).await;
-    goes_on("break-once:x", 1);
+    goes_on("break-once:heron", 1);
     ear.until("wades 2").await;
-    goes_on("break-once:x", 1);
+    goes_on("break-once:heron", 1);
     ear.until("event: again").await;
     let seen = eventually_some(async || {
         let run = shop.get(&path).await.json();
@@ -226,7 +227,7 @@ async fn d5_work_that_broke_and_is_begun_again_is_seen_to_begin_again() {
     })
     .await;
     assert_eq!(seen["progress"]["steps"].as_array().unwrap().len(), 1, "the steps of the first attempt are gone: {seen}");
-    goes_on("break-once:x", 3);
+    goes_on("break-once:heron", 3);
     let events = ear.all().await;
     let names: Vec<&str> = events.iter().map(|event| event.name.as_str()).collect();
     assert_eq!(names, ["progress", "progress", "again", "progress", "progress", "progress", "end"]);
@@ -273,7 +274,7 @@ async fn a_loop_that_tells_without_end_fills_nothing_and_is_not_slowed_down() {
     let shop = Shop::open().await;
     let ada = shop.signed_in(1).await;
     let began = std::time::Instant::now();
-    let (run, path) = bought(&shop, &ada, "chatty:x").await;
+    let (run, path) = bought(&shop, &ada, "chatty:heron").await;
     let mut ear = Ear::of(&shop, &ada, &run).await;
     ear.until("100000 so much to say").await;
     let slowed = CHATTED.lock().unwrap().expect("the loop has ended");
@@ -281,7 +282,7 @@ async fn a_loop_that_tells_without_end_fills_nothing_and_is_not_slowed_down() {
     let steps = shop.get(&path).await.json()["progress"]["steps"].as_array().unwrap().clone();
     assert_eq!((steps.len(), &steps[STEPS_MAX - 1]["step"]), (STEPS_MAX, &json!(100_000)), "the last one wins");
     assert!(steps.iter().all(|step| step["words"].as_str().unwrap().chars().count() <= 200));
-    goes_on("chatty:x", 1);
+    goes_on("chatty:heron", 1);
     let last: u128 = ear.all().await.last().unwrap().id.parse().unwrap();
     // The first write has all the steps; each later one only the last.
     let writes = began.elapsed().as_millis() / 500 + 2;
@@ -343,18 +344,18 @@ async fn d2_a_run_that_failed_shows_where_and_another_attempt_begins_again() {
     let shop = Shop::open().await;
     let ada = shop.signed_in(1).await;
     let payment = proof(&shop.offer("heron").await, ada.paid(&shop, PRICE).await);
-    goes_on("fail:x", 3);
-    let failed = ada.call(&shop, "heron", "fail:x", &payment).await;
+    goes_on("fail:heron", 3);
+    let failed = ada.call(&shop, "heron", "fail:heron", &payment).await;
     failed.is(500, "agent_failed");
     let run = ada.get(&shop, "/api/page/history").await.json()["runs"][0]["id"].as_str().unwrap().to_owned();
     let mut ear = Ear::of(&shop, &ada, &run).await;
     let events = ear.all().await;
     assert_eq!((words(&events).len(), &events[3].data), (3, &json!({ "state": "failed" })));
 
-    ada.glance(&shop, "heron", "fail:x", &payment).await.is(202, "running");
+    ada.glance(&shop, "heron", "fail:heron", &payment).await.is(202, "running");
     let mut ear = Ear::of(&shop, &ada, &run).await;
     ear.until("event: again").await;
-    goes_on("fail:x", 3);
+    goes_on("fail:heron", 3);
     ear.all().await;
     shop.assert_balanced().await;
 }
