@@ -6,6 +6,7 @@
 pub mod answer;
 pub mod form;
 pub mod panel;
+pub mod progress;
 pub mod sheet;
 pub mod under_way;
 

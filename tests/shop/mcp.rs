@@ -83,7 +83,7 @@ async fn every_agent_is_a_tool_with_its_schema() {
     let shop = Shop::open().await;
     let tools = ask(&shop, "tools/list", json!({})).await["tools"].clone();
     let names: Vec<_> = tools.as_array().unwrap().iter().map(|tool| tool["name"].as_str().unwrap().to_owned()).collect();
-    assert_eq!(names, ["parrot", "cockatoo", "macaw", "kea"]);
+    assert_eq!(names, ["parrot", "cockatoo", "macaw", "kea", "heron"]);
     assert_eq!(
         (&tools[0]["inputSchema"]["type"], &tools[0]["inputSchema"]["properties"]["say"]["type"]),
         (&json!("object"), &json!("string"))
