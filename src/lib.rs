@@ -33,6 +33,8 @@ pub mod ledger;
 pub mod runs;
 #[cfg(feature = "ssr")]
 pub mod server;
+#[cfg(feature = "ssr")]
+pub mod text;
 
 /// The page's entry point: takes over what the server rendered.
 #[cfg(feature = "hydrate")]
