@@ -288,9 +288,10 @@ impl<'t> Splitter<'t> {
         let numbered = follows.is_numeric() || follows == '§' || roman(next);
         match abbreviation(&lower) {
             Some(Abbreviation::Leads) => return false,
-            Some(Abbreviation::Counts) => return !numbered,
+            Some(Abbreviation::Counts) if numbered => return false,
+            Some(Abbreviation::Counts) if letters > 1 => return true,
             Some(Abbreviation::Trails) => return begins(next),
-            None => {}
+            Some(Abbreviation::Counts) | None => {}
         }
         if letters == 1 {
             return self.letter_ends(token, start, first);
