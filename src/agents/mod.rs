@@ -4,7 +4,9 @@
 //! `example()` (an input) and `sample()` (an answer); everything else (card, route, 402, page, history row, schemas) comes from these.
 
 pub mod answer;
+pub mod form;
 pub mod panel;
+pub mod sheet;
 pub mod under_way;
 
 use crate::ui::Erase;

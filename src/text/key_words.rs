@@ -98,10 +98,10 @@ fn usual(forms: Option<&BTreeMap<&str, (u32, usize)>>) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::text::sentences;
+    use crate::text::prose;
 
     fn found(text: &str) -> Vec<(String, u32)> {
-        key_words(text, &sentences(text), Language::of(text), 12).into_iter().map(|word| (word.text, word.count)).collect()
+        key_words(text, &prose(text), Language::of(text), 12).into_iter().map(|word| (word.text, word.count)).collect()
     }
 
     #[test]

@@ -16,7 +16,12 @@ pub struct Language {
     /// How far ahead of the next likely language it is, in hundredths.
     pub confidence: u8,
     /// whatlang's own verdict: false for short or mixed texts.
-    pub reliable: bool,
+    pub is_reliable: bool,
+}
+
+/// `None` for a text with too few letters to tell.
+pub fn language(text: &str) -> Option<Language> {
+    Language::of(text)
 }
 
 impl Language {
@@ -34,12 +39,12 @@ impl Language {
         }
         let info = whatlang::detect(&prose)?;
         let confidence = (info.confidence() * 100.0).round().clamp(0.0, 100.0) as u8;
-        Some(Self { lang: info.lang(), confidence, reliable: info.is_reliable() })
+        Some(Self { lang: info.lang(), confidence, is_reliable: info.is_reliable() })
     }
 
-    /// ISO 639-3: `eng`.
+    /// ISO 639-1 where it has a code there, else ISO 639-3.
     pub fn code(self) -> &'static str {
-        self.lang.code()
+        self.two_letters().unwrap_or_else(|| self.lang.code())
     }
 
     /// In English: `German`.
@@ -87,12 +92,17 @@ impl Language {
 
     /// Words that say nothing of what a text is about (the lists of stopwords-iso); empty where there is no list.
     pub(super) fn stop_words(self) -> &'static [&'static str] {
-        let code = match self.lang {
+        self.two_letters().and_then(stop_words::lookup).unwrap_or_default()
+    }
+
+    fn two_letters(self) -> Option<&'static str> {
+        Some(match self.lang {
             Lang::Ara => "ar",
             Lang::Ben => "bn",
             Lang::Bul => "bg",
             Lang::Cat => "ca",
             Lang::Ces => "cs",
+            Lang::Cmn => "zh",
             Lang::Dan => "da",
             Lang::Deu => "de",
             Lang::Ell => "el",
@@ -107,6 +117,7 @@ impl Language {
             Lang::Hun => "hu",
             Lang::Ind => "id",
             Lang::Ita => "it",
+            Lang::Jpn => "ja",
             Lang::Kor => "ko",
             Lang::Lat => "la",
             Lang::Lav => "lv",
@@ -121,13 +132,14 @@ impl Language {
             Lang::Slk => "sk",
             Lang::Slv => "sl",
             Lang::Spa => "es",
+            Lang::Srp => "sr",
             Lang::Swe => "sv",
+            Lang::Tha => "th",
             Lang::Tur => "tr",
             Lang::Ukr => "uk",
             Lang::Vie => "vi",
-            _ => return &[],
-        };
-        stop_words::lookup(code).unwrap_or_default()
+            _ => return None,
+        })
     }
 }
 
@@ -151,7 +163,7 @@ mod tests {
     #[test]
     fn every_list_of_stop_words_is_there() {
         for lang in [Lang::Eng, Lang::Deu, Lang::Nob, Lang::Pes, Lang::Heb, Lang::Vie, Lang::Ukr] {
-            let language = Language { lang, confidence: 100, reliable: true };
+            let language = Language { lang, confidence: 100, is_reliable: true };
             assert!(language.stop_words().len() > 40, "{lang:?}");
         }
     }

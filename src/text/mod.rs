@@ -20,20 +20,8 @@ mod words;
 
 pub use blocks::{Block, Kind, blocks};
 pub use key_words::{KeyWord, key_words};
-pub use language::Language;
+pub use language::{Language, language};
 pub use places::{Place, Places};
-pub use rank::{Central, RANKED_MAX, central};
-pub use sentences::{SENTENCE_CHARS_MAX, Sentence, sentences, sentences_of};
-pub use words::{Vocabulary, Word, words};
-
-/// The `n` most central sentences, in the order of the text: [`sentences`], [`Language::of`] and [`central`] in one.
-///
-/// ```
-/// let text = "Cats sleep a lot. Most cats sleep in the sun. Paris is far away.";
-/// let best = coinslot::text::extract(text, 1);
-/// assert_eq!(best.len(), 1);
-/// assert!(text.get(best[0].start..best[0].end).is_some());
-/// ```
-pub fn extract(text: &str, n: usize) -> Vec<Central> {
-    central(text, &sentences(text), Language::of(text), n)
-}
+pub use rank::{RANKED_MAX, Ranking, central, extract};
+pub use sentences::{SENTENCE_CHARS_MAX, Sentence, prose, sentences, sentences_of};
+pub use words::{Vocabulary, Word, content_words, words, words_in};

@@ -50,6 +50,16 @@ impl<'t> Places<'t> {
         }
     }
 
+    /// From 1.
+    pub fn line(&self, byte: usize) -> usize {
+        self.of_byte(byte).line
+    }
+
+    /// Unicode code points before this byte.
+    pub fn character(&self, byte: usize) -> usize {
+        self.of_byte(byte).character
+    }
+
     /// Lines of the text; what follows the last `\n` is one only if there is something.
     pub fn lines(&self) -> usize {
         self.lines.len() - usize::from(self.lines.last() == Some(&self.text.len()))

@@ -35,8 +35,13 @@ pub struct Sentence {
     pub whole: bool,
 }
 
-/// All sentences, headings and list items too, in the order of the text. Every letter and digit outside of tables and code is in one.
-pub fn sentences(text: &str) -> Vec<Sentence> {
+/// All sentences as spans, headings and list items too, in the order of the text.
+pub fn sentences(text: &str) -> Vec<Range<usize>> {
+    prose(text).into_iter().map(|sentence| sentence.range).collect()
+}
+
+/// The same, with what is known of each. Every letter and digit is in one, but for the marks of lists, tables and code.
+pub fn prose(text: &str) -> Vec<Sentence> {
     sentences_of(text, &blocks(text))
 }
 
@@ -207,6 +212,8 @@ impl<'t> Splitter<'t> {
         loop {
             match self.char(at) {
                 Some(c) if closes(c) => at += 1,
+                // French sets a space before it.
+                Some(' ' | '\u{a0}' | '\u{202f}') if self.char(at + 1) == Some('»') => at += 2,
                 Some('[') => match (at + 1..at + 5).find(|at| !self.char(*at).is_some_and(|c| c.is_ascii_digit())) {
                     Some(end) if end > at + 1 && self.char(end) == Some(']') => at = end + 1,
                     _ => return at,
@@ -342,7 +349,7 @@ mod tests {
     use super::*;
 
     fn split(text: &str) -> Vec<&str> {
-        sentences(text).into_iter().map(|sentence| &text[sentence.range]).collect()
+        sentences(text).into_iter().map(|range| &text[range]).collect()
     }
 
     /// `|` marks where it is to be split.
@@ -404,7 +411,7 @@ mod tests {
     #[test]
     fn a_sentence_without_end_is_cut_between_words_and_nothing_is_lost() {
         let text = "word ".repeat(900);
-        let pieces = sentences(&text);
+        let pieces = prose(&text);
         assert!(pieces.len() >= 5 && pieces.iter().all(|piece| !piece.whole));
         assert!(pieces.iter().all(|piece| text[piece.range.clone()].chars().count() <= SENTENCE_CHARS_MAX));
         assert_eq!(pieces.iter().map(|piece| text[piece.range.clone()].matches("word").count()).sum::<usize>(), 900);
@@ -413,6 +420,38 @@ mod tests {
     #[test]
     fn a_character_as_a_reader_sees_it_is_not_cut() {
         let text = "👩‍👩‍👧‍👦a".repeat(400);
-        assert!(sentences(&text).iter().all(|piece| text[piece.range.clone()].starts_with(['👩', 'a'])));
+        assert!(sentences(&text).into_iter().all(|piece| text[piece].starts_with(['👩', 'a'])));
+    }
+
+    #[test]
+    fn nothing_is_lost_and_nothing_overlaps_whatever_the_text() {
+        for text in [
+            "",
+            "...",
+            "a.",
+            "\u{200b}\u{200b}",
+            "é. Ü. ß!",
+            "שלום עולם. עוד משפט.",
+            "a\u{301}. b",
+            &"a.".repeat(20_000),
+            &"x".repeat(100_000),
+        ] {
+            let spans = sentences(text);
+            assert!(spans.windows(2).all(|pair| pair[0].end <= pair[1].start), "{text:.20}");
+            let kept: usize = spans.iter().map(|span| text[span.clone()].chars().filter(|c| c.is_alphanumeric()).count()).sum();
+            assert_eq!(kept, text.chars().filter(|c| c.is_alphanumeric()).count(), "{text:.20}");
+        }
+    }
+
+    proptest::proptest! {
+        #[test]
+        fn every_span_is_a_span(text in "(\\PC|[.!?()\n \"#>A-C-]){0,300}") {
+            let mut before = 0;
+            for span in sentences(&text) {
+                proptest::prop_assert!(span.start >= before);
+                proptest::prop_assert_eq!(text[span.clone()].trim(), &text[span.clone()]);
+                before = span.end;
+            }
+        }
     }
 }

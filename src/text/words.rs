@@ -10,6 +10,9 @@ use unicode_segmentation::UnicodeSegmentation;
 
 use super::Language;
 
+/// Nobody's word is longer: what is, is data.
+const WORD_CHARS_MAX: usize = 60;
+
 /// One word of a text.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Word {
@@ -49,7 +52,7 @@ impl Vocabulary {
 
     /// All words of a part of a text, in its order.
     pub fn read(&mut self, text: &str, part: Range<usize>) -> Vec<Word> {
-        let found = words(text, part);
+        let found = words_in(text, part);
         let mut read: Vec<Word> = Vec::with_capacity(found.len());
         for (place, range) in found.iter().enumerate() {
             let next = found.get(place + 1).filter(|next| self.pairs && next.start == range.end);
@@ -61,6 +64,15 @@ impl Vocabulary {
     }
 
     fn term(&mut self, word: &str) -> Option<u32> {
+        let stem = self.stem(word)?;
+        let next = u32::try_from(self.terms.len()).unwrap_or(u32::MAX);
+        Some(*self.terms.entry(stem).or_insert(next))
+    }
+
+    fn stem(&self, word: &str) -> Option<String> {
+        if word.chars().nth(WORD_CHARS_MAX).is_some() {
+            return None;
+        }
         let lower = word.to_lowercase().replace('’', "'");
         // l'eau, dell'arte: what is before the apostrophe says nothing. It's, don't: neither does what is after it.
         let bare = match lower.split_once('\'') {
@@ -72,17 +84,15 @@ impl Vocabulary {
         if says_nothing || self.stop_words.contains(bare) || self.stop_words.contains(lower.as_str()) {
             return None;
         }
-        let stem = match &self.stemmer {
+        Some(match &self.stemmer {
             Some(stemmer) => stemmer.stem(bare).into_owned(),
             None => bare.to_owned(),
-        };
-        let next = u32::try_from(self.terms.len()).unwrap_or(u32::MAX);
-        Some(*self.terms.entry(stem).or_insert(next))
+        })
     }
 }
 
 /// Words by Unicode's rule (UAX 29), without those that are parts of a link, an e-mail address or a long number in hexadecimal.
-pub fn words(text: &str, part: Range<usize>) -> Vec<Range<usize>> {
+pub fn words_in(text: &str, part: Range<usize>) -> Vec<Range<usize>> {
     let mut found = Vec::new();
     let mut at = part.start;
     for chunk in text[part].split_inclusive(char::is_whitespace) {
@@ -91,6 +101,17 @@ pub fn words(text: &str, part: Range<usize>) -> Vec<Range<usize>> {
         at += chunk.len();
     }
     found
+}
+
+/// Of a whole text.
+pub fn words(text: &str) -> impl Iterator<Item = Range<usize>> {
+    words_in(text, 0..text.len()).into_iter()
+}
+
+/// The words of a text that are not mere grammar, as stems, so that forms of one word are equal. With each the form that stands in the text.
+pub fn content_words(text: &str, language: Option<Language>) -> Vec<(String, &str)> {
+    let vocabulary = Vocabulary::of(language);
+    words(text).filter_map(|range| vocabulary.stem(&text[range.clone()]).map(|stem| (stem, &text[range]))).collect()
 }
 
 /// Where in a run of characters without blanks something begins that is no word.
@@ -123,9 +144,15 @@ mod tests {
     }
 
     #[test]
+    fn numbers_and_data_are_no_words() {
+        let data = format!("0x{} 12.5 {}", "ab".repeat(32), "x".repeat(5000));
+        assert_eq!(content_words(&data, None), vec![]);
+    }
+
+    #[test]
     fn links_are_no_words() {
         let text = "See [this](https://example.com/a-b) or a@b.com, 0x52908400098527886E0F7030069857D2E4169EE7 now";
-        let found: Vec<_> = words(text, 0..text.len()).into_iter().map(|range| &text[range]).collect();
+        let found: Vec<_> = words(text).map(|range| &text[range]).collect();
         assert_eq!(found, ["See", "this", "or", "now"]);
     }
 }
