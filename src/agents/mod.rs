@@ -53,7 +53,7 @@ macro_rules! on_sale {
 }
 
 // Everything on sale, in the order of the shop window. Adding an agent adds its file and its name here.
-on_sale![contract_xray];
+on_sale![contract_xray, document_brief];
 
 pub fn find(slug: &str) -> Option<&'static OnSale> {
     ON_SALE.iter().find(|agent| agent.card.slug == slug)
