@@ -54,7 +54,7 @@ macro_rules! on_sale {
 }
 
 // Everything on sale, in the order of the shop window. Adding an agent adds its file and its name here.
-on_sale![contract_xray, wallet_report];
+on_sale![contract_xray, wallet_report, document_brief];
 
 pub fn find(slug: &str) -> Option<&'static OnSale> {
     ON_SALE.iter().find(|agent| agent.card.slug == slug)

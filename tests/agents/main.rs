@@ -6,6 +6,7 @@
 
 #[path = "../anvil/mod.rs"]
 mod anvil;
+mod document_brief;
 mod table;
 mod wallet_report;
 #[path = "../wallets/mod.rs"]
@@ -17,6 +18,7 @@ use std::process::ExitCode;
 async fn main() -> ExitCode {
     let mut rows = Vec::new();
     rows.extend(wallet_report::rows().await);
+    rows.extend(document_brief::rows());
     table::print(&rows);
     if rows.iter().all(table::Row::is_met) { ExitCode::SUCCESS } else { ExitCode::FAILURE }
 }
