@@ -398,6 +398,7 @@ mod settling {
             version: "1",
             input_max: 1,
             settle: Settle::AfterWork,
+            needs: &[],
         }
     }
 

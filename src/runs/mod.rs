@@ -1,15 +1,17 @@
 //! A paid run: the only way to an agent's work. It names no agent; `main` hands it the list.
 //!
 //! - `tools`: what the work may use, and only a paid run has.
-//! - `agent`: a card and the server function that does its work, from JSON to JSON. `input`: what it may be asked.
+//! - `engine`: what made the answer. `agent`: a card and the server function that does its work, from JSON to JSON. `input`: what it may be asked.
 //! - `schema`: its types' JSON schemas, alone and inside another document.
 //! - `worker`: leases a held run, does the work, stores the answer; outlives request, tab and process.
 
 pub mod agent;
+pub mod engine;
 pub mod input;
 pub mod schema;
 pub mod tools;
 pub mod worker;
 
 pub use agent::{Agent, agent};
+pub use engine::Engine;
 pub use tools::Tools;

@@ -26,6 +26,7 @@ const fn card(slug: &'static str, price: &'static [&'static str], settle: Settle
         version: "7",
         input_max: 4096,
         settle,
+        needs: &[],
     }
 }
 
