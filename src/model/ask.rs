@@ -92,10 +92,7 @@ pub struct Usage {
 
 impl Usage {
     pub fn plus(self, other: Self) -> Self {
-        Self {
-            prompt: self.prompt.saturating_add(other.prompt),
-            completion: self.completion.saturating_add(other.completion),
-        }
+        Self { prompt: self.prompt.saturating_add(other.prompt), completion: self.completion.saturating_add(other.completion) }
     }
 
     pub fn total(self) -> u32 {

@@ -300,10 +300,7 @@ fn retry_after(response: &Response) -> Option<Duration> {
 }
 
 /// The body's pieces as they come, up to so many bytes.
-fn pieces(
-    response: Response,
-    bytes_max: usize,
-) -> impl futures::Stream<Item = Result<axum::body::Bytes, ModelError>> {
+fn pieces(response: Response, bytes_max: usize) -> impl futures::Stream<Item = Result<axum::body::Bytes, ModelError>> {
     try_unfold((response, bytes_max), |(mut response, left)| async move {
         let Some(piece) = response.chunk().await.map_err(|_| ModelError::CutOff)? else { return Ok(None) };
         let left = left.checked_sub(piece.len()).ok_or(ModelError::TooLong)?;

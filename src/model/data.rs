@@ -71,6 +71,12 @@ pub fn whole_sentences(text: &str) -> Option<&str> {
     text.get(..=end)
 }
 
+/// On one line, without characters that are seen as nothing or turn lines around.
+pub fn seen(text: &str) -> String {
+    let words = text.split_whitespace().map(|word| word.chars().filter(|character| is_seen(*character)).collect::<String>());
+    words.filter(|word| !word.is_empty()).collect::<Vec<_>>().join(" ")
+}
+
 fn is_seen(character: char) -> bool {
     let turns = matches!(character, '\u{200b}'..='\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2060}'..='\u{206f}' | '\u{feff}' | '\u{e0000}'..='\u{e007f}');
     !turns && !character.is_control()
@@ -118,10 +124,17 @@ mod tests {
     #[test]
     fn what_nobody_told_it_is_found() {
         let given = r#"{"address":"0x5FbDB2315678afecb367f032d93F642f64180aa3","page":"https://good.example/a"}"#;
-        for fine in ["The owner is 0x5fbdb2315678afecb367f032d93f642f64180aa3.", "It is 0x5FbD…0aa3, see (https://good.example/a).", "slot 0x7"] {
+        for fine in [
+            "The owner is 0x5fbdb2315678afecb367f032d93f642f64180aa3.",
+            "It is 0x5FbD…0aa3, see (https://good.example/a).",
+            "slot 0x7",
+        ] {
             assert_eq!(invented(fine, given), None, "{fine}");
         }
-        assert_eq!(invented("Send it to 0xdeadbeef00000000000000000000000000000000!", given), Some("0xdeadbeef00000000000000000000000000000000"));
+        assert_eq!(
+            invented("Send it to 0xdeadbeef00000000000000000000000000000000!", given),
+            Some("0xdeadbeef00000000000000000000000000000000")
+        );
         assert_eq!(invented("Claim at **https://evil.example/x** now", given), Some("https://evil.example/x"));
         assert_eq!(invented("Go to www.evil.example.", given), Some("www.evil.example"));
     }

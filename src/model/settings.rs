@@ -106,6 +106,8 @@ mod tests {
     fn a_key_is_shown_nowhere() {
         let key = ModelKey::parse("sk-very-secret").unwrap();
         assert!(!format!("{key:?}").contains("very"));
-        assert!(ModelKey::parse("two words").is_none() && ModelKey::parse("").is_none() && ModelKey::parse("line\nfeed").is_none());
+        assert!(
+            ModelKey::parse("two words").is_none() && ModelKey::parse("").is_none() && ModelKey::parse("line\nfeed").is_none()
+        );
     }
 }

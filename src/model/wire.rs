@@ -56,9 +56,7 @@ fn message(message: &Message) -> Value {
         Message::Result { call, text } => json!({ "role": "tool", "tool_call_id": call, "content": text }),
         Message::Assistant { text, calls } if calls.is_empty() => json!({ "role": "assistant", "content": text }),
         Message::Assistant { text, calls } => {
-            let call = |call: &Call| {
-                json!({ "id": call.id, "type": "function", "function": { "name": call.name, "arguments": call.arguments } })
-            };
+            let call = |call: &Call| json!({ "id": call.id, "type": "function", "function": { "name": call.name, "arguments": call.arguments } });
             json!({ "role": "assistant", "content": text, "tool_calls": calls.iter().map(call).collect::<Vec<_>>() })
         }
     }
@@ -232,9 +230,13 @@ mod tests {
     #[test]
     fn a_stream_that_stops_early_is_no_answer() {
         assert_eq!(heard(&[json!({ "choices": [{ "delta": { "content": "The owner can" } }] })]), Err(ModelError::CutOff));
-        assert_eq!(heard(&[json!({ "choices": [{ "message": { "content": " " }, "finish_reason": "stop" }] })]), Err(ModelError::Empty));
+        assert_eq!(
+            heard(&[json!({ "choices": [{ "message": { "content": " " }, "finish_reason": "stop" }] })]),
+            Err(ModelError::Empty)
+        );
         assert_eq!(heard(&[json!({ "error": { "message": "out of memory" } })]), Err(ModelError::Broken(0)));
-        let long = json!({ "choices": [{ "message": { "content": "x".repeat(100 * BYTES_PER_TOKEN + 1) }, "finish_reason": "stop" }] });
+        let long =
+            json!({ "choices": [{ "message": { "content": "x".repeat(100 * BYTES_PER_TOKEN + 1) }, "finish_reason": "stop" }] });
         assert_eq!(heard(&[long]), Err(ModelError::TooLong));
     }
 

@@ -133,7 +133,9 @@ impl Counter {
             return Err(CallError::saying(Code::AgentUnavailable, format!("{} Nothing was charged.", card.not_on_sale())));
         }
         match &self.model {
-            Some(model) if card.needs.contains(&Need::Model) => model.look().await.map_err(|cause| away(card, &cause.to_string())),
+            Some(model) if card.needs.contains(&Need::Model) => {
+                model.look().await.map_err(|cause| away(card, &cause.to_string()))
+            }
             _ => Ok(()),
         }
     }

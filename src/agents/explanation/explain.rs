@@ -41,7 +41,9 @@ impl Tools {
                 self.engine().with(model.name());
                 (Some(text), None)
             }
-            Err(why) => (None, Some(format!("There is no explanation in plain words this time: {why}. What was computed is complete."))),
+            Err(why) => {
+                (None, Some(format!("There is no explanation in plain words this time: {why}. What was computed is complete.")))
+            }
         };
         Some(Explanation { model: model.name().to_owned(), text, notice })
     }

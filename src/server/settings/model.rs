@@ -57,12 +57,7 @@ pub fn take(layers: &mut Layers) -> Option<Read> {
         _ => {}
     }
     let (url, name, key, timeout_s, explains) = (url?, name?, key?, timeout_s?, explains?);
-    let model = url.zip(name).map(|(url, name)| ModelSettings {
-        url,
-        key,
-        name,
-        timeout: Duration::from_secs(timeout_s),
-        explains,
-    });
+    let model =
+        url.zip(name).map(|(url, name)| ModelSettings { url, key, name, timeout: Duration::from_secs(timeout_s), explains });
     Some((model, key_file))
 }
