@@ -90,3 +90,68 @@ pub fn sample() -> Report {
     #[allow(clippy::expect_used)]
     serde_json::from_slice(include_bytes!("analyst/sample.json")).expect("the sample is a report")
 }
+
+#[cfg(all(test, feature = "ssr"))]
+#[allow(clippy::unwrap_used, clippy::expect_used)]
+mod tests {
+    use garde::Validate;
+
+    use super::*;
+    use crate::{
+        agents::contract_xray::{self, source::CodeSource},
+        chain::Unavailable,
+        evm::Address,
+    };
+
+    /// Bytecode needs none.
+    struct NoChain;
+
+    impl CodeSource for NoChain {
+        fn network_id(&self) -> String {
+            unreachable!()
+        }
+
+        fn network_name(&self) -> String {
+            unreachable!()
+        }
+
+        async fn code(&self, _: Address) -> Result<Vec<u8>, Unavailable> {
+            unreachable!()
+        }
+
+        async fn storage(&self, _: Address, _: [u8; 32]) -> Result<[u8; 32], Unavailable> {
+            unreachable!()
+        }
+
+        async fn call(&self, _: Address, _: &[u8]) -> Result<Option<Vec<u8>>, Unavailable> {
+            unreachable!()
+        }
+    }
+
+    #[tokio::test]
+    async fn the_samples_facts_are_what_the_agents_compute() {
+        let report = contract_xray::source::x_ray(&contract_xray::example(), &NoChain).await.unwrap();
+        let computed = facts::of(contract_xray::CARD.slug, &serde_json::to_value(&report).unwrap(), 1);
+        let sample = sample();
+        let words = serde_json::to_string(&computed).unwrap();
+        assert_eq!(sample.facts, computed, "put these facts into sample.json, and see that its words still fit:\n{words}");
+        assert!(sample.citations.iter().all(|number| computed.iter().any(|fact| fact.number == *number)));
+        assert!(sample.notices.iter().any(|notice| notice.contains("example")), "whose words these are is said");
+    }
+
+    #[test]
+    fn a_question_is_bounded_before_anybody_pays_for_it() {
+        let wrong = |question: String| Input { question }.validate().err().map(|report| report.to_string());
+        assert_eq!(wrong("?".into()), None);
+        assert_eq!(wrong("é".repeat(QUESTION_MAX)), None);
+        assert!(wrong(" \n".into()).is_some_and(|words| words.contains("Write what you want to know")));
+        assert!(wrong("x".repeat(QUESTION_MAX + 1)).is_some_and(|words| words.contains("2001")));
+    }
+
+    #[test]
+    fn d4_the_models_words_carry_its_name_and_stay_text() {
+        let report = Report { answer: "<script>alert(1)</script> [1]".into(), model: "small-1".into(), ..sample() };
+        let html = Owner::new().with(|| view! { <ReportView report/> }.to_html());
+        assert!(html.contains("language model small-1") && html.contains("&lt;script&gt;") && !html.contains("<script"), "{html}");
+    }
+}

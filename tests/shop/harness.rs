@@ -16,6 +16,7 @@ use coinslot::{
     chain::{Chain, ChainSettings, Finality},
     evm::{Address, TxHash},
     ledger::Books,
+    model::Model,
     money::{Amount, Money},
     network::{Network, Token},
     runs::worker,
@@ -142,6 +143,25 @@ impl Shop {
         tokens: Vec<Token>,
         settles: impl FnOnce(Chain) -> Option<Facilitator>,
     ) -> Self {
+        Self::with_all(node, data, staff, rpc_urls, tokens, settles, None).await
+    }
+
+    /// A shop with a language model.
+    #[allow(dead_code)] // not every target that is opened with this harness has one
+    pub async fn with_model(node: Arc<Node>, data: Arc<TempDir>, staff: Staff, model: Option<Model>) -> Self {
+        let url = node.anvil.endpoint_url();
+        Self::with_all(node, data, staff, vec![url], Vec::new(), |_| None, model).await
+    }
+
+    async fn with_all(
+        node: Arc<Node>,
+        data: Arc<TempDir>,
+        staff: Staff,
+        rpc_urls: Vec<url::Url>,
+        tokens: Vec<Token>,
+        settles: impl FnOnce(Chain) -> Option<Facilitator>,
+        model: Option<Model>,
+    ) -> Self {
         let books = Books::open(&sqlite(data.path())).await.unwrap();
         let chain = Chain::new(ChainSettings {
             network: Network { tokens, ..network() },
@@ -160,6 +180,7 @@ impl Shop {
             agents: super::agents::all(),
             offer_ttl_ms: 300_000,
             facilitators,
+            model,
         });
         for chain in &desk.chains {
             assert!(coinslot::server::tokens::look(&desk, chain).await, "every token is what it should be");

@@ -7,7 +7,7 @@ use std::time::Duration;
 use serde::Deserialize;
 
 use super::{
-    CARD, Confidence, Fact, Input, Report, Step, Used,
+    Confidence, Fact, Input, Report, Step, Used,
     facts::{self, shortened},
     table::{self, LOOKS},
     words,
@@ -357,6 +357,6 @@ mod tests {
 
     #[test]
     fn the_bounds_leave_time_to_answer() {
-        assert!(CARD.time_limit > ANSWER_TIME + TURN_TIME + RESERVE);
+        assert!(super::super::CARD.time_limit > ANSWER_TIME + TURN_TIME + RESERVE);
     }
 }
