@@ -5,7 +5,7 @@ use serde_json::{Value, json};
 
 use crate::{
     bed::{CLONE, buy, price, run_of, shop, show},
-    harness::{Answer, Shop, Visitor, proof},
+    harness::{Answer, Shop, proof},
     script::{NAME, Play, Script, calls, concludes, says, says_in_pieces},
 };
 
@@ -24,7 +24,6 @@ fn clone(n: usize) -> String {
 
 struct Bought {
     shop: Shop,
-    ada: Visitor,
     answer: Answer,
 }
 
@@ -32,7 +31,7 @@ async fn asks(script: &Script) -> Bought {
     let shop = shop(Some(script.model())).await;
     let ada = shop.signed_in(1).await;
     let answer = buy(&shop, &ada, "analyst", &question()).await;
-    Bought { shop, ada, answer }
+    Bought { shop, answer }
 }
 
 impl Bought {

@@ -10,6 +10,7 @@ mod harness;
 mod agents;
 mod analyst;
 mod bed;
+mod check;
 mod client;
 mod explaining;
 mod on_sale;

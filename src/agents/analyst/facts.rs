@@ -65,10 +65,11 @@ fn plain_part(path: &str, object: &Map<String, Value>) -> Option<(u8, String)> {
     let text = |key: &str| object.get(key).and_then(Value::as_str);
     let severity = text("severity");
     let said = ["severity", "title", "detail"];
-    let is_said = |key: &str| text("title").is_some() && said.contains(&key);
+    let titled = text("title").is_some();
+    let is_said = |key: &str| titled && said.contains(&key);
     let rest: Vec<String> = object
         .iter()
-        .filter(|(key, value)| !LEFT_OUT.contains(&key.as_str()) && is_plain(value) && !is_empty(value) && !is_said(key))
+        .filter(|(key, value)| !LEFT_OUT.contains(&key.as_str()) && is_plain(value) && !is_void(value, titled) && !is_said(key))
         .map(|(key, value)| format!("{key} {}", words(value)))
         .collect();
     let mut sentence = String::new();
@@ -104,11 +105,12 @@ fn is_plain(value: &Value) -> bool {
     }
 }
 
-fn is_empty(value: &Value) -> bool {
+/// Nothing to say. That a list is empty is a fact of its own ("findings none"), but of a finding only what is there matters.
+fn is_void(value: &Value, titled: bool) -> bool {
     match value {
         Value::Null => true,
         Value::String(text) => text.is_empty(),
-        Value::Array(items) => items.is_empty(),
+        Value::Array(items) => titled && items.is_empty(),
         _ => false,
     }
 }
@@ -116,6 +118,7 @@ fn is_empty(value: &Value) -> bool {
 fn words(value: &Value) -> String {
     match value {
         Value::String(text) => text.split_whitespace().collect::<Vec<_>>().join(" "),
+        Value::Array(items) if items.is_empty() => "none".to_owned(),
         Value::Array(items) => {
             let shown = items.iter().take(VALUES_MAX).map(words).collect::<Vec<_>>().join(", ");
             let more = items.len().saturating_sub(VALUES_MAX);

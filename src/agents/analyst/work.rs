@@ -31,8 +31,8 @@ const LOOKS_OF_A_TURN_MAX: usize = 3;
 /// Tokens read and written, after which it has to answer.
 const TOKENS_MAX: u32 = 60_000;
 
-/// Of one turn, and of the answer.
-const TURN_TOKENS_MAX: u32 = 700;
+/// Of one turn, which may have to write out what the question holds, and of the answer.
+const TURN_TOKENS_MAX: u32 = 1_200;
 const ANSWER_TOKENS_MAX: u32 = 1_200;
 
 /// Kept for the answer: no look begins later.
@@ -124,6 +124,10 @@ impl Work<'_> {
             let heard = match self.ask(asked).await {
                 // It rambled, or broke off: what it has seen so far may do for an answer.
                 Err(ModelError::TooLong | ModelError::Empty | ModelError::Garbled | ModelError::CutOff) => return Ok(None),
+                Err(ModelError::Slow(_)) => {
+                    self.notices.push("The model took too long to decide what to look at, and had to answer.".to_owned());
+                    return Ok(None);
+                }
                 heard => heard.map_err(failed)?,
             };
             if heard.calls.is_empty() {
