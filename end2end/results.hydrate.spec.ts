@@ -40,7 +40,7 @@ test('D2 the agent fails: not charged, and trying again costs nothing and opens 
   expect(await buyer.credit()).toEqual([]);
 });
 
-test('D4 the answer has its engine, cost, transaction, permalink, copy and download', async ({ page, context, wallet, xray }) => {
+test('D4 the answer has its engine, cost, transaction, permalink, copy and download', async ({ page, context, market, wallet, xray }) => {
   await context.grantPermissions(['clipboard-read', 'clipboard-write']);
   await xray.buy({ bytecode: TOKEN });
   await xray.done();
@@ -62,7 +62,14 @@ test('D4 the answer has its engine, cost, transaction, permalink, copy and downl
   await open(page, permalink!);
   await expect(xray.answer.getByText('setBlacklisted').first()).toBeVisible();
   await page.getByRole('link', { name: /receipt/i }).first().click();
-  await expect(page.getByRole('main').getByText(wallet.sent[0]!)).toBeVisible();
+  const receipt = page.getByRole('main');
+  await expect(receipt.getByText(wallet.sent[0]!)).toBeVisible();
+  await expect(receipt.getByText(new RegExp(market.payTo, 'i'))).toBeVisible();
+  await receipt.getByRole('button', { name: 'Copy transaction hash' }).click();
+  expect(await page.evaluate(() => navigator.clipboard.readText())).toBe(wallet.sent[0]);
+  for (const what of ['payer’s address', 'payee’s address', 'run’s id', 'input’s hash', 'answer’s hash']) {
+    await expect(receipt.getByRole('button', { name: `Copy the ${what}` })).toBeVisible();
+  }
 });
 
 test('D4 hostile text in an answer stays text', async ({ page, xray, wallet: _ }) => {

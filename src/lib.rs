@@ -35,6 +35,8 @@ pub mod model;
 pub mod runs;
 #[cfg(feature = "ssr")]
 pub mod server;
+#[cfg(feature = "ssr")]
+pub mod text;
 
 /// The page's entry point: takes over what the server rendered.
 #[cfg(feature = "hydrate")]

@@ -79,6 +79,9 @@ pub struct RunView {
     pub price: Option<Money>,
     /// CAIP-2.
     pub network: String,
+    /// Where its payment went, or is signed to go. `None` for a run paid from credit, and while its payment is not seen.
+    #[serde(default)]
+    pub pay_to: Option<Address>,
     /// The payment's transaction, or the one in which the shop settled it; `None` for a run paid from credit.
     pub transaction: Option<TxHash>,
     /// Its payment is a signed token authorization: `transaction` is the shop's, and nothing was charged before it is final.

@@ -304,10 +304,16 @@ mod settings {
         assert!(read(&[]).unwrap().model.is_none());
         let (url, name) = (("COINSLOT_MODEL_URL", "http://127.0.0.1:8089"), ("COINSLOT_MODEL_NAME", "small-1"));
         let model = read(&[url, name]).unwrap().model.unwrap();
-        assert_eq!((model.url.as_str(), model.name.as_str(), model.key.is_none()), ("http://127.0.0.1:8089/v1/", "small-1", true));
+        assert_eq!(
+            (model.url.as_str(), model.name.as_str(), model.key.is_none()),
+            ("http://127.0.0.1:8089/v1/", "small-1", true)
+        );
         assert!(refused(&[url]).starts_with("model_name (in Leptos.toml) is not set: expected what the server calls the model"));
         assert!(refused(&[name]).starts_with("model_url (in Leptos.toml) is not set: expected where the model's server is"));
-        assert!(refused(&[("COINSLOT_MODEL_URL", "https://me:pass@api.example/v1"), name]).contains("without user, password or query"));
+        assert!(
+            refused(&[("COINSLOT_MODEL_URL", "https://me:pass@api.example/v1"), name])
+                .contains("without user, password or query")
+        );
         assert!(refused(&[url, name, ("COINSLOT_MODEL_TIMEOUT_S", "0")]).contains("1 to 300"));
     }
 

@@ -48,6 +48,7 @@ pub const CARD: Card = Card {
 };
 
 /// Characters of a question.
+#[cfg(feature = "ssr")]
 pub const QUESTION_MAX: usize = 2000;
 
 /// What somebody wants to know.

@@ -177,6 +177,7 @@ mod tests {
             price: None,
             network: "eip155:31337".into(),
             transaction: None,
+            pay_to: None,
             transaction_url: None,
             authorized: false,
             block: None,

@@ -5,7 +5,9 @@
 
 pub mod answer;
 pub mod explanation;
+pub mod form;
 pub mod panel;
+pub mod sheet;
 pub mod under_way;
 
 use crate::ui::Erase;

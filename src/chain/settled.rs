@@ -79,6 +79,14 @@ pub enum Seen {
         /// Unix milliseconds (the block's seconds × 1000).
         block_time_ms: i64,
     },
+    /// As `Paid`, but a stranger's contract did it, which Permit2 leaves no trace of: its nonce was used up in the block of this transaction, which
+    /// moved the money once and for no authorization that is named in it. So it pays for one of its payer's nonces, whichever comes first.
+    Wrapped {
+        transaction: TxHash,
+        block: u64,
+        /// Unix milliseconds.
+        block_time_ms: i64,
+    },
     /// Its nonce is used, and the transfer did not take place: cancelled, spent for something else, or long before.
     Elsewhere,
 }
@@ -102,7 +110,7 @@ impl Question for Settled<'_> {
             return Ok(Seen::Unused);
         }
         if let Some(hash) = self.hash
-            && let Some(paid) = self.paid_by(node, hash, height, true).await?
+            && let Some(paid) = self.paid_by(node, hash, height, Tie::Known).await?
         {
             return Ok(paid);
         }
@@ -139,14 +147,17 @@ impl Settled<'_> {
     }
 
     /// `None`: this transaction is not it, as of that height.
-    async fn paid_by(&self, node: &Node, hash: TxHash, height: u64, is_known: bool) -> Result<Option<Seen>, Fault> {
+    async fn paid_by(&self, node: &Node, hash: TxHash, height: u64, tie: Tie) -> Result<Option<Seen>, Fault> {
         let mut answers = node.batch(&[receipt_of(hash), Call::new("eth_getTransactionByHash", json!([hash]))]).await?;
         let (receipt, called): (Option<LoggedReceipt>, Option<Called>) = (answers.read()?, answers.read()?);
         let (Some(receipt), Some(called)) = (receipt, called) else { return Ok(None) };
         if receipt.transaction_hash != hash || called.hash != hash {
             return Err(Fault::of_node("an answer about something else than what was asked"));
         }
-        if receipt.height > height || !self.transfer.took_place(&receipt, &called, is_known) {
+        if receipt.height > height || !self.transfer.took_place(&receipt, &called, tie) {
+            return Ok(None);
+        }
+        if tie == Tie::Block && !self.is_used_up_in(node, receipt.height).await? {
             return Ok(None);
         }
         // Once more, with the block that is canonical there.
@@ -155,10 +166,18 @@ impl Settled<'_> {
         match (again, block) {
             (Some(again), Some(block)) if again.block_hash == block.hash && block.hash == receipt.block_hash => {
                 let block_time_ms = i64::try_from(block.time_s.saturating_mul(1000)).unwrap_or(i64::MAX);
-                Ok(Some(Seen::Paid { transaction: hash, block: block.height, block_time_ms }))
+                let (transaction, block) = (hash, block.height);
+                Ok(Some(match tie {
+                    Tie::Block => Seen::Wrapped { transaction, block, block_time_ms },
+                    Tie::Known | Tie::Arguments => Seen::Paid { transaction, block, block_time_ms },
+                }))
             }
             _ => Err(asked("its block is being replaced")),
         }
+    }
+
+    async fn is_used_up_in(&self, node: &Node, block: u64) -> Result<bool, Fault> {
+        Ok(!self.is_used(node, block.saturating_sub(1)).await? && self.is_used(node, block).await?)
     }
 
     /// Who used it, if not a transaction that we know?
@@ -169,7 +188,7 @@ impl Settled<'_> {
         if last.saturating_sub(from) > BLOCKS_MAX {
             return Err(asked("more blocks to search than are searched"));
         }
-        let mut looked_into = 0;
+        let mut candidates = Vec::new();
         while from <= last {
             let ranges = (from..=last).step_by(LOG_BLOCKS as usize).take(LOG_REQUESTS as usize);
             let calls: Vec<_> = ranges.map(|first| self.logs(first, last.min(first + LOG_BLOCKS - 1))).collect();
@@ -178,14 +197,22 @@ impl Settled<'_> {
             for _ in &calls {
                 let logs: Vec<Log> = read_asked(answers.raw()?)?;
                 for log in logs.iter().filter(|log| self.transfer.may_be_of(log)) {
-                    looked_into += 1;
-                    if looked_into > CANDIDATES_MAX {
+                    if candidates.len() == CANDIDATES_MAX {
                         return Err(asked("more transfers to look into than are looked into"));
                     }
                     let Some(hash) = log.transaction_hash else { continue };
-                    if let Some(paid) = self.paid_by(node, hash, height, false).await? {
+                    if let Some(paid) = self.paid_by(node, hash, height, Tie::Arguments).await? {
                         return Ok(paid);
                     }
+                    candidates.push(hash);
+                }
+            }
+        }
+        // Nobody named it. Permit2 alone leaves it at that.
+        if let Nonce::Permit2(_) = self.transfer.nonce {
+            for hash in candidates {
+                if let Some(wrapped) = self.paid_by(node, hash, height, Tie::Block).await? {
+                    return Ok(wrapped);
                 }
             }
         }
@@ -220,9 +247,20 @@ impl Settled<'_> {
     }
 }
 
+/// What ties a transaction to an authorization.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Tie {
+    /// It was sent for it, by us or by our facilitator.
+    Known,
+    /// It names the authorization: in a log, or as an argument of the proxy.
+    Arguments,
+    /// Nothing but its block, in which the nonce was used up.
+    Block,
+}
+
 impl SignedTransfer {
-    /// Did this transaction carry it out? `is_known`: it was sent for it, so it is not one of somebody's making.
-    fn took_place(&self, receipt: &LoggedReceipt, called: &Called, is_known: bool) -> bool {
+    /// Did this transaction carry it out?
+    fn took_place(&self, receipt: &LoggedReceipt, called: &Called, tie: Tie) -> bool {
         if !receipt.succeeded {
             return false;
         }
@@ -240,11 +278,17 @@ impl SignedTransfer {
                 let next = after.find(|log| is_of::<Token::Transfer>(log) || is_of::<Token::AuthorizationUsed>(log));
                 next.is_some_and(|log| self.is_transfer(log))
             }
-            // Only the proxy's own arguments tie a transfer to a nonce. What somebody wrapped into a contract of their own
-            // could use up two nonces beside one transfer.
-            Nonce::Permit2(nonce) => {
-                logs.iter().any(|log| self.is_transfer(log)) && (is_known || self.is_settled_by(nonce, called))
-            }
+            Nonce::Permit2(nonce) => match tie {
+                Tie::Known => logs.iter().any(|log| self.is_transfer(log)),
+                Tie::Arguments => logs.iter().any(|log| self.is_transfer(log)) && self.is_settled_by(nonce, called),
+                // Whoever pays once and uses up two nonces, or pays by another authorization beside it, has paid for one of them. The books take such a
+                // transaction once.
+                Tie::Block => {
+                    called.to != Some(EXACT_PROXY)
+                        && logs.iter().filter(|log| self.is_transfer(log)).count() == 1
+                        && !logs.iter().any(|log| is_of::<Token::AuthorizationUsed>(log))
+                }
+            },
         }
     }
 
@@ -349,8 +393,9 @@ mod tests {
 
     #[test]
     fn one_transfer_pays_for_one_nonce_however_many_are_used_beside_it() {
-        let took_place =
-            |nonce: u8, logs: &[Log]| of_eip3009(nonce).took_place(&receipt(logs.to_vec()), &called(TOKEN, vec![]), false);
+        let took_place = |nonce: u8, logs: &[Log]| {
+            of_eip3009(nonce).took_place(&receipt(logs.to_vec()), &called(TOKEN, vec![]), Tie::Arguments)
+        };
         let paid = [used(1), moved(SHOP, PRICE)];
         assert!(took_place(1, &paid));
         assert!(!took_place(2, &paid), "another nonce");
@@ -376,21 +421,27 @@ mod tests {
             log.address = Address([0x66; 20]);
         }
         let call = called(TOKEN, vec![]);
-        assert!(!of_eip3009(1).took_place(&receipt(fake.to_vec()), &call, true));
+        assert!(!of_eip3009(1).took_place(&receipt(fake.to_vec()), &call, Tie::Known));
         let reverted = LoggedReceipt { succeeded: false, ..receipt(vec![used(1), moved(SHOP, PRICE)]) };
-        assert!(!of_eip3009(1).took_place(&reverted, &call, true));
+        assert!(!of_eip3009(1).took_place(&reverted, &call, Tie::Known));
     }
 
     #[test]
     fn through_permit2_the_proxys_arguments_tie_a_transfer_to_its_nonce() {
         let logs = receipt(vec![moved(SHOP, PRICE)]);
         let direct = called(EXACT_PROXY, settle(1));
-        assert!(of_permit2(1).took_place(&logs, &direct, false));
-        assert!(!of_permit2(2).took_place(&logs, &direct, false));
-        assert!(!of_permit2(1).took_place(&receipt(vec![]), &direct, false));
-        // Wrapped into somebody's contract, it is believed of what a facilitator sent, and of nobody else's.
+        assert!(of_permit2(1).took_place(&logs, &direct, Tie::Arguments));
+        assert!(!of_permit2(2).took_place(&logs, &direct, Tie::Arguments));
+        assert!(!of_permit2(1).took_place(&receipt(vec![]), &direct, Tie::Arguments));
+        // Wrapped into somebody's contract, it is believed of what a facilitator sent, and else of a block that used up its nonce.
         let wrapped = called(Address([0x66; 20]), settle(1));
-        assert!(!of_permit2(1).took_place(&logs, &wrapped, false));
-        assert!(of_permit2(1).took_place(&logs, &wrapped, true));
+        assert!(!of_permit2(1).took_place(&logs, &wrapped, Tie::Arguments));
+        assert!(of_permit2(1).took_place(&logs, &wrapped, Tie::Known));
+        assert!(of_permit2(1).took_place(&logs, &wrapped, Tie::Block));
+        // Not what is tied to another authorization, nor what moved the money twice.
+        assert!(!of_permit2(2).took_place(&logs, &direct, Tie::Block));
+        for others in [vec![used(1), moved(SHOP, PRICE)], vec![moved(SHOP, PRICE), moved(SHOP, PRICE)], vec![]] {
+            assert!(!of_permit2(1).took_place(&receipt(others.clone()), &wrapped, Tie::Block), "{others:?}");
+        }
     }
 }

@@ -69,6 +69,8 @@ pub struct Run {
     pub included_block: Option<u64>,
     /// Of its deposit, once there is one.
     pub deposit_block: Option<u64>,
+    /// Where its payment went, or is signed to go. `None`: paid from credit, or not seen yet.
+    pub pay_to: Option<Address>,
     /// Of its payment: the one that was shown, else its deposit's, else the one that we sent to settle it. `None`: paid from credit, or
     /// not sent yet.
     pub transaction: Option<TxHash>,
@@ -154,7 +156,7 @@ macro_rules! select_runs {
             "select r.run_id, r.agent, r.version, r.payer, r.state, r.input, r.input_sha256, r.network, r.proof,
                     r.terms_price, r.terms_asset, r.terms_issued_ms, r.terms_expires_ms, r.terms_nonce_sha256,
                     r.asset, r.price, r.included_block, d.block as deposit_block,
-                    d.transaction_hash as deposit_transaction, r.output, r.output_sha256, r.engine, r.error,
+                    d.transaction_hash as deposit_transaction, d.pay_to as deposit_pay_to, r.output, r.output_sha256, r.engine, r.error,
                     r.attempts, r.lease_token, r.lease_until_ms, r.key_sha256, r.created_ms, r.presented_ms, r.held_ms, r.finished_ms,
                     a.method, a.asset as token, a.pay_to, a.amount, a.valid_before_ms, a.signed, a.since_block, a.settle_first,
                     cast(case when a.answer is null then 0 else 1 end as bigint) as answered,
@@ -289,6 +291,7 @@ pub(super) fn run_of(row: &AnyRow) -> Result<Run> {
         Some(hash) => hash.parse().ok(),
         None => read_optional(row, "deposit_transaction")?.or_else(sent),
     };
+    let signed_to = authorization.as_ref().map(|authorization| authorization.pay_to);
     let error: Option<String> = row.try_get("error")?;
     let attempts: i64 = row.try_get("attempts")?;
     Ok(Run {
@@ -305,6 +308,7 @@ pub(super) fn run_of(row: &AnyRow) -> Result<Run> {
         price,
         included_block: row.try_get::<Option<i64>, _>("included_block")?.map(unsigned).transpose()?,
         deposit_block: row.try_get::<Option<i64>, _>("deposit_block")?.map(unsigned).transpose()?,
+        pay_to: read_optional(row, "deposit_pay_to")?.or(signed_to),
         transaction,
         authorization,
         output: row.try_get("output")?,

@@ -10,7 +10,7 @@ use crate::{
     agents::answer::{unsettled, with_key},
     pages::data::Shop,
     run::{RunState, RunView},
-    ui::{Heading, MoneyView, StatusWord, TimeView, hydrated, utc_date_time},
+    ui::{CopyButton, Heading, MoneyView, StatusWord, TimeView, hydrated, utc_date_time},
 };
 
 #[component]
@@ -32,6 +32,7 @@ pub fn ReceiptPage() -> impl IntoView {
     .erase()
 }
 
+/// Everything on it is printed whole, so nothing is shortened; beside each id is a button that copies it.
 fn receipt(run: &RunView, shop: &Shop) -> AnyView {
     let network = match shop.network(&run.network) {
         Some(network) => format!("{} ({})", network.name, run.network),
@@ -50,8 +51,8 @@ fn receipt(run: &RunView, shop: &Shop) -> AnyView {
                 <dl class="facts">
                     {row("Shop", code(&shop.public_url))}
                     {row("Offer", offer(run))}
-                    {row("Payer", code(run.payer))}
-                    {row("Payee", code(shop.pay_to))}
+                    {row("Payer", copied(run.payer, "Copy the payer’s address"))}
+                    {row("Payee", payee(run))}
                     {row("Network", network.erase())}
                     {row("Transaction", transaction(run))}
                     {row("Block", run.block.map_or_else(|| "—".erase(), |block| block.to_string().erase()))}
@@ -61,14 +62,14 @@ fn receipt(run: &RunView, shop: &Shop) -> AnyView {
                 <h2>"Run"</h2>
                 <dl class="facts">
                     {row("Agent", format!("{}, version {}", run.agent_name, run.version).erase())}
-                    {row("Run", view! { <a href=with_key(format!("/runs/{}", run.id))><code>{run.id.clone()}</code></a> }.erase())}
+                    {row("Run", view! { <a href=with_key(format!("/runs/{}", run.id))><code>{run.id.clone()}</code></a><CopyButton text=run.id.clone() label="Copy the run’s id"/> }.erase())}
                     {row("Engine", run.engine.clone().unwrap_or_else(|| "—".into()).erase())}
                     {row("Attempts", run.attempts.to_string().erase())}
                     {row("Asked", moment(Some(run.created_at_ms)))}
                     {row("Paid", moment(run.held_at_ms))}
                     {row("Finished", moment(run.finished_at_ms))}
-                    {row("Input, SHA-256", code(&run.input_sha256))}
-                    {row("Answer, SHA-256", run.output_sha256.as_ref().map_or_else(|| "No answer".erase(), code))}
+                    {row("Input, SHA-256", copied(&run.input_sha256, "Copy the input’s hash"))}
+                    {row("Answer, SHA-256", answer_hash(run))}
                 </dl>
             </section>
         </article>
@@ -95,12 +96,29 @@ fn offer(run: &RunView) -> AnyView {
     }
 }
 
+fn payee(run: &RunView) -> AnyView {
+    match run.pay_to {
+        Some(payee) => copied(payee, "Copy the payee’s address"),
+        None if run.transaction.is_none() && !run.authorized => "None: paid from credit".erase(),
+        None => "—".erase(),
+    }
+}
+
+fn answer_hash(run: &RunView) -> AnyView {
+    match &run.output_sha256 {
+        Some(hash) => copied(hash, "Copy the answer’s hash"),
+        None => "No answer".erase(),
+    }
+}
+
 fn transaction(run: &RunView) -> AnyView {
     let hash = match (run.transaction, &run.transaction_url) {
-        (Some(hash), Some(url)) => {
-            view! { <a href=url.clone() target="_blank" rel="noopener"><code>{hash.to_string()}</code></a> }.erase()
+        (Some(hash), Some(url)) => view! {
+            <a href=url.clone() target="_blank" rel="noopener"><code>{hash.to_string()}</code></a>
+            <CopyButton text=hash.to_string() label="Copy transaction hash"/>
         }
-        (Some(hash), None) => code(hash),
+        .erase(),
+        (Some(hash), None) => copied(hash, "Copy transaction hash"),
         (None, _) if run.authorized => return unsettled(run.state).erase(),
         (None, _) => return "None: paid from credit".erase(),
     };
@@ -122,6 +140,11 @@ fn moment(ms: Option<i64>) -> AnyView {
 
 fn code(text: impl ToString) -> AnyView {
     view! { <code translate="no">{text.to_string()}</code> }.erase()
+}
+
+fn copied(text: impl ToString, label: &'static str) -> AnyView {
+    let text = text.to_string();
+    view! { <span class="id"><code translate="no">{text.clone()}</code><CopyButton text label/></span> }.erase()
 }
 
 fn row(name: &'static str, value: AnyView) -> AnyView {

@@ -211,6 +211,7 @@ mod tests {
             price: Some(Money { amount: Amount::from_atomic(1_000), asset: token, symbol: "USDC".into(), decimals: 6 }),
             network: "eip155:143".into(),
             transaction: settled,
+            pay_to: None,
             transaction_url: None,
             authorized,
             block: settled.map(|_| 7),

@@ -5,6 +5,7 @@
 
 mod copy;
 mod details;
+mod drop;
 mod erase;
 mod heading;
 mod hydrated;
@@ -18,6 +19,7 @@ mod toast;
 
 pub use copy::CopyButton;
 pub use details::Details;
+pub use drop::FileDrop;
 pub use erase::Erase;
 pub use heading::{Heading, follow_navigation};
 pub use hydrated::hydrated;

@@ -247,7 +247,7 @@ async fn verify_unsettled(
         // Its nonce is used. Was it for us? Anybody may send what our payer signed.
         Err(VerifyError::Refused(why)) if why.is_used() => {
             match look(chain, authorization, None, since, At::Latest).await.map_err(|cause| unknown(&cause))? {
-                Seen::Paid { .. } => Ok(since),
+                Seen::Paid { .. } | Seen::Wrapped { .. } => Ok(since),
                 Seen::Elsewhere | Seen::Unused => Err(refused(why)),
             }
         }

@@ -235,6 +235,7 @@ impl Counter {
             payer: run.payer,
             price: run.price.as_ref().and_then(|(asset, amount)| self.money(asset, *amount)),
             network: run.network.clone(),
+            pay_to: run.pay_to,
             transaction,
             transaction_url: transaction.and_then(|hash| network?.transaction_url(hash)),
             authorized: run.authorization.is_some(),

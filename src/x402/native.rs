@@ -132,6 +132,7 @@ mod tests {
             price: None,
             included_block: None,
             deposit_block: Some(5),
+            pay_to: Some(SHOP),
             transaction: Some(TxHash([9; 32])),
             authorization: None,
             output: None,

@@ -9,7 +9,7 @@ use std::{
 
 use futures::FutureExt;
 use tokio::time::{Instant, sleep};
-use tracing::{info, warn};
+use tracing::{error, info, warn};
 
 use super::{
     authorization::{Authorization, Refused},
@@ -118,7 +118,7 @@ impl<'a> Attempt<'a> {
     async fn step(&mut self) -> Result<Option<Settlement>, Unavailable> {
         match self.seen(At::Latest).await? {
             // The newest block may vanish: only a final one counts.
-            Seen::Paid { .. } | Seen::Elsewhere => self.finally().await,
+            Seen::Paid { .. } | Seen::Wrapped { .. } | Seen::Elsewhere => self.finally().await,
             Seen::Unused => match self.at_last().await? {
                 Some(over) => Ok(Some(over)),
                 None => self.send().await,
@@ -129,7 +129,17 @@ impl<'a> Attempt<'a> {
     async fn finally(&self) -> Result<Option<Settlement>, Unavailable> {
         Ok(match self.seen(At::Final).await? {
             Seen::Paid { transaction, block, block_time_ms } => {
-                Some(Settlement::Settled(self.deposit(transaction, block, block_time_ms)))
+                Some(Settlement::Settled(self.deposit(transaction, block, block_time_ms, How::Settlement)))
+            }
+            Seen::Wrapped { transaction, block, block_time_ms } => {
+                match self.desk.books.is_taken(&self.run.network, transaction, &self.run.proof).await {
+                    Ok(false) => Some(Settlement::Settled(self.deposit(transaction, block, block_time_ms, How::Wrapped))),
+                    Ok(true) => Some(Settlement::Failed(Refused::new(self.authorization.method.words().used))),
+                    Err(cause) => {
+                        error!(run.id = %self.run.id, %cause, "the books do not tell what transaction {transaction} was booked for");
+                        None
+                    }
+                }
             }
             Seen::Elsewhere => Some(Settlement::Failed(Refused::new(self.authorization.method.words().used))),
             Seen::Unused => None,
@@ -216,7 +226,7 @@ impl<'a> Attempt<'a> {
         }
     }
 
-    fn deposit(&self, transaction: TxHash, block: u64, block_time_ms: i64) -> Deposit {
+    fn deposit(&self, transaction: TxHash, block: u64, block_time_ms: i64, how: How) -> Deposit {
         Deposit {
             network: self.run.network.clone(),
             proof: self.run.proof.clone(),
@@ -227,7 +237,7 @@ impl<'a> Attempt<'a> {
             amount: self.authorization.value,
             block,
             block_time_ms,
-            how: How::Settlement,
+            how,
         }
     }
 }

@@ -229,7 +229,10 @@ impl Till {
             match sighting {
                 // Unknown is not no: it is looked up again with the next look.
                 Err(_) => {}
-                Ok(Sighting::NotSeen) => note(hash),
+                Ok(Sighting::NotSeen) => match self.elsewhere(hash).await? {
+                    Some(why) => self.tell(hash, Some(why)).await?,
+                    None => note(hash),
+                },
                 Ok(Sighting::Included(transfer)) => {
                     note(hash);
                     self.desk.books.set_included(self.network(), &native::proof_of(hash), Some(transfer.block)).await?;
@@ -239,6 +242,28 @@ impl Till {
             }
         }
         Ok(since.clone())
+    }
+
+    /// Was it sent on another of the shop's networks? Then here it is waited for in vain. What it brought is its payer's credit over there.
+    async fn elsewhere(&self, hash: TxHash) -> Result<Option<CallError>, BooksError> {
+        let others = self.desk.chains.iter().filter(|chain| chain.network().id != self.network());
+        for chain in others.filter(|chain| !self.desk.is_halted(&chain.network().id)) {
+            let Ok(Sighting::Final(transfer)) = chain.lookup(hash).await else { continue };
+            let network = chain.network();
+            let arrived = match native::deposit_of(&transfer, &network.id, self.desk.pay_to, How::Hash) {
+                Ok(deposit) => {
+                    if self.desk.books.deposit(&deposit, now_ms()).await? {
+                        log_deposit(&deposit, transfer.hash);
+                    }
+                    format!("What it brought is its payer's credit on {}: one click away there.", network.name)
+                }
+                Err(_) => "It did not pay this shop.".to_owned(),
+            };
+            let sentence =
+                format!("This payment is on {}, and the offer was for {}. {arrived}", network.name, self.chain.network().name);
+            return Ok(Some(CallError::saying(Code::WrongNetwork, sentence).with_transaction(hash)));
+        }
+        Ok(None)
     }
 
     /// Books one final transaction, whatever it did, and judges who waits for it.

@@ -3,7 +3,7 @@
 use alloy::{primitives::U256, sol_types::SolCall};
 use coinslot::{
     chain::{At, Chain, Finality, PERMIT2, Seen},
-    evm::TxHash,
+    evm::{Address, TxHash},
     x402::{
         authorization::{Authorization, Method},
         facilitator::look,
@@ -70,6 +70,27 @@ async fn a_front_runners_settlement_pays() {
     assert_eq!(bed.earned().await, 2 * PRICE);
 }
 
+/// Hands whatever it is called with on to x402's proxy: no transaction to the proxy itself, so its arguments are nobody's to read.
+const FORWARDER: &str = "0x365f5f375f5f365f5f73402085c248eea27d92e8b30b2c58ed07f9e200015af16026575f5ffd5b00";
+
+#[tokio::test]
+async fn what_a_strangers_contract_settled_is_found_by_the_block_that_used_it_up() {
+    let bed = Bed::new().await;
+    let stranger = Address([0x66; 20]);
+    bed.anvil.set_code(stranger, FORWARDER).await;
+    let (paid, taken_back) = (bed.authorization(Method::Permit2, 1), bed.authorization(Method::Permit2, 2));
+    let since = bed.anvil.height().await;
+    bed.anvil.transact(invalidation(&bed, &taken_back)).await;
+    let mut wrapped = bed.settlement(&paid, SOMEBODY);
+    wrapped["to"] = json!(stranger);
+    let hash = bed.anvil.transact(wrapped).await;
+    assert_eq!(bed.earned().await, PRICE);
+    let at = async |authorization| look(&bed.chain, authorization, None, since, At::Latest).await.unwrap();
+    let seen = at(&paid).await;
+    assert!(matches!(seen, Seen::Wrapped { transaction, .. } if transaction == hash), "{seen:?}");
+    assert_eq!(at(&taken_back).await, Seen::Elsewhere, "used up in another block");
+}
+
 /// Who pays once and uses up a second nonce has not paid twice.
 #[tokio::test]
 async fn a_nonce_that_its_owner_took_back_paid_nothing_beside_one_that_did() {
@@ -77,10 +98,7 @@ async fn a_nonce_that_its_owner_took_back_paid_nothing_beside_one_that_did() {
     let (paid, taken_back) = (bed.authorization(Method::Permit2, 1), bed.authorization(Method::Permit2, 2));
     let since = bed.anvil.height().await;
     let hash = settle(&bed.operator(), &paid).await.unwrap();
-    let number = U256::from_be_bytes(taken_back.nonce);
-    let mask = U256::ONE << usize::from(taken_back.nonce[31]);
-    let data = invalidateUnorderedNoncesCall { word: number >> 8, mask }.abi_encode();
-    bed.anvil.transact(call(bed.account(PAYER), PERMIT2, data)).await;
+    bed.anvil.transact(invalidation(&bed, &taken_back)).await;
     let at = async |authorization| look(&bed.chain, authorization, None, since, At::Latest).await.unwrap();
     assert!(matches!(at(&paid).await, Seen::Paid { transaction, .. } if transaction == hash));
     assert_eq!(at(&taken_back).await, Seen::Elsewhere);
@@ -122,4 +140,11 @@ async fn a_use_is_searched_with_small_questions_up_to_the_end_of_its_time() {
     assert_eq!(look(&chain, &for_us, None, since, At::Latest).await.unwrap(), Seen::Elsewhere);
     let asked = proxy.asked().calls("eth_getLogs") - before;
     assert!((3..=6).contains(&asked), "{asked}");
+}
+
+/// Its payer takes back what he signed.
+fn invalidation(bed: &Bed, taken_back: &Authorization) -> Value {
+    let number = U256::from_be_bytes(taken_back.nonce);
+    let mask = U256::ONE << usize::from(taken_back.nonce[31]);
+    call(bed.account(PAYER), PERMIT2, invalidateUnorderedNoncesCall { word: number >> 8, mask }.abi_encode())
 }

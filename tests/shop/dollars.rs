@@ -9,6 +9,7 @@ use alloy::{
     sol_types::{SolCall, SolStruct, eip712_domain},
 };
 use coinslot::{
+    chain::token as proxy,
     evm::{Address, TxHash},
     network::Token,
     x402::{
@@ -265,6 +266,21 @@ impl Permit2 {
                 "witness": { "to": self.to.to_string(), "validAfter": "0" },
             },
         })
+    }
+}
+
+impl Permit2 {
+    /// How x402's proxy is called with it.
+    pub fn calldata(&self, token: &Token, signature: &str) -> String {
+        let permitted = proxy::TokenPermissions { token: Word20::from(token.address.0), amount: U256::from(self.value) };
+        let (nonce, deadline) = (U256::from(self.nonce), U256::from(self.deadline));
+        let call = proxy::ExactProxy::settleCall {
+            permit: proxy::PermitTransferFrom { permitted, nonce, deadline },
+            owner: self.from,
+            witness: proxy::Witness { to: self.to, validAfter: U256::ZERO },
+            signature: signature.parse().unwrap(),
+        };
+        hex(&call.abi_encode())
     }
 }
 

@@ -42,6 +42,7 @@ pub const PUBLIC_URL: &str = "http://127.0.0.1:4020";
 pub const SHOP: Address = Address([0x50; 20]);
 pub const PRICE: u128 = 100_000_000_000_000;
 pub const NETWORK: &str = "eip155:31337";
+const CHAIN_ID: u64 = 31337;
 
 /// A chain that mines only when it is told to.
 pub struct Node {
@@ -51,18 +52,23 @@ pub struct Node {
 
 impl Node {
     pub fn start() -> Self {
-        Self::start_with(&["--no-mining"])
+        Self::start_with(CHAIN_ID, &["--no-mining"])
+    }
+
+    /// Another chain than [`NETWORK`].
+    pub fn of_chain(chain_id: u64) -> Self {
+        Self::start_with(chain_id, &["--no-mining"])
     }
 
     /// A block every tenth of a second, whatever is in it.
     pub fn that_mines() -> Self {
-        Self::start_with(&["--block-time", "0.1"])
+        Self::start_with(CHAIN_ID, &["--block-time", "0.1"])
     }
 
-    fn start_with(blocks: &[&str]) -> Self {
+    fn start_with(chain_id: u64, blocks: &[&str]) -> Self {
         let path = std::env::var("ANVIL").unwrap_or_else(|_| "anvil".into());
         let anvil = Anvil::at(path)
-            .chain_id(31337)
+            .chain_id(chain_id)
             .args(["--slots-in-an-epoch", "1"])
             .args(blocks)
             .timeout(20_000)
@@ -143,44 +149,54 @@ impl Shop {
         tokens: Vec<Token>,
         settles: impl FnOnce(Chain) -> Option<Facilitator>,
     ) -> Self {
-        Self::with_all(node, data, staff, rpc_urls, tokens, settles, None).await
+        let chain = chain(Network { tokens, ..network() }, rpc_urls);
+        let facilitator = settles(chain.clone());
+        Self::on_chains(node, data, staff, vec![chain], facilitator, None).await
+    }
+
+    /// A shop that is paid on another chain as well.
+    pub async fn on_two(node: Arc<Node>, other: &Node, other_id: u64) -> Self {
+        let second = Network {
+            id: format!("eip155:{other_id}"),
+            chain_id: other_id,
+            name: "Other chain".into(),
+            slug: "other".into(),
+            ..network()
+        };
+        let chains = vec![chain(network(), vec![node.url()]), chain(second, vec![other.url()])];
+        Self::on_chains(node, Arc::new(tempfile::tempdir().unwrap()), Staff::All, chains, None, None).await
     }
 
     /// A shop with a language model.
     #[allow(dead_code)] // not every target that is opened with this harness has one
     pub async fn with_model(node: Arc<Node>, data: Arc<TempDir>, staff: Staff, model: Option<Model>) -> Self {
-        let url = node.anvil.endpoint_url();
-        Self::with_all(node, data, staff, vec![url], Vec::new(), |_| None, model).await
+        let chain = chain(network(), vec![node.url()]);
+        Self::on_chains(node, data, staff, vec![chain], None, model).await
     }
 
-    async fn with_all(
+    /// `facilitator`: of the tokens on the first of the chains.
+    async fn on_chains(
         node: Arc<Node>,
         data: Arc<TempDir>,
         staff: Staff,
-        rpc_urls: Vec<url::Url>,
-        tokens: Vec<Token>,
-        settles: impl FnOnce(Chain) -> Option<Facilitator>,
+        chains: Vec<Chain>,
+        facilitator: Option<Facilitator>,
         model: Option<Model>,
     ) -> Self {
-        let books = Books::open(&sqlite(data.path())).await.unwrap();
-        let chain = Chain::new(ChainSettings {
-            network: Network { tokens, ..network() },
-            rpc_urls,
-            finality: Finality::Tag("finalized".into()),
-            poll: Duration::from_millis(30),
-            timeout: Duration::from_secs(2),
-        });
-        let facilitators = settles(chain.clone()).map(|facilitator| (NETWORK.to_owned(), facilitator)).into_iter().collect();
         let desk = Desk::new(Fittings {
-            books,
+            books: Books::open(&sqlite(data.path())).await.unwrap(),
             seal: Seal::new([7; 32]),
-            chains: vec![chain],
+            chains,
             pay_to: SHOP,
             public_url: PUBLIC_URL.into(),
             agents: super::agents::all(),
             offer_ttl_ms: 300_000,
+<<<<<<< HEAD
             facilitators,
             model,
+=======
+            facilitators: facilitator.map(|facilitator| (NETWORK.to_owned(), facilitator)).into_iter().collect(),
+>>>>>>> main
         });
         for chain in &desk.chains {
             assert!(coinslot::server::tokens::look(&desk, chain).await, "every token is what it should be");
@@ -266,10 +282,20 @@ impl Drop for Shop {
     }
 }
 
+fn chain(network: Network, rpc_urls: Vec<url::Url>) -> Chain {
+    Chain::new(ChainSettings {
+        network,
+        rpc_urls,
+        finality: Finality::Tag("finalized".into()),
+        poll: Duration::from_millis(30),
+        timeout: Duration::from_secs(2),
+    })
+}
+
 pub fn network() -> Network {
     Network {
         id: NETWORK.into(),
-        chain_id: 31337,
+        chain_id: CHAIN_ID,
         name: "Local chain".into(),
         slug: "local".into(),
         symbol: "MON".into(),

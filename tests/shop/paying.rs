@@ -1,11 +1,13 @@
 //! From a transaction to an answer.
 
+use std::sync::Arc;
+
 use axum::{body::Body, http::Request};
 use serde_json::json;
 
 use crate::{
     agents::worked_on,
-    harness::{PRICE, SHOP, Shop, Staff, proof},
+    harness::{Node, PRICE, SHOP, Shop, Staff, proof},
 };
 
 #[tokio::test]
@@ -23,6 +25,8 @@ async fn a_paid_call_gets_its_answer_and_its_receipt() {
         json!({"success": true, "transaction": hash, "network": "eip155:31337", "payer": ada.address(), "amount": PRICE.to_string()})
     );
     assert_eq!(ada.credit(&shop).await, "0");
+    let run = ada.get(&shop, answer.header("content-location").unwrap()).await.json();
+    assert_eq!((&run["payTo"], &run["transaction"]), (&json!(SHOP), &json!(hash)), "the row says where its own payment went");
     shop.assert_balanced().await;
 }
 
@@ -355,4 +359,46 @@ async fn a_network_whose_final_block_changed_takes_no_payments_and_asks_for_none
     shop.price("parrot", "halted").await.is(503, "agent_unavailable");
     ada.call(&shop, "parrot", "halted", &payment).await.is(503, "verifier_unavailable");
     assert_eq!(worked_on("halted"), 0);
+}
+
+/// Sends the price to the shop on this node, finally.
+async fn paid_on(node: &Node, from: coinslot::evm::Address, to: coinslot::evm::Address) -> coinslot::evm::TxHash {
+    let hash = node.send(json!({ "from": from, "to": to, "value": format!("{PRICE:#x}"), "gas": "0x5208" })).await;
+    node.finalize().await;
+    hash
+}
+
+#[tokio::test]
+async fn n27_a_payment_on_another_of_the_shops_networks_is_credit_there_and_never_asked_for_again() {
+    let (node, other) = (Arc::new(Node::start()), Node::of_chain(31_338));
+    let shop = Shop::on_two(node, &other, 31_338).await;
+    let ada = shop.signed_in(1).await;
+    let hash = paid_on(&other, ada.address(), SHOP).await;
+    let offers = shop.offer("parrot").await;
+    let payment = proof(&offers, hash);
+    let answer = ada.call(&shop, "parrot", "elsewhere", &payment).await;
+    answer.is(402, "wrong_network");
+    assert_eq!(answer.json()["transaction"], json!(hash));
+    let sentence = answer.json()["error"].as_str().unwrap().to_owned();
+    assert!(sentence.contains("is on Other chain, and the offer was for Local chain"), "{sentence}");
+    assert!(!answer.offers().accepts.is_empty(), "fresh offers come with it");
+    let credit = ada.session(&shop).await["credit"].clone();
+    assert_eq!((&credit[0]["asset"], &credit[0]["amount"]), (&json!("eip155:31338/native"), &json!(PRICE.to_string())));
+    assert_eq!(worked_on("elsewhere"), 0);
+    ada.call(&shop, "parrot", "elsewhere", &payment).await.is(402, "wrong_network");
+    let bare = ada.call_with(&shop, "parrot", "elsewhere too", &[("x-payment", &hash.to_string())]).await;
+    bare.is(409, "payment_already_used");
+    shop.assert_balanced().await;
+}
+
+#[tokio::test]
+async fn n27_what_paid_somebody_else_on_another_network_is_nobodys_credit() {
+    let (node, other) = (Arc::new(Node::start()), Node::of_chain(31_338));
+    let shop = Shop::on_two(node, &other, 31_338).await;
+    let ada = shop.signed_in(1).await;
+    let hash = paid_on(&other, ada.address(), coinslot::evm::Address([7; 20])).await;
+    let answer = ada.call(&shop, "parrot", "not ours", &proof(&shop.offer("parrot").await, hash)).await;
+    answer.is(402, "wrong_network");
+    assert!(answer.json()["error"].as_str().unwrap().ends_with("It did not pay this shop."));
+    assert_eq!(ada.session(&shop).await["credit"], json!([]));
 }

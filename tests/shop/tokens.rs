@@ -179,6 +179,27 @@ async fn n15_whoever_sends_what_the_payer_signed_has_paid_for_him() {
 }
 
 #[tokio::test]
+async fn n15_also_through_a_contract_of_his_own() {
+    let (shop, token) = shop_for_dollars().await;
+    let ada = shop.visitor(1);
+    approve_permit2(&shop, &token, ada.address()).await;
+    let offers = shop.offer("macaw").await;
+    let permit = Permit2::of(&ada.key, 15);
+    let payload = permit.payload(&ada.key, &token);
+    let stranger = "0x6666666666666666666666666666666666666666";
+    shop.node.rpc("anvil_setCode", json!([stranger, FORWARDER])).await;
+    let calldata = permit.calldata(&token, payload["signature"].as_str().unwrap());
+    let theirs = mined(&shop.node, json!({ "from": shop.visitor(3).address(), "to": stranger, "data": calldata })).await;
+    let answer = ada.call(&shop, "macaw", "n15 wrapped", &payload_for(&offers, offer_by(&offers, "permit2"), payload)).await;
+    answer.said("n15 wrapped");
+    assert_eq!((settlement(&answer).transaction, taken(&shop, &token).await), (theirs.to_string(), PRICE));
+    shop.assert_balanced().await;
+}
+
+/// Hands whatever it is called with on to x402's proxy.
+const FORWARDER: &str = "0x365f5f375f5f365f5f73402085c248eea27d92e8b30b2c58ed07f9e200015af16026575f5ffd5b00";
+
+#[tokio::test]
 async fn n16_what_the_chain_shows_of_a_payment_buys_no_answer() {
     let (shop, token) = shop_for_dollars().await;
     let (ada, eve) = (shop.visitor(1), shop.visitor(2));

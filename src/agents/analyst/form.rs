@@ -2,8 +2,15 @@
 
 use leptos::prelude::*;
 
-use super::{Input, QUESTION_MAX};
-use crate::{agents::contract_xray::ExampleAddress, error::FieldError, ui::Erase};
+use super::Input;
+use crate::{
+    agents::{
+        contract_xray::ExampleAddress,
+        form::{Field, examples},
+    },
+    error::FieldError,
+    ui::Erase,
+};
 
 /// About a clone (EIP-1167), whose code fits into a sentence and reads the same on every network.
 pub(super) const EXAMPLE: &str = "Can anybody change what this contract does? Its runtime bytecode is \
@@ -11,31 +18,25 @@ pub(super) const EXAMPLE: &str = "Can anybody change what this contract does? It
 
 #[component]
 pub fn Form(input: RwSignal<Input>, errors: Signal<Vec<FieldError>>) -> impl IntoView {
-    let wrong = move || errors.with(|errors| errors.first().map(|error| error.error.clone()));
     let ask = move |question: String| input.set(Input { question });
+    let field = Field {
+        name: "question",
+        label: "Your question",
+        hint: "In your words, with the address or the code that it is about. A language model reads it: write nothing secret in it.",
+        placeholder: "Is this token safe to hold? 0x…",
+        max: 2000,
+        errors,
+    };
+    let question = Signal::derive(move || input.with(|input| input.question.clone()));
     let example = use_context::<RwSignal<Option<ExampleAddress>>>();
-    view! {
-        <div class="field">
-            <label for="analyst-question">"Your question"</label>
-            <textarea id="analyst-question" class="analyst-question" name="question" rows="5" maxlength=QUESTION_MAX.to_string()
-                placeholder="Is this token safe to hold? 0x…"
-                aria-describedby="analyst-hint analyst-error"
-                aria-invalid=move || wrong().map(|_| "true")
-                prop:value=move || input.with(|input| input.question.clone())
-                on:input=move |event| ask(event_target_value(&event))></textarea>
-            <p id="analyst-hint" class="hint">
-                "In your words, with the address or the code that it is about. A language model reads it: write nothing in it that is secret."
-            </p>
-            <p id="analyst-error" class="field-error" role="alert">{wrong}</p>
-            <div class="chips">
-                <span>"Try an example:"</span>
-                {move || example.and_then(|example| example.get()).map(|ExampleAddress(address)| {
-                    let question = format!("Is this token safe to hold? {address}");
-                    view! { <button type="button" on:click=move |_| ask(question.clone())>"is this token safe?"</button> }.erase()
-                })}
-                <button type="button" on:click=move |_| ask(EXAMPLE.to_owned())>"can this clone change?"</button>
-            </div>
-        </div>
-    }
-    .erase()
+    let chips = move || {
+        let mut all = Vec::new();
+        if let Some(ExampleAddress(address)) = example.and_then(|example| example.get()) {
+            let fill = move |()| ask(format!("Is this token safe to hold? {address}"));
+            all.push(("is this token safe?", Callback::new(fill)));
+        }
+        all.push(("can this clone change?", Callback::new(move |()| ask(EXAMPLE.to_owned()))));
+        examples(all)
+    };
+    view! { <div class="analyst-form">{field.paste(true, 5, question, Callback::new(ask))}{chips}</div> }.erase()
 }

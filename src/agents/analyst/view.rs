@@ -4,8 +4,11 @@ use leptos::prelude::*;
 
 use super::report::{Fact, Report, Step};
 use crate::{
-    agents::explanation::{by, paragraphs},
-    ui::{Details, Erase},
+    agents::{
+        explanation::{by, paragraphs},
+        sheet::{section, table, text},
+    },
+    ui::Erase,
 };
 
 #[component]
@@ -14,60 +17,31 @@ pub fn ReportView(report: Report) -> impl IntoView {
     let (cited, others): (Vec<Fact>, Vec<Fact>) = facts.into_iter().partition(|fact| citations.contains(&fact.number));
     let sure = confidence.map(|confidence| format!(" It calls its confidence {}.", confidence.word()));
     view! {
-        <div class="analyst-report">
+        <div class="report analyst-report">
             <section class="explanation" aria-label="Answer in words">
                 <p class="explanation-label">{by(&model)}{sure}</p>
                 {paragraphs(&answer)}
             </section>
-            {lines("analyst-notices", "Read this with care", notices)}
-            {listed("What it stands on", cited)}
-            {lines("analyst-open", "What is left to find out, says the model", open_questions)}
+            {(!notices.is_empty()).then(|| view! { <div class="analyst-notices" role="note">{lines(notices)}</div> }.erase())}
+            {table("What it stands on", HEADS, cited.into_iter().map(row).collect())}
+            {(!open_questions.is_empty()).then(|| section("What is left to find out, says the model", lines(open_questions)))}
             {looks(steps)}
-            {(!others.is_empty()).then(|| {
-                let summary = format!("{} more computed facts, which the answer does not name", others.len());
-                view! { <Details summary=summary>{of(others)}</Details> }.erase()
-            })}
+            {table("Computed facts that the answer does not name", HEADS, others.into_iter().map(row).collect())}
         </div>
     }
     .erase()
 }
 
-fn lines(class: &'static str, title: &'static str, lines: Vec<String>) -> Option<AnyView> {
-    if lines.is_empty() {
-        return None;
-    }
+const HEADS: &[&str] = &["Fact", "What was computed", "By"];
+
+/// With the number that the answer has in brackets.
+fn row(fact: Fact) -> Vec<AnyView> {
+    vec![text(format!("[{}]", fact.number)), text(fact.text), text(fact.agent)]
+}
+
+fn lines(lines: Vec<String>) -> AnyView {
     let items = lines.into_iter().map(|line| view! { <li>{line}</li> }.erase()).collect::<Vec<_>>();
-    Some(view! { <section class=class><h3>{title}</h3><ul>{items}</ul></section> }.erase())
-}
-
-fn listed(title: &'static str, facts: Vec<Fact>) -> Option<AnyView> {
-    (!facts.is_empty()).then(|| view! { <section><h3>{title}</h3>{of(facts)}</section> }.erase())
-}
-
-/// With the numbers that the answer has in brackets.
-fn of(facts: Vec<Fact>) -> AnyView {
-    let rows = facts
-        .into_iter()
-        .map(|fact| {
-            view! {
-                <tr>
-                    <th scope="row">{format!("[{}]", fact.number)}</th>
-                    <td>{fact.text}</td>
-                    <td>{fact.agent}</td>
-                </tr>
-            }
-            .erase()
-        })
-        .collect::<Vec<_>>();
-    view! {
-        <div class="analyst-scroll" tabindex="0" role="region" aria-label="Computed facts">
-            <table class="analyst-table">
-                <thead><tr><th scope="col">"Fact"</th><th scope="col">"What was computed"</th><th scope="col">"By"</th></tr></thead>
-                <tbody>{rows}</tbody>
-            </table>
-        </div>
-    }
-    .erase()
+    view! { <ul>{items}</ul> }.erase()
 }
 
 fn looks(steps: Vec<Step>) -> AnyView {
@@ -78,5 +52,5 @@ fn looks(steps: Vec<Step>) -> AnyView {
         .into_iter()
         .map(|step| view! { <li><strong>{step.agent}</strong>" "<code>{step.input}</code>" "{step.outcome}</li> }.erase())
         .collect::<Vec<_>>();
-    view! { <section><h3>"What it looked at"</h3><ol class="analyst-steps">{items}</ol></section> }.erase()
+    section("What it looked at", view! { <ol class="analyst-steps">{items}</ol> }.erase())
 }

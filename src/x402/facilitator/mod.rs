@@ -176,7 +176,9 @@ async fn confirmed(chain: &Chain, authorization: &Authorization, hash: TxHash) -
     match look(chain, authorization, Some(hash), u64::MAX, At::Latest).await {
         Ok(Seen::Paid { transaction, .. }) => Ok(transaction),
         Ok(Seen::Unused) => Err(Unknown::after(hash, "our node does not show the settlement yet").into()),
-        Ok(Seen::Elsewhere) => Err(Unknown::after(hash, "the settlement is not the transaction that was named").into()),
+        Ok(Seen::Elsewhere | Seen::Wrapped { .. }) => {
+            Err(Unknown::after(hash, "the settlement is not the transaction that was named").into())
+        }
         Err(unavailable) => Err(Unknown::after(hash, unavailable.to_string()).into()),
     }
 }
