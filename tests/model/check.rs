@@ -10,7 +10,11 @@ use crate::script::{KEY, NAME, Play, Script, says};
 async fn said(more: &[(&str, &str)]) -> (State, String) {
     let folder = tempfile::tempdir().unwrap();
     let data = folder.path().display().to_string();
-    let env = [("COINSLOT_DATA", data.as_str()), ("COINSLOT_NETWORKS", "local"), ("COINSLOT_NETWORK__LOCAL__RPC_URLS", "http://127.0.0.1:1")];
+    let env = [
+        ("COINSLOT_DATA", data.as_str()),
+        ("COINSLOT_NETWORKS", "local"),
+        ("COINSLOT_NETWORK__LOCAL__RPC_URLS", "http://127.0.0.1:1"),
+    ];
     let env = env.iter().chain(more).map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect();
     let settings = Settings::read(&Sources { env, ..Sources::default() }).unwrap();
     let lines = check::check(&settings, &[]).await;

@@ -191,12 +191,8 @@ impl Shop {
             public_url: PUBLIC_URL.into(),
             agents: super::agents::all(),
             offer_ttl_ms: 300_000,
-<<<<<<< HEAD
-            facilitators,
-            model,
-=======
             facilitators: facilitator.map(|facilitator| (NETWORK.to_owned(), facilitator)).into_iter().collect(),
->>>>>>> main
+            model,
         });
         for chain in &desk.chains {
             assert!(coinslot::server::tokens::look(&desk, chain).await, "every token is what it should be");
