@@ -59,6 +59,7 @@ pub const CARD: Card = Card {
     version: "1",
     input_max: 16 * 1024,
     settle: Settle::AfterWork,
+    needs: &[],
 };
 
 /// Whose wallet to look at, on the network that is paid on.
