@@ -16,7 +16,7 @@ use tokio::{
 use tokio_util::sync::CancellationToken;
 use tracing::{Instrument, error, info, info_span, warn};
 
-use super::{Engine, tools::Paid};
+use super::{Engine, progress, tools::Paid};
 use crate::{
     error::{CallError, Code, Retry},
     ledger::{BooksError, Leased, Run, runs::ATTEMPTS_MAX},
@@ -197,6 +197,7 @@ async fn attempt(desk: &Desk, run: &Run, token: &str) -> Outcome {
         return Outcome::failed(CallError::saying(Code::AgentFailed, "The input of this run was deleted. You were not charged."));
     };
     info!("run {} started", run.id);
+    let reports = progress::begin(desk, &run.id, token).await;
     let (engine, limit) = (Engine::default(), agent.card.time_limit);
     let paid = Paid {
         agent: agent.card.slug,
@@ -205,6 +206,7 @@ async fn attempt(desk: &Desk, run: &Run, token: &str) -> Outcome {
         model: desk.model.clone(),
         engine: engine.clone(),
         until: Instant::now() + limit,
+        reports: reports.clone(),
     };
     // A task of its own: a panic is its failure, not ours. Its owner is where the work's context lives.
     let owner = Owner::new();
@@ -221,8 +223,12 @@ async fn attempt(desk: &Desk, run: &Run, token: &str) -> Outcome {
             task.abort();
             Outcome::Lost
         }
+        never = progress::write_down(desk, &run.id, token, &reports) => match never {},
     };
     drop(owner);
+    if !matches!(outcome, Outcome::Lost) {
+        progress::write_last(desk, &run.id, token, &reports, matches!(outcome, Outcome::Done(..))).await;
+    }
     outcome
 }
 

@@ -28,7 +28,7 @@ use crate::{
     model::Model,
     money::BadAmount,
     pages::data::Demo,
-    runs::{Agent, worker},
+    runs::{Agent, Pace, Streams, worker},
     x402::{
         desk::{Desk, Fittings, now_ms},
         facilitator::BadKey,
@@ -177,6 +177,7 @@ pub async fn run(opening: Opening, stop: CancellationToken) -> Result<(), Cannot
         offer_ttl_ms: i64::try_from(settings.offer_ttl.as_millis()).unwrap_or(i64::MAX),
         facilitators,
         model: settings.model.clone().map(Model::new),
+        streams: Streams::new(Pace::default(), stop.clone()),
     });
     for chain in &desk.chains {
         // A network that was away a moment ago must not hold up the opening: it is looked at later.

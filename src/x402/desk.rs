@@ -25,8 +25,8 @@ use crate::{
     model::Model,
     money::{Amount, Asset, Money},
     network::Token,
-    run::RunView,
-    runs::Agent,
+    run::{Progress, RunState, RunView},
+    runs::{Agent, Streams},
 };
 
 #[derive(Clone)]
@@ -50,6 +50,8 @@ pub struct Fittings {
     pub facilitators: HashMap<String, Facilitator>,
     /// The operator's language model, if there is one.
     pub model: Option<Model>,
+    /// Who listens to how far a run is.
+    pub streams: Streams,
 }
 
 impl Fittings {
@@ -250,7 +252,14 @@ impl Counter {
             output_sha256: run.output_sha256.clone(),
             engine: run.engine.clone(),
             error: run.error.clone(),
+            progress: Progress::default(),
         }
+    }
+
+    /// The same, with how far its work is. What an attempt of before said is not told while the next one waits for a worker.
+    pub fn view_with(&self, run: &Run, progress: Progress) -> RunView {
+        let begun = run.state == RunState::Running || run.state.ended();
+        RunView { progress: if begun { progress } else { Progress::default() }, ..self.view(run) }
     }
 
     /// What an agent is as an x402 resource.

@@ -174,7 +174,7 @@ impl Work<'_> {
             return "No more looks. Answer from the facts you have.".to_owned();
         }
         self.tools.progress(turn, self.of(), &format!("{}: {input}", look.card.name));
-        match look.run(&call.arguments, &self.tools.inside(turn, self.of())).await {
+        match look.run(&call.arguments, &self.tools.inside(turn, self.of(), look.card)).await {
             Ok(report) => {
                 let first = u32::try_from(self.facts.len()).unwrap_or(u32::MAX).saturating_add(1);
                 let found = facts::of(&agent, &report, first);
