@@ -59,7 +59,11 @@ async fn an_answer_names_the_facts_it_stands_on() {
     let [step] = report.steps.as_slice() else { panic!("{:?}", report.steps) };
     assert_eq!((step.agent.as_str(), step.facts.len()), ("contract-xray", report.facts.len()));
     assert_eq!((report.usage.requests, report.usage.tokens_read, report.usage.tokens_written), (3, 300, 30));
-    assert_eq!(run_of(&bought.shop, &bought.answer).await["engine"], json!(format!("computed + {NAME}")));
+    let run = run_of(&bought.shop, &bought.answer).await;
+    assert_eq!(run["engine"], json!(format!("computed + {NAME}")));
+    let told: Vec<&str> =
+        run["progress"]["steps"].as_array().unwrap().iter().map(|step| step["words"].as_str().unwrap()).collect();
+    assert_eq!(told.last(), Some(&"Writing the answer"), "{told:?}");
 
     // What the model was shown: the question as data, the schema of the agent's own input, the facts with their numbers, then the form.
     let asked: Vec<Value> = script.asked().into_iter().map(|asked| asked.body).collect();
