@@ -203,6 +203,7 @@ async fn attempt(desk: &Desk, run: &Run, token: &str) -> Outcome {
         agent: agent.card.slug,
         run: run.id.clone(),
         chain: chain.clone(),
+        reports: reports.clone(),
         model: desk.model.clone(),
         engine: engine.clone(),
         until: Instant::now() + limit,
