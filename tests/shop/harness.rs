@@ -65,9 +65,8 @@ impl Node {
     }
 
     /// Its blocks are from so many hours ago.
-    #[allow(dead_code)] // not every target that is opened with this harness looks back
-    pub fn that_lags(hours: i64) -> Self {
-        let then = coinslot::x402::desk::now_ms() / 1000 - hours * 3600;
+    pub fn that_lags(hours: u64) -> Self {
+        let then = crate::dollars::now_s() - hours * 3600;
         Self::start_with(CHAIN_ID, &["--no-mining", "--timestamp", &then.to_string()])
     }
 
@@ -212,8 +211,8 @@ impl Shop {
             agents: super::agents::all(),
             offer_ttl_ms: 300_000,
             facilitators: facilitator.map(|facilitator| (NETWORK.to_owned(), facilitator)).into_iter().collect(),
-            streams: Streams::new(pace, stop.clone()),
             model,
+            streams: Streams::new(pace, stop.clone()),
         });
         for chain in &desk.chains {
             assert!(coinslot::server::tokens::look(&desk, chain).await, "every token is what it should be");
