@@ -56,6 +56,7 @@ pub const CARD: Card = Card {
     // Each character may be written as an escape of six bytes.
     input_max: 640 * 1024,
     settle: Settle::AfterWork,
+    needs: &[],
 };
 
 /// Bytes of UTF-8, at most: 100 KB.
