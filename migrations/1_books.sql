@@ -25,12 +25,16 @@ create table deposits
     amount text not null check (amount not like '-%'),
     block bigint not null,
     block_time_ms bigint not null,
-    -- Told by its hash, found while its payer was watched for, or settled from an authorization.
-    how text not null check (how in ('hash', 'watch', 'settlement')),
+    -- Told by its hash, found while its payer was watched for, settled from an authorization, or settled by a stranger's contract that
+    -- does not say for which authorization.
+    how text not null check (how in ('hash', 'watch', 'settlement', 'wrapped')),
     booked_ms bigint not null,
     -- One payment, one deposit: every race ends here.
     unique (network, proof)
 );
+
+-- What moved once pays for one authorization, however many it used up.
+create unique index deposits_wrapped on deposits (network, transaction_hash) where how = 'wrapped';
 
 -- A call that somebody showed a payment for. The presenter is its payer until the chain says otherwise; a thief who shows a fresh hash
 -- first gets a row of his own, and blocks nobody.

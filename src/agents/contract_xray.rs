@@ -30,7 +30,7 @@ mod op;
 #[cfg(feature = "ssr")]
 mod powers;
 #[cfg(feature = "ssr")]
-mod proxy;
+pub(crate) mod proxy;
 #[cfg(feature = "ssr")]
 mod reach;
 #[cfg(feature = "ssr")]
@@ -70,6 +70,7 @@ pub const CARD: Card = Card {
     version: "1",
     input_max: 512 * 1024,
     settle: Settle::AfterWork,
+    needs: &[],
 };
 
 /// What to look at. Exactly one of the two.
@@ -94,12 +95,14 @@ pub struct Input {
 #[server(prefix = "/api/x402", endpoint = "contract-xray", input = Json, output = Json, client = X402)]
 #[middleware(crate::x402::decorator::payment_required::<Input>(&CARD))]
 pub async fn contract_xray(#[server(flatten)] input: Input) -> Result<Report, CallError> {
-    inspect(input, crate::runs::Tools::of_paid_run(&CARD)?).await
+    inspect(&input, &crate::runs::Tools::of_paid_run(&CARD)?).await
 }
 
 #[cfg(feature = "ssr")]
-async fn inspect(input: Input, tools: crate::runs::Tools) -> Result<Report, CallError> {
-    source::x_ray(&input, tools.chain()).await
+pub(crate) async fn inspect(input: &Input, tools: &crate::runs::Tools) -> Result<Report, CallError> {
+    let mut report = source::x_ray(input, tools.chain()).await?;
+    report.explanation = tools.explain(&CARD, &report).await;
+    Ok(report)
 }
 
 /// What a first look at an address says, for nothing.

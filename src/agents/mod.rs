@@ -4,6 +4,7 @@
 //! `example()` (an input) and `sample()` (an answer); everything else (card, route, 402, page, history row, schemas) comes from these.
 
 pub mod answer;
+pub mod explanation;
 pub mod form;
 pub mod panel;
 pub mod progress;
@@ -59,7 +60,7 @@ macro_rules! on_sale {
 }
 
 // Everything on sale, in the order of the shop window. Adding an agent adds its file and its name here.
-on_sale![contract_xray];
+on_sale![contract_xray, wallet_report, document_brief, analyst];
 
 pub fn find(slug: &str) -> Option<&'static OnSale> {
     ON_SALE.iter().find(|agent| agent.card.slug == slug)

@@ -28,6 +28,8 @@ pub enum How {
     Watch,
     /// It was an authorization that somebody sent, in nearly all cases we.
     Settlement,
+    /// As a settlement, by a stranger's contract that does not say for which authorization: its transaction is booked once.
+    Wrapped,
 }
 
 impl How {
@@ -36,6 +38,7 @@ impl How {
             Self::Hash => "hash",
             Self::Watch => "watch",
             Self::Settlement => "settlement",
+            Self::Wrapped => "wrapped",
         }
     }
 }
@@ -44,7 +47,7 @@ impl FromStr for How {
     type Err = ();
 
     fn from_str(text: &str) -> std::result::Result<Self, ()> {
-        [Self::Hash, Self::Watch, Self::Settlement].into_iter().find(|how| how.word() == text).ok_or(())
+        [Self::Hash, Self::Watch, Self::Settlement, Self::Wrapped].into_iter().find(|how| how.word() == text).ok_or(())
     }
 }
 
@@ -192,7 +195,7 @@ pub(super) async fn record(tx: &mut Tx, id: String, deposit: &Deposit, now_ms: i
         "insert into deposits (deposit_id, network, proof, transaction_hash, payer, pay_to, asset, amount, block, block_time_ms, how,
                                booked_ms)
          values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12)
-         on conflict (network, proof) do nothing
+         on conflict do nothing
          returning deposit_id",
     )
     .bind(id)
@@ -209,6 +212,22 @@ pub(super) async fn record(tx: &mut Tx, id: String, deposit: &Deposit, now_ms: i
     .bind(now_ms)
     .fetch_optional(&mut **tx)
     .await?)
+}
+
+impl Books {
+    /// Was this transaction booked for another of this payer's authorizations?
+    pub async fn is_taken(&self, network: &str, transaction: TxHash, payer: Address, proof: &str) -> Result<bool> {
+        let others: i64 = sqlx::query_scalar(
+            "select cast(count(*) as bigint) from deposits where network = $1 and transaction_hash = $2 and payer = $3 and proof <> $4",
+        )
+        .bind(network)
+        .bind(transaction.to_string())
+        .bind(payer.to_string())
+        .bind(proof)
+        .fetch_one(&self.pool)
+        .await?;
+        Ok(others > 0)
+    }
 }
 
 /// An older block is told again after a crash or by a slower instance: nothing to do.

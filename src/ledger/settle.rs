@@ -237,7 +237,7 @@ fn is_of(deposit: &Deposit, run: &Run) -> Result<()> {
     let Some(authorization) = &run.authorization else {
         return Err(BooksError::refused(format_args!("no authorization pays run {}", run.id)));
     };
-    let same = deposit.how == How::Settlement
+    let same = matches!(deposit.how, How::Settlement | How::Wrapped)
         && (&deposit.network, &deposit.proof, deposit.payer) == (&run.network, &run.proof, run.payer)
         && (&deposit.asset, deposit.amount, deposit.pay_to) == (&authorization.asset, authorization.amount, authorization.pay_to);
     if same { Ok(()) } else { Err(BooksError::refused(format_args!("the deposit is not the authorization of run {}", run.id))) }

@@ -1,12 +1,16 @@
 //! What the work may use. Only a paid run has it.
 
-use leptos::prelude::take_context;
+use std::time::Duration;
 
-use super::progress::Reports;
+use leptos::prelude::take_context;
+use tokio::time::Instant;
+
+use super::{Engine, progress::Reports};
 use crate::{
     card::Card,
     chain::Chain,
     error::{CallError, Code},
+    model::Model,
 };
 
 /// One agent, one run. Private fields, not `Clone`: only the worker makes it, only [`Tools::of_paid_run`] takes it, once.
@@ -15,13 +19,23 @@ pub(super) struct Paid {
     pub(super) run: String,
     pub(super) chain: Chain,
     pub(super) reports: Reports,
+    pub(super) model: Option<Model>,
+    pub(super) engine: Engine,
+    /// When its time limit ends the work.
+    pub(super) until: Instant,
 }
 
 /// What the work may use.
 pub struct Tools {
+    agent: &'static str,
     run: String,
     chain: Chain,
     reports: Reports,
+    model: Option<Model>,
+    engine: Engine,
+    until: Instant,
+    /// The step of another agent's work that this work is a part of.
+    inside: Option<(u32, u32)>,
 }
 
 impl Tools {
@@ -29,7 +43,9 @@ impl Tools {
     /// [`Code::Unpaid`] for a call while rendering, a second take, or another agent's payment.
     pub fn of_paid_run(card: &Card) -> Result<Self, CallError> {
         match take_context::<Paid>() {
-            Some(paid) if paid.agent == card.slug => Ok(Self { run: paid.run, chain: paid.chain, reports: paid.reports }),
+            Some(Paid { agent, run, chain, reports, model, engine, until }) if agent == card.slug => {
+                Ok(Self { agent, run, chain, reports, model, engine, until, inside: None })
+            }
             _ => Err(Code::Unpaid.into()),
         }
     }
@@ -44,7 +60,35 @@ impl Tools {
     /// It writes nothing by itself and never waits, so it may be called in any loop: the worker stores what was said last, twice a second at
     /// most. The same step again changes its words. Kept are [`crate::run::STEPS_MAX`] steps of [`crate::run::WORDS_MAX`] characters.
     pub fn progress(&self, step: u32, of: u32, words: &str) {
+        let (step, of) = self.inside.unwrap_or((step, of));
         self.reports.add(step, of, words);
+    }
+
+    /// The same tools, for another agent's work as a part of this one: what it says of its progress is said at this step.
+    pub fn inside(&self, step: u32, of: u32) -> Self {
+        let (agent, run, chain) = (self.agent, self.run.clone(), self.chain.clone());
+        let (model, engine, until, reports) = (self.model.clone(), self.engine.clone(), self.until, self.reports.clone());
+        Self { agent, run, chain, reports, model, engine, until, inside: Some((step, of)) }
+    }
+
+    /// Is this the run of that agent, or is its work done for another one's?
+    pub fn is_run_of(&self, card: &Card) -> bool {
+        self.agent == card.slug
+    }
+
+    /// The operator's language model, if there is one. Whoever uses its words says so to [`Self::engine`].
+    pub fn model(&self) -> Option<&Model> {
+        self.model.as_ref()
+    }
+
+    /// What the run's row will say made the answer.
+    pub fn engine(&self) -> &Engine {
+        &self.engine
+    }
+
+    /// What is left of the card's time limit.
+    pub fn time_left(&self) -> Duration {
+        self.until.saturating_duration_since(Instant::now())
     }
 
     /// The network that the run was paid on.

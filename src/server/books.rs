@@ -101,14 +101,15 @@ async fn confirm(deposit: &Deposit, chains: &[Chain]) -> Result<(), String> {
 
 async fn confirm_settlement(deposit: &Deposit, transfer: &SignedTransfer, chain: &Chain) -> Result<(), String> {
     match chain.look(transfer, Some(deposit.transaction), deposit.block, At::Final).await {
-        Ok(Seen::Paid { transaction, .. }) if transaction != deposit.transaction => {
+        Ok(Seen::Paid { transaction, .. } | Seen::Wrapped { transaction, .. }) if transaction != deposit.transaction => {
             Err(format!("booked as {}, it is {transaction}", deposit.transaction))
         }
-        Ok(Seen::Paid { block, .. }) if block != deposit.block => {
+        Ok(Seen::Paid { block, .. } | Seen::Wrapped { block, .. }) if block != deposit.block => {
             Err(format!("booked in block {}, it is in block {block}", deposit.block))
         }
-        Ok(Seen::Paid { .. }) => Ok(()),
-        Ok(Seen::Unused) => Err("its authorization is unused on the chain".to_owned()),
+        Ok(Seen::Paid { .. } | Seen::Wrapped { .. }) => Ok(()),
+        Ok(Seen::Unclear) => Err("its node does not tell what its authorization was used for".to_owned()),
+        Ok(Seen::Unused { .. }) => Err("its authorization is unused on the chain".to_owned()),
         Ok(Seen::Elsewhere) => Err("its authorization was used for something else".to_owned()),
         Err(away) => Err(format!("it cannot be looked up now: {away}")),
     }

@@ -25,6 +25,7 @@ use crate::{
     chain::{Chain, ChainSettings, Unavailable},
     evm::Address,
     ledger::{Books, BooksError},
+    model::Model,
     money::BadAmount,
     pages::data::Demo,
     runs::{Agent, Pace, Streams, worker},
@@ -176,6 +177,7 @@ pub async fn run(opening: Opening, stop: CancellationToken) -> Result<(), Cannot
         offer_ttl_ms: i64::try_from(settings.offer_ttl.as_millis()).unwrap_or(i64::MAX),
         facilitators,
         streams: Streams::new(Pace::default(), stop.clone()),
+        model: settings.model.clone().map(Model::new),
     });
     for chain in &desk.chains {
         // A network that was away a moment ago must not hold up the opening: it is looked at later.

@@ -287,6 +287,20 @@ both_databases! {
         books.assert_balanced().await;
     }
 
+    async fn what_a_strangers_contract_moved_once_pays_for_one_authorization(books: &TestBooks) {
+        let runs = [books.answered_for(ADA, 1, "a").await, books.answered_for(ADA, 2, "b").await];
+        let wrapped = |n| Deposit { how: How::Wrapped, transaction: settlement(ADA, 1).transaction, ..settlement(ADA, n) };
+        assert!(books.settle(&runs[0].id, &wrapped(1), NOON).await.unwrap());
+        let is_taken = async |n| books.is_taken(NETWORK, wrapped(n).transaction, ADA, &wrapped(n).proof).await.unwrap();
+        assert_eq!((is_taken(1).await, is_taken(2).await), (false, true));
+        assert!(!books.settle(&runs[1].id, &wrapped(2), NOON).await.unwrap(), "it is booked for the other");
+        assert_eq!((books.now(&runs[0]).await.state, books.now(&runs[1]).await.state), (RunState::Done, RunState::Running));
+        // One that is tied to its transaction by more than its block stands beside it.
+        let tied = Deposit { how: How::Settlement, ..wrapped(2) };
+        assert!(books.settle(&runs[1].id, &tied, NOON).await.unwrap());
+        books.assert_balanced().await;
+    }
+
     async fn an_authorization_is_given_up_when_its_time_is_over_and_not_before(books: &TestBooks) {
         let end = NOON + 5 * MINUTE;
         let run = books.claimed(ADA, 1).await;

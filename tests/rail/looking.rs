@@ -3,7 +3,7 @@
 use alloy::{primitives::U256, sol_types::SolCall};
 use coinslot::{
     chain::{At, Chain, Finality, PERMIT2, Seen},
-    evm::TxHash,
+    evm::{Address, TxHash},
     x402::{
         authorization::{Authorization, Method},
         facilitator::look,
@@ -33,7 +33,7 @@ async fn a_settlement_is_in_the_newest_block_before_it_is_final() {
             let hash = settle(&bed.operator(), &authorization).await.unwrap();
             let at = async |at| look(&chain, &authorization, Some(hash), since, at).await.unwrap();
             assert!(matches!(at(At::Latest).await, Seen::Paid { .. }));
-            assert_eq!(at(At::Final).await, Seen::Unused);
+            assert!(matches!(at(At::Final).await, Seen::Unused { .. }));
             bed.anvil.finalize().await;
             let Seen::Paid { transaction, block, block_time_ms } = at(At::Final).await else { panic!("it is final") };
             assert_eq!((transaction, block), (hash, since + 1));
@@ -50,7 +50,7 @@ async fn a_settlement_that_vanished_is_unused_again() {
         let authorization = bed.authorization(method, 1);
         let hash = settle(&bed.operator(), &authorization).await.unwrap();
         bed.anvil.reorg(1, &[]).await;
-        assert_eq!(look(&bed.chain, &authorization, Some(hash), 0, At::Latest).await.unwrap(), Seen::Unused);
+        assert!(matches!(look(&bed.chain, &authorization, Some(hash), 0, At::Latest).await.unwrap(), Seen::Unused { .. }));
     }
     assert_eq!(bed.earned().await, 0);
 }
@@ -70,6 +70,27 @@ async fn a_front_runners_settlement_pays() {
     assert_eq!(bed.earned().await, 2 * PRICE);
 }
 
+/// Hands whatever it is called with on to x402's proxy: no transaction to the proxy itself, so its arguments are nobody's to read.
+const FORWARDER: &str = "0x365f5f375f5f365f5f73402085c248eea27d92e8b30b2c58ed07f9e200015af16026575f5ffd5b00";
+
+#[tokio::test]
+async fn what_a_strangers_contract_settled_is_found_by_the_block_that_used_it_up() {
+    let bed = Bed::new().await;
+    let stranger = Address([0x66; 20]);
+    bed.anvil.set_code(stranger, FORWARDER).await;
+    let (paid, taken_back) = (bed.authorization(Method::Permit2, 1), bed.authorization(Method::Permit2, 2));
+    let since = bed.anvil.height().await;
+    bed.anvil.transact(invalidation(&bed, &taken_back)).await;
+    let mut wrapped = bed.settlement(&paid, SOMEBODY);
+    wrapped["to"] = json!(stranger);
+    let hash = bed.anvil.transact(wrapped).await;
+    assert_eq!(bed.earned().await, PRICE);
+    let at = async |authorization| look(&bed.chain, authorization, None, since, At::Latest).await.unwrap();
+    let seen = at(&paid).await;
+    assert!(matches!(seen, Seen::Wrapped { transaction, .. } if transaction == hash), "{seen:?}");
+    assert_eq!(at(&taken_back).await, Seen::Elsewhere, "used up in another block");
+}
+
 /// Who pays once and uses up a second nonce has not paid twice.
 #[tokio::test]
 async fn a_nonce_that_its_owner_took_back_paid_nothing_beside_one_that_did() {
@@ -77,10 +98,7 @@ async fn a_nonce_that_its_owner_took_back_paid_nothing_beside_one_that_did() {
     let (paid, taken_back) = (bed.authorization(Method::Permit2, 1), bed.authorization(Method::Permit2, 2));
     let since = bed.anvil.height().await;
     let hash = settle(&bed.operator(), &paid).await.unwrap();
-    let number = U256::from_be_bytes(taken_back.nonce);
-    let mask = U256::ONE << usize::from(taken_back.nonce[31]);
-    let data = invalidateUnorderedNoncesCall { word: number >> 8, mask }.abi_encode();
-    bed.anvil.transact(call(bed.account(PAYER), PERMIT2, data)).await;
+    bed.anvil.transact(invalidation(&bed, &taken_back)).await;
     let at = async |authorization| look(&bed.chain, authorization, None, since, At::Latest).await.unwrap();
     assert!(matches!(at(&paid).await, Seen::Paid { transaction, .. } if transaction == hash));
     assert_eq!(at(&taken_back).await, Seen::Elsewhere);
@@ -122,4 +140,56 @@ async fn a_use_is_searched_with_small_questions_up_to_the_end_of_its_time() {
     assert_eq!(look(&chain, &for_us, None, since, At::Latest).await.unwrap(), Seen::Elsewhere);
     let asked = proxy.asked().calls("eth_getLogs") - before;
     assert!((3..=6).contains(&asked), "{asked}");
+}
+
+/// Its payer takes back what he signed.
+fn invalidation(bed: &Bed, taken_back: &Authorization) -> Value {
+    let number = U256::from_be_bytes(taken_back.nonce);
+    let mask = U256::ONE << usize::from(taken_back.nonce[31]);
+    call(bed.account(PAYER), PERMIT2, invalidateUnorderedNoncesCall { word: number >> 8, mask }.abi_encode())
+}
+
+#[tokio::test]
+async fn a_node_that_lags_says_nothing_of_what_it_has_not_seen() {
+    let bed = Bed::new().await;
+    let proxy = Proxy::before(bed.anvil.url()).await;
+    let chain = Chain::new(settings([proxy.url.clone()]));
+    for method in METHODS {
+        let paid = bed.authorization(method, 1);
+        let since = bed.anvil.height().await;
+        let hash = bed.front_run(&paid).await;
+        let at = async |known| look(&chain, &paid, known, since, At::Latest).await;
+        // One that has the block's state and not yet its receipts and logs, as an index that is written behind.
+        proxy.fault(Fault::Rewrite(|method, _, answer| match method {
+            "eth_getTransactionReceipt" => answer["result"] = Value::Null,
+            "eth_getLogs" => answer["result"] = json!([]),
+            _ => {}
+        }));
+        assert_eq!(at(Some(hash)).await.unwrap(), Seen::Unclear, "our own transaction has no receipt yet");
+        // Behind one address, another one that is blocks behind: no logs, and not the block that was asked for.
+        proxy.fault(Fault::Rewrite(|method, params, answer| match method {
+            "eth_getLogs" => answer["result"] = json!([]),
+            "eth_getBlockByNumber" if params[0].as_str().is_some_and(|block| block.starts_with("0x")) => {
+                answer["result"] = Value::Null
+            }
+            _ => {}
+        }));
+        assert!(at(None).await.is_err(), "it cannot know");
+        proxy.heal();
+        assert!(matches!(at(None).await.unwrap(), Seen::Paid { transaction, .. } if transaction == hash));
+    }
+}
+
+/// Anybody can send the same amount again and again, to be looked through.
+#[tokio::test]
+async fn more_equal_transfers_than_are_looked_through_leave_it_unclear_and_never_hang() {
+    let bed = Bed::new().await;
+    let taken_back = bed.authorization(Method::Permit2, 9);
+    let since = bed.anvil.height().await;
+    bed.mint(bed.account(PAYER), 40 * PRICE).await;
+    for n in 10..51 {
+        bed.front_run(&bed.authorization(Method::Eip3009, n)).await;
+    }
+    bed.anvil.transact(invalidation(&bed, &taken_back)).await;
+    assert_eq!(look(&bed.chain, &taken_back, None, since, At::Latest).await.unwrap(), Seen::Unclear);
 }

@@ -63,6 +63,7 @@ impl Window {
             agents: everything(),
             offer_ttl_ms: 300_000,
             streams: Streams::new(Pace::default(), CancellationToken::new()),
+            model: None,
         });
         for network in desk.chains.iter().map(|chain| chain.network()) {
             desk.take_token(network.token_money(&network.tokens[0], Amount::ZERO).asset);

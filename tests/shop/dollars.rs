@@ -9,6 +9,7 @@ use alloy::{
     sol_types::{SolCall, SolStruct, eip712_domain},
 };
 use coinslot::{
+    chain::token as proxy,
     evm::{Address, TxHash},
     network::Token,
     x402::{
@@ -268,6 +269,21 @@ impl Permit2 {
     }
 }
 
+impl Permit2 {
+    /// How x402's proxy is called with it.
+    pub fn calldata(&self, token: &Token, signature: &str) -> String {
+        let permitted = proxy::TokenPermissions { token: Word20::from(token.address.0), amount: U256::from(self.value) };
+        let (nonce, deadline) = (U256::from(self.nonce), U256::from(self.deadline));
+        let call = proxy::ExactProxy::settleCall {
+            permit: proxy::PermitTransferFrom { permitted, nonce, deadline },
+            owner: self.from,
+            witness: proxy::Witness { to: self.to, validAfter: U256::ZERO },
+            signature: signature.parse().unwrap(),
+        };
+        hex(&call.abi_encode())
+    }
+}
+
 /// Lets Permit2 move a payer's dollars, once and for all.
 pub async fn approve_permit2(shop: &Shop, token: &Token, payer: Address) {
     let call = Dollar::approveCall { spender: PERMIT2.parse().unwrap(), value: U256::MAX };
@@ -276,8 +292,14 @@ pub async fn approve_permit2(shop: &Shop, token: &Token, payer: Address) {
 
 /// Sends dollars to somebody else, so that they are not there when they are wanted.
 pub async fn spend_elsewhere(shop: &Shop, token: &Token, payer: Address, value: u64) {
+    mined(&shop.node, spending(token, payer, value)).await;
+}
+
+/// The transaction for it, ahead of others in its block.
+pub fn spending(token: &Token, payer: Address, value: u64) -> Value {
     let call = Dollar::transferCall { to: Word20::repeat_byte(0xee), value: U256::from(value) };
-    mined(&shop.node, json!({ "from": payer, "to": token.address, "data": hex(&call.abi_encode()) })).await;
+    let fee = "0x174876e800";
+    json!({ "from": payer, "to": token.address, "data": hex(&call.abi_encode()), "maxFeePerGas": fee, "maxPriorityFeePerGas": fee })
 }
 
 /// Version 1 of the same payment.

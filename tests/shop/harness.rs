@@ -16,6 +16,7 @@ use coinslot::{
     chain::{Chain, ChainSettings, Finality},
     evm::{Address, TxHash},
     ledger::Books,
+    model::Model,
     money::{Amount, Money},
     network::{Network, Token},
     runs::{Pace, Streams, worker},
@@ -61,6 +62,13 @@ impl Node {
     /// Another chain than [`NETWORK`].
     pub fn of_chain(chain_id: u64) -> Self {
         Self::start_with(chain_id, &["--no-mining"])
+    }
+
+    /// Its blocks are from so many hours ago.
+    #[allow(dead_code)] // not every target that is opened with this harness looks back
+    pub fn that_lags(hours: i64) -> Self {
+        let then = coinslot::x402::desk::now_ms() / 1000 - hours * 3600;
+        Self::start_with(CHAIN_ID, &["--no-mining", "--timestamp", &then.to_string()])
     }
 
     /// A block every tenth of a second, whatever is in it.
@@ -154,14 +162,14 @@ impl Shop {
     ) -> Self {
         let chain = chain(Network { tokens, ..network() }, rpc_urls);
         let facilitator = settles(chain.clone());
-        Self::on_chains(node, data, staff, vec![chain], facilitator, QUICK).await
+        Self::on_chains(node, data, staff, vec![chain], facilitator, QUICK, None).await
     }
 
     /// One whose streams are kept at another pace.
     pub async fn at_pace(pace: Pace) -> Self {
         let node = Arc::new(Node::start());
         let chains = vec![chain(network(), vec![node.url()])];
-        Self::on_chains(node, Arc::new(tempfile::tempdir().unwrap()), Staff::All, chains, None, pace).await
+        Self::on_chains(node, Arc::new(tempfile::tempdir().unwrap()), Staff::All, chains, None, pace, None).await
     }
 
     /// A shop that is paid on another chain as well.
@@ -174,7 +182,14 @@ impl Shop {
             ..network()
         };
         let chains = vec![chain(network(), vec![node.url()]), chain(second, vec![other.url()])];
-        Self::on_chains(node, Arc::new(tempfile::tempdir().unwrap()), Staff::All, chains, None, QUICK).await
+        Self::on_chains(node, Arc::new(tempfile::tempdir().unwrap()), Staff::All, chains, None, QUICK, None).await
+    }
+
+    /// A shop with a language model.
+    #[allow(dead_code)] // not every target that is opened with this harness has one
+    pub async fn with_model(node: Arc<Node>, data: Arc<TempDir>, staff: Staff, model: Option<Model>) -> Self {
+        let chain = chain(network(), vec![node.url()]);
+        Self::on_chains(node, data, staff, vec![chain], None, QUICK, model).await
     }
 
     /// `facilitator`: of the tokens on the first of the chains.
@@ -185,6 +200,7 @@ impl Shop {
         chains: Vec<Chain>,
         facilitator: Option<Facilitator>,
         pace: Pace,
+        model: Option<Model>,
     ) -> Self {
         let stop = CancellationToken::new();
         let desk = Desk::new(Fittings {
@@ -197,6 +213,7 @@ impl Shop {
             offer_ttl_ms: 300_000,
             facilitators: facilitator.map(|facilitator| (NETWORK.to_owned(), facilitator)).into_iter().collect(),
             streams: Streams::new(pace, stop.clone()),
+            model,
         });
         for chain in &desk.chains {
             assert!(coinslot::server::tokens::look(&desk, chain).await, "every token is what it should be");

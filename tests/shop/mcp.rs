@@ -50,7 +50,7 @@ fn of_tool(tool: &str, say: &str, payment: Option<&Value>) -> Value {
     params
 }
 
-async fn call(shop: &Shop, tool: &str, say: &str, payment: Option<&Value>) -> Value {
+pub async fn call(shop: &Shop, tool: &str, say: &str, payment: Option<&Value>) -> Value {
     ask(shop, "tools/call", of_tool(tool, say, payment)).await
 }
 

@@ -4,11 +4,13 @@
 
 use serde::{Deserialize, Serialize};
 
+use crate::agents::explanation::Explanation;
+
 /// What a contract can do, read from its bytecode alone.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[cfg_attr(feature = "ssr", derive(schemars::JsonSchema))]
 pub struct Report {
-    /// What made the answer: always `computed`. No language model has a part in it.
+    /// What made the answer: always `computed`. No language model has a part in it; what one says of it is in `explanation`.
     pub engine: String,
     /// The address that was asked about; absent where bytecode was given.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -28,6 +30,9 @@ pub struct Report {
     /// For a proxy found by its address: the code that it runs.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub implementation: Option<Contract>,
+    /// The report in plain words, by the shop's language model; absent where there is none. No fact is only here.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub explanation: Option<Explanation>,
 }
 
 /// One piece of runtime bytecode.

@@ -108,6 +108,7 @@ fn report(examined: Examined) -> Report {
         proxy: examined.proxy,
         contract: examined.contract,
         implementation: None,
+        explanation: None,
     }
 }
 
