@@ -26,6 +26,7 @@ pub const CARD: Card = Card {
     version: "1",
     input_max: 128 * 1024,
     settle: Settle::AfterWork,
+    needs: &[],
 };
 
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
