@@ -11,6 +11,11 @@ pub mod progress;
 pub mod sheet;
 pub mod under_way;
 
+/// The guide's example, which `coinslot new-agent` begins with: held to compile, and its tests to pass, under any list.
+#[cfg(all(test, feature = "ssr"))]
+#[path = "../server/new_agent/word_count.rs"]
+pub mod as_in_the_guide;
+
 use crate::ui::Erase;
 use leptos::prelude::*;
 
