@@ -4,12 +4,14 @@
 //! docs/agents.md; a row below its target fails the command.
 #![allow(clippy::unwrap_used, clippy::expect_used)]
 
+mod contract_xray;
 mod table;
 
 use std::process::ExitCode;
 
 fn main() -> ExitCode {
-    let rows = Vec::new();
+    let mut rows = Vec::new();
+    rows.extend(contract_xray::rows());
     table::print(&rows);
     if rows.iter().all(table::Row::is_met) { ExitCode::SUCCESS } else { ExitCode::FAILURE }
 }
