@@ -129,10 +129,11 @@ export const groups = [
 
   own('xray/Oz2.sol', 'solc-0.5', 200, {
     Coin2: {
-      only: ['mint(address,uint256)', 'addMinter(address)', 'pause()', 'unpause()', 'addPauser(address)'],
+      // Giving up a role asks for the role, too.
+      only: ['mint(address,uint256)', 'addMinter(address)', 'renounceMinter()', 'pause()', 'unpause()', 'addPauser(address)', 'renouncePauser()'],
       powers: ['mint', 'pause', 'roles'],
     },
-    Art2: { only: ['mintWithTokenURI(address,uint256,string)', 'addMinter(address)'], powers: ['mint', 'roles'] },
+    Art2: { only: ['mintWithTokenURI(address,uint256,string)', 'addMinter(address)', 'renounceMinter()'], powers: ['mint', 'roles'] },
     Vesting2: { only: ['revoke(address)', ...ownable], powers: ['call_anything', 'ownership'] },
     Escrow2: {
       only: ['deposit(address)', 'withdraw(address)', 'withdrawWithGas(address)', 'close()', 'enableRefunds()', 'transferPrimary(address)'],

@@ -108,7 +108,7 @@ function resolved(wanted, by) {
 // Signature, and what calling it may do; where solc did not say the selectors, the Rust side hashes them.
 function functionsOf(abi, identifiers = null) {
   const functions = abi.filter(entry => entry.type === 'function').map(entry => ({
-    signature: `${entry.name}(${entry.inputs.map(canonical).join(',')})`, mutability: entry.stateMutability,
+    signature: `${entry.name}(${entry.inputs.map(canonical).join(',')})`, mutability: entry.stateMutability.replace('nonpayable', 'non_payable'),
   }))
   if (identifiers) {
     const declared = Object.keys(identifiers).sort().join()
@@ -136,11 +136,19 @@ function written(type, types) {
   if (encoding === 'mapping') return `mapping(${written(key, types)} => ${written(value, types)})`
   if (encoding === 'dynamic_array') return `${written(base, types)}[]`
   if (base) return `${written(base, types)}${label.slice(label.lastIndexOf('['))}`
-  if (members) return `(${members.map(member => written(member.type, types)).join(',')})`
+  // Members of a struct in a struct lie as if they were the outer one's own; a struct of one lies as that one.
+  if (members) {
+    const all = flat(members, types)
+    return all.length === 1 ? all[0] : `(${all.join(',')})`
+  }
   if (label.startsWith('contract ') || label === 'address payable') return 'address'
   if (label.startsWith('enum ')) return `uint${numberOfBytes * 8}`
   // solc does not say what lies below a type of one's own; the corpus has two.
   if (label === 'Price') return 'uint128'
   if (label === 'Id') return 'bytes32'
   return label
+}
+
+function flat(members, types) {
+  return members.flatMap(member => (types[member.type].members ? flat(types[member.type].members, types) : [written(member.type, types)]))
 }

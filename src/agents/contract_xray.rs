@@ -34,6 +34,8 @@ mod proxy;
 #[cfg(feature = "ssr")]
 mod reach;
 #[cfg(feature = "ssr")]
+mod shape;
+#[cfg(feature = "ssr")]
 pub mod source;
 #[cfg(feature = "ssr")]
 mod storage;

@@ -6,6 +6,7 @@ use std::{
     process::Command,
 };
 
+use alloy::dyn_abi::DynSolType;
 use coinslot::agents::contract_xray::{
     Mutability, Power, Variable,
     examine::{Examined, examine},
@@ -65,9 +66,9 @@ pub fn rows() -> Vec<Row> {
         .collect();
     vec![
         row("selectors (solc)", 10_000, &pairs, selectors),
-        row("argument lists, bytes32 = uint256 (solc)", 9_500, &pairs, arguments),
-        row("mutability (solc)", 9_500, &pairs, mutability),
-        row("storage types, bytes32 = uint256 (solc)", 9_500, &pairs, storage),
+        row("arguments as encoded, blind to * (solc)", 9_500, &pairs, arguments),
+        row("reads, writes or takes coins (solc)", 9_900, &pairs, mutability),
+        row("storage types, blind to * (solc)", 9_500, &pairs, storage),
         row("proxies (the source)", 10_000, &pairs, proxies),
         row("owner powers (the source)", 10_000, &pairs, powers),
         row("who is let in (the source)", 9_500, &pairs, guards),
@@ -119,9 +120,48 @@ fn selector(signature: &str) -> String {
     alloy::hex::encode_prefixed(names::selector(signature))
 }
 
-/// A whole word that is only kept, compared or hashed looks the same as number and as bytes.
+/// What is the same bytes, and treated the same unless the code looks into it: a whole word as a number and as bytes, `bytes` and text.
 fn one_word(kind: &str) -> String {
-    kind.replace("bytes32", "uint256")
+    kind.replace("bytes32", "uint256").replace("string", "bytes")
+}
+
+/// As it is encoded: a struct and an array of fixed length, where nothing in them is of any length, are their members one after the other.
+fn encoded(arguments: &str) -> String {
+    let arguments: DynSolType = arguments.parse().expect("types");
+    match arguments {
+        DynSolType::Tuple(members) => members.iter().flat_map(flat).map(|member| written(&member)).collect::<Vec<_>>().join(","),
+        one => written(&one),
+    }
+}
+
+fn flat(kind: &DynSolType) -> Vec<DynSolType> {
+    match kind {
+        DynSolType::Tuple(members) if !is_dynamic(kind) => members.iter().flat_map(flat).collect(),
+        DynSolType::FixedArray(member, length) if !is_dynamic(kind) => vec![member.as_ref(); *length].into_iter().flat_map(flat).collect(),
+        _ => vec![kind.clone()],
+    }
+}
+
+fn is_dynamic(kind: &DynSolType) -> bool {
+    match kind {
+        DynSolType::Bytes | DynSolType::String | DynSolType::Array(_) => true,
+        DynSolType::Tuple(members) => members.iter().any(is_dynamic),
+        DynSolType::FixedArray(member, _) => is_dynamic(member),
+        _ => false,
+    }
+}
+
+fn written(kind: &DynSolType) -> String {
+    let list = |members: &[DynSolType]| members.iter().flat_map(flat).map(|member| written(&member)).collect::<Vec<_>>().join(",");
+    match kind {
+        DynSolType::Tuple(members) => format!("({})", list(members)),
+        DynSolType::Array(member) => match flat(member).as_slice() {
+            [one] => format!("{}[]", written(one)),
+            members => format!("({})[]", list(members)),
+        },
+        DynSolType::FixedArray(member, length) => format!("{}[{length}]", written(member)),
+        other => one_word(&other.sol_type_name()),
+    }
 }
 
 fn selectors(known: &Known, examined: &Examined, compared: &mut Compared) {
@@ -134,14 +174,20 @@ fn arguments(known: &Known, examined: &Examined, compared: &mut Compared) {
     for function in &examined.contract.functions {
         let Some(signature) = signatures.get(&function.selector) else { continue };
         let (_, arguments) = signature.split_once('(').expect("arguments");
-        compared.same(signature, &one_word(&format!("{})", function.arguments)), &one_word(arguments));
+        compared.same(signature, &encoded(&format!("({})", function.arguments)), &encoded(&format!("({arguments}")));
     }
 }
 
 fn mutability(known: &Known, examined: &Examined, compared: &mut Compared) {
     for method in &known.functions {
         let Some(function) = examined.contract.functions.iter().find(|found| found.selector == selector(&method.signature)) else { continue };
-        compared.same(&method.signature, &function.mutability, &method.mutability);
+        // A constant's getter is `view` by declaration and pure by its code: only whether it reads is not compared.
+        let effect = |mutability| match mutability {
+            Mutability::Pure | Mutability::View => "only reads",
+            Mutability::NonPayable => "writes",
+            Mutability::Payable => "takes coins",
+        };
+        compared.same(&method.signature, &effect(function.mutability), &effect(method.mutability));
     }
 }
 
