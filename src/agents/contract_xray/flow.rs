@@ -166,7 +166,7 @@ impl<'a> Code<'a> {
     /// Follows one entry. The order of the calls matters only when the contract's bound is reached.
     pub fn walk(&mut self, entry: Entry) -> Walk {
         let mut walk = Walk { complete: true, ..Walk::default() };
-        let mut visits: BTreeMap<(usize, bool, usize), u8> = BTreeMap::new();
+        let mut visits: BTreeMap<(usize, bool, usize, u64), u8> = BTreeMap::new();
         let mut first_end = true;
         let mut open = false;
         let mut all_passed = BTreeSet::new();
@@ -201,9 +201,10 @@ impl<'a> Code<'a> {
                             walk.asks.insert(check);
                         }
                         // Ways that passed fewer checks are not taken for those that passed more: a guard must hold on all.
-                        let (here, passed) = (state.pc, state.passed.len());
+                        // Nor are the ways into code that many places share, one for another.
+                        let (here, passed, caller) = (state.pc, state.passed.len(), self.caller(&state));
                         let mut take = |jump: bool| {
-                            let visits = visits.entry((here, jump, passed)).or_default();
+                            let visits = visits.entry((here, jump, passed, caller)).or_default();
                             *visits = visits.saturating_add(1);
                             *visits <= BRANCH_VISITS
                         };
@@ -247,6 +248,13 @@ impl<'a> Code<'a> {
             walk.either = all_passed;
         }
         walk
+    }
+
+    /// Where this way will return to, from the inside out, as one number.
+    fn caller(&self, state: &State) -> u64 {
+        let returns = state.stack.iter().filter_map(Value::small).filter(|word| self.is_destination(*word as usize));
+        // FNV-1a, over whole words.
+        returns.fold(0xcbf2_9ce4_8422_2325, |hash, word| (hash ^ u64::from(word)).wrapping_mul(0x0000_0100_0000_01b3))
     }
 
     fn is_destination(&self, pc: usize) -> bool {
@@ -378,7 +386,10 @@ impl<'a> Code<'a> {
                     op::CALL | op::CALLCODE => match state.pop()? {
                         Value::Known(coins) => !coins.is_zero(),
                         Value::Coins => false,
-                        _ => true,
+                        coins => {
+                            coins.note_use(walk);
+                            true
+                        }
                     },
                     _ => false,
                 };
@@ -410,8 +421,8 @@ impl<'a> Code<'a> {
             _ => {
                 let (takes, gives) = op::arity(opcode)?;
                 let arguments = (0..takes).map(|_| state.pop()).collect::<Option<Vec<_>>>()?;
-                if let (op::EQ | op::XOR | op::SUB, Entry::Function(sent), [a, b]) = (opcode, entry, arguments.as_slice()) {
-                    note_selector(sent, a, b, walk);
+                if let (op::EQ | op::XOR | op::SUB | op::ADD, Entry::Function(sent), [a, b]) = (opcode, entry, arguments.as_slice()) {
+                    note_selector(opcode, sent, a, b, walk);
                 }
                 if gives {
                     state.push(Value::of(opcode, &arguments, walk));
@@ -426,10 +437,12 @@ impl<'a> Code<'a> {
 }
 
 /// The code compares the selector that was sent with another: that one is a function of its own.
-fn note_selector(sent: [u8; 4], a: &Value, b: &Value, walk: &mut Walk) {
+fn note_selector(opcode: u8, sent: [u8; 4], a: &Value, b: &Value, walk: &mut Walk) {
     let (Some(a), Some(b)) = (a.known(), b.known()) else { return };
     let sent = U256::from(u32::from_be_bytes(sent));
     let other = |mine: U256, other: U256, shift: usize| {
+        // solc also adds what makes zero of it.
+        let other = if opcode == op::ADD { U256::ZERO.wrapping_sub(other) } else { other };
         let word = other >> shift;
         (mine == sent << shift && word << shift == other).then(|| u32::try_from(word).ok()).flatten()
     };

@@ -149,8 +149,9 @@ impl<'a> Contract<'a> {
             let of_others = |part: &Part| matches!(part.place, Place::Member { by_caller: false, .. });
             let is_balance = |part: &Part| self.balances.iter().any(|balance| balance.overlaps(part));
             let from_others = taken().any(|write| of_others(&write.part) && is_balance(&write.part));
-            let supplied_by_others =
-                function.changes(&self.supply, Change::Less) && taken().any(|write| of_others(&write.part));
+            let supplied_by_others = function.changes(&self.supply, Change::Less)
+                && !function.changes(&self.supply, Change::More)
+                && taken().any(|write| of_others(&write.part));
             supplied_by_others || from_others && !function.changes(&self.balances, Change::More)
         });
         if !burning.is_empty() {

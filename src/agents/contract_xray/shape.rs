@@ -76,6 +76,9 @@ impl Narrow {
     }
 }
 
+/// So many words of one type, one after the other, are a loop over elements, not a struct.
+const ALIKE: usize = 6;
+
 /// Bytes of a word, and how they are taken.
 type Leaf = (u8, u8, Narrow);
 
@@ -142,7 +145,9 @@ impl Tree {
             return vec!["bytes".to_owned()];
         }
         if let Some(element) = &self.element {
-            return vec![format!("{}[]", element.written())];
+            let members = element.members();
+            let alike = members.len() >= ALIKE && members.iter().all(|member| *member == members[0]);
+            return vec![if alike { format!("{}[]", members[0]) } else { format!("{}[]", element.written()) }];
         }
         let within = |inner: &Leaf, outer: &Leaf| {
             outer.0 <= inner.0 && inner.1 <= outer.1 && (inner.0, inner.1) != (outer.0, outer.1)

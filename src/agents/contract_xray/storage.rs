@@ -85,6 +85,9 @@ fn correct<'w>(variables: &mut BTreeMap<(U256, u8), Known>, walks: impl Iterator
     }
     for (slot, tree) in trees {
         let seen = variables.get(&(slot, 0)).map(|known| known.kind.clone());
+        if matches!(seen.as_deref(), Some("string" | "bytes")) {
+            continue;
+        }
         let kind = if tree.is_indexed() {
             let (Some(element), Some(length)) = (seen, lengths.get(&slot)) else { continue };
             format!("{element}[{length}]")
@@ -97,7 +100,9 @@ fn correct<'w>(variables: &mut BTreeMap<(U256, u8), Known>, walks: impl Iterator
             };
             let signed = seen.as_deref().is_some_and(|seen| kind.replace("int", "uint").replace("uuint", "uint") == seen);
             let has_struct = kind.replace("mapping(", "").contains('(');
-            if !(has_struct || signed || seen.is_none()) {
+            // A lone number where elements are reached is their array's length.
+            let is_length = seen.as_deref() == Some("uint256") || kind == "bytes[]";
+            if !(has_struct || signed || is_length || seen.is_none()) {
                 continue;
             }
             kind

@@ -213,9 +213,10 @@ impl Value {
                 None => Place::Slot(*slot),
             },
             Self::Hash(place) => place.clone(),
-            Self::Sum { base, .. } => match element(*base) {
+            Self::Sum { base, input } => match element(*base) {
                 Some((place, _)) => place,
-                None if *base <= NUMBERED_SLOTS => Place::Slot(*base).then(Step::Index),
+                // A caller chooses an element; what is reached otherwise may be anything that is so many words on.
+                None if *input && *base <= NUMBERED_SLOTS => Place::Slot(*base).then(Step::Index),
                 None => Place::Unknown,
             },
             _ => Place::Unknown,
