@@ -10,6 +10,8 @@
 //   ownership: hands on a place that such checks read. take_over: a function that checks no caller writes it. roles: lets others into a
 //   list that such checks read.
 // - `proxy`: its kind, as `ProxyKind` there; `slot` where the source fixes one.
+// - `untouched`: variables that the runtime code neither reads nor writes (only the constructor does, or code at another address, or none
+//   while the immutables are zero as solc leaves them): nothing of them is in the code.
 // - `hidden`: functions that it answers to without declaring them, here: to a proxy's admin alone.
 
 const ownable = ['transferOwnership(address)', 'renounceOwnership()']
@@ -48,6 +50,8 @@ const proxyAdmin = {
 }
 const adminsOwn = ['admin()', 'implementation()', 'changeAdmin(address)', 'upgradeTo(address)', 'upgradeToAndCall(address,bytes)']
 const upgradeableBeacon = { only: ['upgradeTo(address)', ...ownable], powers: ['upgrade', 'ownership'] }
+// Where a name is too long for an immutable.
+const shortStrings = ['_nameFallback', '_versionFallback']
 const nobody = { only: [], powers: [] }
 
 export const groups = [
@@ -77,7 +81,7 @@ export const groups = [
     Piggy6: { only: ['label(bytes5)', 'reschedule(uint40)', 'rescue(uint256)'], powers: ['withdraw', 'pause'] },
   }),
   own('xray/Middle6.sol', 'solc-0.6', 200, {
-    Linked6: nobody,
+    Linked6: { ...nobody, untouched: ['list.items', 'list.places'] },
     Lock6: {
       only: ['setDelay(uint256)', 'setPendingAdmin(address)', 'acceptAdmin()', 'queueTransaction(address,uint256,string,bytes,uint256)',
         'executeTransaction(address,uint256,string,bytes,uint256)'],
@@ -162,7 +166,7 @@ export const groups = [
   from('@openzeppelin/contracts-3/access/TimelockController.sol', 'solc-0.6', 200, { TimelockController: timelock }),
   from('@openzeppelin/contracts-3/payment/PaymentSplitter.sol', 'solc-0.6', 200, { PaymentSplitter: nobody }),
   own('xray/Oz4.sol', 'solc-0.8.19', 200, {
-    Votes4: { only: ['mint(address,uint256)', ...twoStep], powers: ['mint', 'ownership'] },
+    Votes4: { only: ['mint(address,uint256)', ...twoStep], powers: ['mint', 'ownership'], untouched: ['_PERMIT_TYPEHASH_DEPRECATED_SLOT'] },
     Box4: { only: ['upgradeTo(address)', 'upgradeToAndCall(address,bytes)'], powers: ['upgrade', 'take_over'] },
     Cards4: {
       only: ['mint(address,uint256)', 'setBase(string)', 'setDefaultRoyalty(address,uint96)', ...twoStep],
@@ -194,13 +198,13 @@ export const groups = [
       powers: ['mint', 'burn', 'block', 'run_any_code', 'pause', 'fee', 'withdraw', 'call_anything', 'ownership'],
     },
   }),
-  own('DemoDollar.sol', 'solc', 200, { DemoDollar: { only: ['blacklist(address)', 'unBlacklist(address)'], powers: ['block'] } }),
+  own('DemoDollar.sol', 'solc', 200, { DemoDollar: { only: ['blacklist(address)', 'unBlacklist(address)'], powers: ['block'], untouched: shortStrings } }),
   own('Shapes.sol', 'solc', 200, { Shapes: nobody }),
   own('Traps.sol', 'solc', 200, { Traps: { only: ['guarded(uint256)'], powers: ['destroy', 'withdraw', 'run_any_code', 'take_over'] } }),
   own('Standards.sol', 'solc', 200, {
     Tickets: { only: ['safeMint(address,uint256)', 'pause()', 'unpause()', ...roles], powers: ['mint', 'pause', 'roles'] },
     Items: { only: ['mint(address,uint256,uint256,bytes)', ...ownable], powers: ['mint', 'ownership'] },
-    Dollar: nobody,
+    Dollar: { ...nobody, untouched: shortStrings },
     Vault: nobody,
     Upgradeable: { only: ['upgradeToAndCall(address,bytes)'], powers: ['upgrade', 'take_over'] },
     Proxy1967: { ...nobody, proxy: 'eip1967', slot: implementation },

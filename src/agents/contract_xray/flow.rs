@@ -27,7 +27,9 @@ const STACK_WORDS: usize = 1024;
 /// Parts of storage that are remembered of one function.
 const PARTS: usize = 256;
 /// Ways in which they are taken.
-const SHAPES: usize = 1024;
+const SHAPES: usize = 512;
+/// Words of the stack, from its top, that are looked through for return addresses.
+const CALLERS_WORDS: usize = 64;
 /// What a caller seems to send: room for 64 words of arguments after the selector.
 const CALL_DATA_BYTES: u64 = 4 + 64 * 32;
 
@@ -100,14 +102,16 @@ pub struct Walk {
 
 impl Walk {
     pub(super) fn shape(&mut self, part: &Part, narrow: Narrow) {
-        if let Place::Member { slot, path, .. } = &part.place
-            && self.shapes.len() < SHAPES
-        {
-            if path.contains(&Step::Index) && self.bound > 1 {
-                self.lengths.insert((*slot, self.bound));
-            }
-            self.shapes.insert((part.clone(), narrow));
+        if part.place == Place::Unknown || self.shapes.len() >= SHAPES {
+            return;
         }
+        if let Place::Member { slot, path, .. } = &part.place
+            && path.contains(&Step::Index)
+            && self.bound > 1
+        {
+            self.lengths.insert((*slot, self.bound));
+        }
+        self.shapes.insert((part.clone(), narrow));
     }
 
     pub(super) fn reads(&mut self, part: Part) {
@@ -252,7 +256,8 @@ impl<'a> Code<'a> {
 
     /// Where this way will return to, from the inside out, as one number.
     fn caller(&self, state: &State) -> u64 {
-        let returns = state.stack.iter().filter_map(Value::small).filter(|word| self.is_destination(*word as usize));
+        let inner = state.stack.iter().rev().take(CALLERS_WORDS);
+        let returns = inner.filter_map(Value::small).filter(|word| self.is_destination(*word as usize));
         // FNV-1a, over whole words.
         returns.fold(0xcbf2_9ce4_8422_2325, |hash, word| (hash ^ u64::from(word)).wrapping_mul(0x0000_0100_0000_01b3))
     }

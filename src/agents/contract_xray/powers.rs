@@ -12,6 +12,7 @@ use super::{
     op, proxy,
     report::{Finding, Power, Severity},
     value::{Change, Part, Place, Source},
+    words,
 };
 
 const MOVES: &[&str] = &[
@@ -39,7 +40,7 @@ pub(super) fn findings(functions: &[Traced], fallback: &Walk, is_proxy: bool) ->
         ));
     }
     all.sort_by_key(|draft| (draft.finding.severity, draft.finding.power));
-    all.into_iter().map(|draft| draft.finding).collect()
+    all.into_iter().map(|draft| Finding { advice: words::advice(&draft.finding).to_owned(), ..draft.finding }).collect()
 }
 
 pub(super) struct Contract<'a> {

@@ -10,6 +10,9 @@ use serde::{Deserialize, Serialize};
 pub struct Report {
     /// What made the answer: always `computed`. No language model has a part in it.
     pub engine: String,
+    /// The answer in one sentence or two.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub headline: String,
     /// The address that was asked about; absent where bytecode was given.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub address: Option<String>,
@@ -285,6 +288,9 @@ pub struct Finding {
     pub title: String,
     /// Why we say so.
     pub detail: String,
+    /// What to do about it.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub advice: String,
     /// The functions it stands on, as a person reads them.
     pub functions: Vec<String>,
     /// The storage slots it stands on.

@@ -55,6 +55,15 @@ impl Narrow {
         }
     }
 
+    /// As wide as it is taken; `None` where that is not told.
+    pub fn bytes(self) -> Option<u8> {
+        match self {
+            Self::Unsigned(bytes) | Self::Signed(bytes) | Self::Bytes(bytes) => Some(bytes),
+            Self::Bool => Some(1),
+            Self::Whole | Self::Text => None,
+        }
+    }
+
     /// Stored with nothing beside it, a narrow word says less: what is narrowed for a check is stored as it is.
     pub fn of_a_whole_word(self) -> Self {
         match self {
@@ -161,7 +170,7 @@ impl Tree {
     }
 }
 
-fn of_bytes(bytes: u8, taken: &BTreeSet<Narrow>) -> String {
+pub fn of_bytes(bytes: u8, taken: &BTreeSet<Narrow>) -> String {
     if bytes == 1 && taken.contains(&Narrow::Bool) {
         return "bool".to_owned();
     }

@@ -10,7 +10,7 @@ use super::{
     names::Selector,
     proxy,
     report::Variable,
-    shape::Tree,
+    shape::{self, Narrow, Tree},
     value::{Part, Place},
 };
 
@@ -67,10 +67,17 @@ pub(super) fn typed<'w>(
 fn correct<'w>(variables: &mut BTreeMap<(U256, u8), Known>, walks: impl Iterator<Item = &'w Walk>) {
     let mut trees: BTreeMap<U256, Tree> = BTreeMap::new();
     let mut lengths: BTreeMap<U256, u32> = BTreeMap::new();
+    let mut written: BTreeSet<&Part> = BTreeSet::new();
+    let mut plain: BTreeMap<(U256, u8, u8), BTreeSet<Narrow>> = BTreeMap::new();
     for walk in walks {
+        written.extend(walk.writes.iter().map(|write| &write.part));
         for (part, narrow) in &walk.shapes {
-            if let Place::Member { slot, path, .. } = &part.place {
-                trees.entry(*slot).or_default().leaf(path, (part.first, part.last, *narrow));
+            match &part.place {
+                Place::Member { slot, path, .. } => {
+                    trees.entry(*slot).or_default().leaf(path, (part.first, part.last, *narrow));
+                }
+                Place::Slot(slot) => drop(plain.entry((*slot, part.first, part.last)).or_default().insert(*narrow)),
+                Place::Unknown => {}
             }
         }
         for (place, narrow) in &walk.keys {
@@ -81,6 +88,26 @@ fn correct<'w>(variables: &mut BTreeMap<(U256, u8), Known>, walks: impl Iterator
         for (slot, length) in &walk.lengths {
             let known = lengths.entry(*slot).or_insert(*length);
             *known = (*length).min(*known);
+        }
+    }
+    for ((slot, first, last), taken) in plain {
+        let bytes = last - first + 1;
+        match variables.get_mut(&(slot, first)) {
+            // What is only ever asked for being zero or not, and never counted or compared.
+            Some(known) if known.kind == "uint8" && bytes == 1 && taken.iter().all(|narrow| *narrow == Narrow::Bool) => {
+                known.kind = "bool".to_owned();
+            }
+            Some(_) => {}
+            None => {
+                // What evmole passed over between the others.
+                let others = || variables.range((slot, 0)..=(slot, 31)).map(|((_, offset), known)| (*offset, known.bytes));
+                let is_free = others().all(|(offset, bytes)| last < offset || offset + bytes <= first);
+                let part = Part { place: Place::Slot(slot), first, last };
+                if bytes < 32 && others().count() > 0 && is_free && written.contains(&part) {
+                    let kind = shape::of_bytes(bytes, &taken);
+                    variables.insert((slot, first), Known { kind, bytes, reads: BTreeSet::new(), writes: BTreeSet::new() });
+                }
+            }
         }
     }
     for (slot, tree) in trees {

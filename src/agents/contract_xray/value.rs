@@ -12,6 +12,8 @@ use super::{
 
 /// Steps from a slot to what lies in it: deeper than what anybody writes.
 const PATH_STEPS: usize = 8;
+/// Variables in one word: a word has as many bytes.
+const WORD_PIECES: usize = 32;
 /// A number above this is no slot that a compiler counts.
 const NUMBERED_SLOTS: U256 = U256::from_limbs([u32::MAX as u64, 0, 0, 0]);
 /// Slots whose hash (where an array's elements begin) is recognised where the compiler has worked it out beforehand.
@@ -124,7 +126,30 @@ pub enum Source {
 pub struct Patch {
     pub bits: U256,
     pub by: Change,
-    pub narrow: Narrow,
+    pub pieces: Pieces,
+}
+
+/// Values side by side in one word: the byte where each begins, from the low end, and how wide it was taken.
+pub type Pieces = Vec<(u8, Narrow)>;
+
+impl Patch {
+    /// The parts of storage that it fills: one for each piece.
+    fn parts(&self, place: &Place) -> Vec<(Part, Narrow)> {
+        let all = Part::of(place.clone(), self.bits);
+        let mut starts: Pieces = self.pieces.iter().filter(|(at, _)| (all.first..=all.last).contains(at)).copied().collect();
+        starts.sort_unstable();
+        starts.dedup_by_key(|(at, _)| *at);
+        if starts.first().is_none_or(|(at, _)| *at != all.first) {
+            starts.insert(0, (all.first, Narrow::Whole));
+        }
+        let ends = starts.iter().skip(1).map(|(at, _)| at - 1).chain([all.last]);
+        let parts = starts.iter().zip(ends).map(|((first, narrow), end)| {
+            // A narrow value may leave room before the next one.
+            let last = narrow.bytes().map_or(end, |bytes| end.min(first.saturating_add(bytes - 1)));
+            (Part { place: place.clone(), first: *first, last }, *narrow)
+        });
+        parts.collect()
+    }
 }
 
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -154,6 +179,8 @@ pub enum Value {
     Told,
     /// Computed from call data; as wide as the code takes it.
     Input(Narrow),
+    /// What the caller sends, put side by side.
+    Packed(Pieces),
     /// A number of the code and something else: an element of an array of fixed length, if it is a slot.
     Sum {
         base: U256,
@@ -256,12 +283,20 @@ impl Value {
         }
     }
 
+    /// What it brings into a word, where its own lowest byte comes to lie at bit `low` if it was not moved there.
+    fn pieces(&self, low: usize) -> Pieces {
+        match self {
+            Self::Packed(pieces) => pieces.clone(),
+            other => vec![((low / 8) as u8, other.narrow())],
+        }
+    }
+
     pub fn source(&self) -> Source {
         match self {
             Self::Known(address) => Source::Fixed(*address),
             Self::Stored { place, .. } => Source::Stored(place.clone()),
             Self::Caller => Source::Caller,
-            Self::Input(_) | Self::Sum { input: true, .. } => Source::Input,
+            Self::Input(_) | Self::Packed(_) | Self::Sum { input: true, .. } => Source::Input,
             _ => Source::Other,
         }
     }
@@ -308,14 +343,14 @@ impl Value {
         match self {
             Self::Patched { place: old, open, mut patches } if old.same(place) => {
                 if !open.is_zero() {
-                    patches.push(Patch { bits: open, by: Change::Clear, narrow: Narrow::Whole });
+                    patches.push(Patch { bits: open, by: Change::Clear, pieces: Vec::new() });
                 }
-                let written = patches.into_iter().map(|Patch { bits, by, narrow }| {
-                    let part = Part::of(place.clone(), bits);
-                    walk.shape(&part, narrow);
-                    (part, by)
-                });
-                written.collect()
+                let mut written = Vec::new();
+                for patch in patches {
+                    patch.parts(place).iter().for_each(|(part, narrow)| walk.shape(part, *narrow));
+                    written.push((Part::of(place.clone(), patch.bits), patch.by));
+                }
+                written
             }
             Self::Stored { place: old, mask, shift: 0 } if old.same(place) && mask != U256::MAX => {
                 let part = Part::of(place.clone(), !mask);
@@ -327,9 +362,13 @@ impl Value {
                 if !matches!(other, Self::Moved { .. }) {
                     other.note_use(walk);
                 }
-                let part = Part::of(place.clone(), U256::MAX);
-                walk.shape(&part, other.narrow().of_a_whole_word());
-                vec![(part, change)]
+                if let Self::Packed(pieces) = other {
+                    let patch = Patch { bits: U256::MAX, by: change, pieces };
+                    patch.parts(place).iter().for_each(|(part, narrow)| walk.shape(part, *narrow));
+                } else {
+                    walk.shape(&Part::of(place.clone(), U256::MAX), other.narrow().of_a_whole_word());
+                }
+                vec![(Part::of(place.clone(), U256::MAX), change)]
             }
         }
     }
@@ -342,7 +381,7 @@ impl Value {
             },
             Self::Known(word) if word.is_zero() => Change::Clear,
             Self::Caller => Change::ToCaller,
-            Self::Input(_) | Self::Sum { input: true, .. } => Change::ToInput,
+            Self::Input(_) | Self::Packed(_) | Self::Sum { input: true, .. } => Change::ToInput,
             _ => Change::Set,
         }
     }
@@ -390,19 +429,27 @@ impl Value {
                 if *mask != U256::MAX =>
             {
                 new.note_use(walk);
-                let patch = Patch { bits: !*mask, by: new.change(place), narrow: new.narrow() };
+                let patch = Patch { bits: !*mask, by: new.change(place), pieces: new.pieces((!*mask).trailing_zeros()) };
                 Self::Patched { place: place.clone(), open: U256::ZERO, patches: vec![patch] }
             }
             (op::OR, Self::Patched { place, open, patches }, new) | (op::OR, new, Self::Patched { place, open, patches }) => {
                 new.note_use(walk);
+                if patches.iter().map(|patch| 1 + patch.pieces.len()).sum::<usize>() > WORD_PIECES {
+                    return Self::Other;
+                }
                 let mut patches = patches.clone();
                 if !open.is_zero() {
-                    patches.push(Patch { bits: *open, by: new.change(place), narrow: new.narrow() });
+                    patches.push(Patch { bits: *open, by: new.change(place), pieces: new.pieces(open.trailing_zeros()) });
                 } else if let Some(last) = patches.last_mut() {
-                    // Two at once: which has which bits is not told.
-                    last.narrow = Narrow::Whole;
+                    last.pieces.extend(new.pieces(last.bits.trailing_zeros()));
                 }
                 Self::Patched { place: place.clone(), open: U256::ZERO, patches }
+            }
+            (op::OR, Self::Packed(pieces), other @ (Self::Packed(_) | Self::Input(_)))
+            | (op::OR, other @ Self::Input(_), Self::Packed(pieces))
+                if pieces.len() < WORD_PIECES =>
+            {
+                Self::Packed([pieces.as_slice(), &other.pieces(0)].concat())
             }
             (op::EQ, Self::Caller, other) | (op::EQ, other, Self::Caller) => Self::caller_is(other, false),
             (op::SUB | op::XOR, Self::Caller, other) | (op::SUB | op::XOR, other, Self::Caller) => Self::caller_is(other, true),
@@ -486,16 +533,22 @@ impl Value {
             Self::Stored { place, mask, shift } => {
                 Self::Stored { place: place.clone(), mask: *mask & (bits << usize::from(*shift)), shift: *shift }
             }
+            Self::Patched { patches, .. } if patches.len() > WORD_PIECES => Self::Other,
             Self::Patched { place, open, patches } => {
                 let filled = patches.iter().fold(*open, |filled, patch| filled | patch.bits);
                 let patches = match open.is_zero() {
                     true => patches.clone(),
                     // Cleared and left so.
-                    false => [patches.as_slice(), &[Patch { bits: *open, by: Change::Clear, narrow: Narrow::Whole }]].concat(),
+                    false => [patches.as_slice(), &[Patch { bits: *open, by: Change::Clear, pieces: Vec::new() }]].concat(),
                 };
                 Self::Patched { place: place.clone(), open: !bits & !filled, patches }
             }
             Self::Input(narrow) => Self::Input(narrow.masked(bits)),
+            Self::Packed(pieces) => {
+                let part = Part::of(Place::Unknown, bits);
+                let kept = pieces.iter().filter(|(at, _)| (part.first..=part.last).contains(at));
+                Self::Packed(kept.map(|(at, narrow)| (*at, narrow.masked(bits >> (usize::from(*at) * 8)))).collect())
+            }
             _ => Self::mixed(std::slice::from_ref(self), walk),
         }
     }
@@ -516,7 +569,10 @@ impl Value {
 
     fn moved_up(&self, by: U256, walk: &mut Walk) -> Self {
         match (self, u16::try_from(by)) {
-            (Self::Caller | Self::Told | Self::Input(_) | Self::Test { .. }, _) => self.clone(),
+            (Self::Caller | Self::Told, _) => self.clone(),
+            (Self::Input(_) | Self::Test { .. }, Ok(by)) if by < 256 && by % 8 == 0 => Self::Packed(vec![((by / 8) as u8, self.narrow())]),
+            (Self::Input(_) | Self::Packed(_), _) => Self::Input(Narrow::Whole),
+            (Self::Test { .. }, _) => self.clone(),
             // What is read up to a word's high end is bytes.
             (Self::Stored { place, mask, shift }, Ok(by)) if by < 256 && by % 8 == 0 && *shift < 256 => {
                 let below = U256::MAX >> usize::from(by);
@@ -553,7 +609,7 @@ impl Value {
     /// Nothing is known but whether the caller can choose it.
     fn mixed(arguments: &[Self], walk: &mut Walk) -> Self {
         arguments.iter().for_each(|argument| argument.note_use(walk));
-        let chosen = |argument: &Self| matches!(argument, Self::Input(_) | Self::Sum { input: true, .. });
+        let chosen = |argument: &Self| matches!(argument, Self::Input(_) | Self::Packed(_) | Self::Sum { input: true, .. });
         if arguments.iter().any(chosen) { Self::Input(Narrow::Whole) } else { Self::Other }
     }
 
