@@ -6,6 +6,7 @@
 
 #[path = "../anvil/mod.rs"]
 mod anvil;
+mod contract_xray;
 mod document_brief;
 mod table;
 mod wallet_report;
@@ -17,6 +18,7 @@ use std::process::ExitCode;
 #[tokio::main]
 async fn main() -> ExitCode {
     let mut rows = Vec::new();
+    rows.extend(contract_xray::rows());
     rows.extend(wallet_report::rows().await);
     rows.extend(document_brief::rows());
     table::print(&rows);
