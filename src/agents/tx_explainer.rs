@@ -75,6 +75,7 @@ pub const CARD: Card = Card {
     version: "1",
     input_max: 512 * 1024,
     settle: Settle::AfterWork,
+    needs: &[],
 };
 
 /// What to explain: exactly one of `hash`, `raw` and `calldata`.

@@ -5,6 +5,7 @@
 //! - `record`: one transaction as it is on record, run again, and traced.
 //! - `transport`: the same nodes, for alloy's providers.
 //! - `transfer`: what a transaction moved, and how certain that is.
+//! - `state`: what accounts and contracts are at one block, and what was written down up to it.
 //! - `follow`: reads each block once while anyone waits, and hands on what became final.
 //!
 //! Beneath them, from the wire upwards:
@@ -24,6 +25,7 @@ pub mod record;
 mod ring;
 pub mod rpc;
 mod settled;
+pub mod state;
 pub mod token;
 pub mod transfer;
 pub mod transport;

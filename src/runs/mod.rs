@@ -1,15 +1,21 @@
 //! A paid run: the only way to an agent's work. It names no agent; `main` hands it the list.
 //!
 //! - `tools`: what the work may use, and only a paid run has.
-//! - `agent`: a card and the server function that does its work, from JSON to JSON. `input`: what it may be asked.
+//! - `engine`: what made the answer. `agent`: a card and the server function that does its work, from JSON to JSON. `input`: what it may be asked.
 //! - `schema`: its types' JSON schemas, alone and inside another document.
+//! - `progress`: what the work says of itself, on its way to the ledger. `streams`: who listens to it.
 //! - `worker`: leases a held run, does the work, stores the answer; outlives request, tab and process.
 
 pub mod agent;
+pub mod engine;
 pub mod input;
+mod progress;
 pub mod schema;
+pub mod streams;
 pub mod tools;
 pub mod worker;
 
 pub use agent::{Agent, agent};
+pub use engine::Engine;
+pub use streams::{Pace, Streams};
 pub use tools::Tools;

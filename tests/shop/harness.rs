@@ -16,9 +16,10 @@ use coinslot::{
     chain::{Chain, ChainSettings, Finality},
     evm::{Address, TxHash},
     ledger::Books,
+    model::Model,
     money::{Amount, Money},
     network::{Network, Token},
-    runs::worker,
+    runs::{Pace, Streams, worker},
     server::{
         assets::Site,
         limits::{Doorkeeper, Limits, Quota},
@@ -43,6 +44,10 @@ pub const PRICE: u128 = 100_000_000_000_000;
 pub const NETWORK: &str = "eip155:31337";
 const CHAIN_ID: u64 = 31337;
 
+/// So that a test of a second instance, or of a quiet stream, waits for milliseconds.
+pub const QUICK: Pace =
+    Pace { heartbeat: Duration::from_millis(100), look: Duration::from_millis(50), life: Duration::from_secs(60) };
+
 /// A chain that mines only when it is told to.
 pub struct Node {
     anvil: AnvilInstance,
@@ -57,6 +62,12 @@ impl Node {
     /// Another chain than [`NETWORK`].
     pub fn of_chain(chain_id: u64) -> Self {
         Self::start_with(chain_id, &["--no-mining"])
+    }
+
+    /// Its blocks are from so many hours ago.
+    pub fn that_lags(hours: u64) -> Self {
+        let then = crate::dollars::now_s() - hours * 3600;
+        Self::start_with(CHAIN_ID, &["--no-mining", "--timestamp", &then.to_string()])
     }
 
     /// A block every tenth of a second, whatever is in it.
@@ -150,7 +161,14 @@ impl Shop {
     ) -> Self {
         let chain = chain(Network { tokens, ..network() }, rpc_urls);
         let facilitator = settles(chain.clone());
-        Self::on_chains(node, data, staff, vec![chain], facilitator).await
+        Self::on_chains(node, data, staff, vec![chain], facilitator, QUICK, None).await
+    }
+
+    /// One whose streams are kept at another pace.
+    pub async fn at_pace(pace: Pace) -> Self {
+        let node = Arc::new(Node::start());
+        let chains = vec![chain(network(), vec![node.url()])];
+        Self::on_chains(node, Arc::new(tempfile::tempdir().unwrap()), Staff::All, chains, None, pace, None).await
     }
 
     /// A shop that is paid on another chain as well.
@@ -163,7 +181,14 @@ impl Shop {
             ..network()
         };
         let chains = vec![chain(network(), vec![node.url()]), chain(second, vec![other.url()])];
-        Self::on_chains(node, Arc::new(tempfile::tempdir().unwrap()), Staff::All, chains, None).await
+        Self::on_chains(node, Arc::new(tempfile::tempdir().unwrap()), Staff::All, chains, None, QUICK, None).await
+    }
+
+    /// A shop with a language model.
+    #[allow(dead_code)] // not every target that is opened with this harness has one
+    pub async fn with_model(node: Arc<Node>, data: Arc<TempDir>, staff: Staff, model: Option<Model>) -> Self {
+        let chain = chain(network(), vec![node.url()]);
+        Self::on_chains(node, data, staff, vec![chain], None, QUICK, model).await
     }
 
     /// `facilitator`: of the tokens on the first of the chains.
@@ -173,7 +198,10 @@ impl Shop {
         staff: Staff,
         chains: Vec<Chain>,
         facilitator: Option<Facilitator>,
+        pace: Pace,
+        model: Option<Model>,
     ) -> Self {
+        let stop = CancellationToken::new();
         let desk = Desk::new(Fittings {
             books: Books::open(&sqlite(data.path())).await.unwrap(),
             seal: Seal::new([7; 32]),
@@ -183,11 +211,12 @@ impl Shop {
             agents: super::agents::all(),
             offer_ttl_ms: 300_000,
             facilitators: facilitator.map(|facilitator| (NETWORK.to_owned(), facilitator)).into_iter().collect(),
+            model,
+            streams: Streams::new(pace, stop.clone()),
         });
         for chain in &desk.chains {
             assert!(coinslot::server::tokens::look(&desk, chain).await, "every token is what it should be");
         }
-        let stop = CancellationToken::new();
         if staff != Staff::CounterOnly {
             till::start(&desk, &stop);
         }
@@ -204,6 +233,11 @@ impl Shop {
         self.stop.cancel();
         drop(self);
         Self::with(node, data, staff).await
+    }
+
+    /// As by Ctrl-C: everything of it is told to end.
+    pub fn closes(&self) {
+        self.stop.cancel();
     }
 
     /// As a browser sends it: what carries a cookie says that it comes from our own page, or it is refused (tests/outside.rs).

@@ -1,7 +1,7 @@
 //! The report as it is read: what to worry about first, then what it stands on. Every text is data, never markup (D4).
 
 use leptos::prelude::*;
-use crate::ui::Erase;
+use crate::{agents::explanation::ExplanationView, ui::Erase};
 
 use super::{
     layout::{Layout, short},
@@ -10,7 +10,7 @@ use super::{
 
 #[component]
 pub fn ReportView(report: Report) -> impl IntoView {
-    let Report { findings, authorities, proxy, contract, implementation, address, .. } = report;
+    let Report { findings, authorities, proxy, contract, implementation, address, explanation, .. } = report;
     let subject = match &address {
         Some(address) => view! { <p class="xray-subject">"Code at " <code>{address.clone()}</code></p> }.erase(),
         None => view! { <p class="xray-subject">"The bytecode that was sent"</p> }.erase(),
@@ -22,6 +22,7 @@ pub fn ReportView(report: Report) -> impl IntoView {
     view! {
         <div class="xray-report">
             {subject}
+            <ExplanationView explanation/>
             {worries(findings)}
             {proxy.map(hands_on)}
             {in_charge(authorities)}
