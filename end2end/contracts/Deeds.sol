@@ -92,11 +92,20 @@ contract Deeds {
     // Calls in calls.
 
     function multicall(bytes[] calldata calls) external payable {
-        for (uint256 i = 0; i < calls.length; i++) pass(address(this).delegatecall(calls[i]));
+        for (uint256 i = 0; i < calls.length; i++) {
+            (bool done, bytes memory answer) = address(this).delegatecall(calls[i]);
+            pass(done, answer);
+        }
     }
-    function execute(address target, uint256 value, bytes calldata data) external payable { pass(target.call{value: value}(data)); }
+    function execute(address target, uint256 value, bytes calldata data) external payable {
+        (bool done, bytes memory answer) = target.call{value: value}(data);
+        pass(done, answer);
+    }
     function executeBatch(address[] calldata targets, uint256[] calldata values, bytes[] calldata datas) external payable {
-        for (uint256 i = 0; i < targets.length; i++) pass(targets[i].call{value: values[i]}(datas[i]));
+        for (uint256 i = 0; i < targets.length; i++) {
+            (bool done, bytes memory answer) = targets[i].call{value: values[i]}(datas[i]);
+            pass(done, answer);
+        }
     }
     function aggregate3(Call3[] calldata calls) external payable {
         for (uint256 i = 0; i < calls.length; i++) {
@@ -108,8 +117,8 @@ contract Deeds {
     function execTransaction(
         address to, uint256 value, bytes calldata data, uint8 operation, uint256, uint256, uint256, address, address, bytes calldata
     ) external payable returns (bool) {
-        if (operation == 1) pass(to.delegatecall(data));
-        else pass(to.call{value: value}(data));
+        (bool done, bytes memory answer) = operation == 1 ? to.delegatecall(data) : to.call{value: value}(data);
+        pass(done, answer);
         return true;
     }
 
