@@ -84,8 +84,8 @@ contract Deeds {
         for (uint256 i = 0; i < orders.length; i++) emit Filled(orders[i], i);
         emit Done(msg.sender, "filled", abi.encode(key), tick);
     }
-    function shapes(bool yes, uint8[] calldata small, bytes[2] calldata pair, string calldata words, function() external back) external {
-        emit Done(msg.sender, words, abi.encode(yes, small, pair, back), -1);
+    function shapes(bool yes, uint8[] calldata small, bytes[2] calldata pair, string calldata words, uint96[][] calldata deep) external {
+        emit Done(msg.sender, words, abi.encode(yes, small, pair, deep), -1);
     }
     function nothing() external {}
 
