@@ -137,7 +137,9 @@ fn encoded(arguments: &str) -> String {
 fn flat(kind: &DynSolType) -> Vec<DynSolType> {
     match kind {
         DynSolType::Tuple(members) if !is_dynamic(kind) => members.iter().flat_map(flat).collect(),
-        DynSolType::FixedArray(member, length) if !is_dynamic(kind) => vec![member.as_ref(); *length].into_iter().flat_map(flat).collect(),
+        DynSolType::FixedArray(member, length) if !is_dynamic(kind) => {
+            vec![member.as_ref(); *length].into_iter().flat_map(flat).collect()
+        }
         _ => vec![kind.clone()],
     }
 }
@@ -152,7 +154,8 @@ fn is_dynamic(kind: &DynSolType) -> bool {
 }
 
 fn written(kind: &DynSolType) -> String {
-    let list = |members: &[DynSolType]| members.iter().flat_map(flat).map(|member| written(&member)).collect::<Vec<_>>().join(",");
+    let list =
+        |members: &[DynSolType]| members.iter().flat_map(flat).map(|member| written(&member)).collect::<Vec<_>>().join(",");
     match kind {
         DynSolType::Tuple(members) => format!("({})", list(members)),
         DynSolType::Array(member) => match flat(member).as_slice() {
@@ -180,7 +183,10 @@ fn arguments(known: &Known, examined: &Examined, compared: &mut Compared) {
 
 fn mutability(known: &Known, examined: &Examined, compared: &mut Compared) {
     for method in &known.functions {
-        let Some(function) = examined.contract.functions.iter().find(|found| found.selector == selector(&method.signature)) else { continue };
+        let Some(function) = examined.contract.functions.iter().find(|found| found.selector == selector(&method.signature))
+        else {
+            continue;
+        };
         // A constant's getter is `view` by declaration and pure by its code: only whether it reads is not compared.
         let effect = |mutability| match mutability {
             Mutability::Pure | Mutability::View => "only reads",

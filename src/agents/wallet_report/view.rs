@@ -7,7 +7,10 @@ use super::{
     report::{Activity, Allowance, Finding, Report, Spender, Token, Via},
 };
 use crate::{
-    agents::sheet::{code, facts, section, sheet, table, text},
+    agents::{
+        explanation::ExplanationView,
+        sheet::{code, facts, section, sheet, table, text},
+    },
     evm::{Address, TxHash},
     ui::{AddressView, Erase, HashView, TimeView},
 };
@@ -15,7 +18,9 @@ use crate::{
 #[component]
 pub fn ReportView(report: Report) -> impl IntoView {
     let Report { findings, tokens, spenders, allowances, activity, .. } = &report;
+    let explained = view! { <ExplanationView explanation=report.explanation.clone()/> }.erase();
     let parts = vec![
+        Some(explained),
         Some(worries(findings)),
         Some(what(&report)),
         Some(holdings(tokens)),
