@@ -207,7 +207,6 @@ async fn attempt(desk: &Desk, run: &Run, token: &str) -> Outcome {
         model: desk.model.clone(),
         engine: engine.clone(),
         until: Instant::now() + limit,
-        reports: reports.clone(),
     };
     // A task of its own: a panic is its failure, not ours. Its owner is where the work's context lives.
     let owner = Owner::new();

@@ -37,7 +37,7 @@ pub enum Narrow {
 impl Narrow {
     /// What is left of it under a mask.
     pub fn masked(self, bits: U256) -> Self {
-        let whole_bytes = |bits: usize| u8::try_from(bits / 8).ok().filter(|_| bits % 8 == 0 && bits > 0);
+        let whole_bytes = |bits: usize| u8::try_from(bits / 8).ok().filter(|_| bits.is_multiple_of(8) && bits > 0);
         if bits.is_zero() || self == Self::Bool {
             return self;
         }
