@@ -7,6 +7,7 @@ use std::{path::PathBuf, process::ExitCode};
 use clap::{Parser, Subcommand};
 use coinslot::{
     agents,
+    runs::apart,
     server::{
         books,
         check::{self, Line, State},
@@ -50,7 +51,7 @@ enum Command {
 }
 
 fn main() -> ExitCode {
-    agents::contract_xray::apart::begin();
+    apart::begin(&agents::apart());
     let cli = Coinslot::parse();
     match tokio::runtime::Builder::new_multi_thread().enable_all().build() {
         Ok(runtime) => runtime.block_on(run(cli)),
