@@ -173,7 +173,8 @@ impl Apart {
 fn last_whole(told: &[u8]) -> Option<&[u8]> {
     let (mut rest, mut last) = (told, None);
     while let Some((length, after)) = rest.split_at_checked(LENGTH_BYTES) {
-        let Some((answer, after)) = usize::try_from(u64::from_le_bytes(length.try_into().ok()?)).ok().and_then(|n| after.split_at_checked(n))
+        let Some((answer, after)) =
+            usize::try_from(u64::from_le_bytes(length.try_into().ok()?)).ok().and_then(|n| after.split_at_checked(n))
         else {
             break;
         };
