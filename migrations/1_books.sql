@@ -110,6 +110,24 @@ create index runs_to_do on runs (held_ms, run_id) where state in ('held', 'runni
 -- Is this input known to fail?
 create index runs_known_failures on runs (agent, version, input_sha256, finished_ms) where state = 'failed' and error_final = 1;
 
+-- How far the work of a run is, as its agent says: of its last attempt only, so it is bounded. It survives a crash, so that whoever waits, on
+-- whichever instance, sees where the work was and that it began again. No money depends on it.
+create table progress
+(
+    run_id text not null references runs,
+    -- 0: no step, but the mark that the work was begun again. 1, 2, …: the steps of this attempt, in their order.
+    place bigint not null check (place between 0 and 50),
+    -- Counts what was written for a run through all of its attempts, and never goes back: who has seen up to a number misses nothing above it.
+    seq bigint not null,
+    step bigint not null,
+    -- How many steps there are; 0: the agent does not know.
+    of_steps bigint not null,
+    -- May say what is in the input or the output, so it is deleted with them.
+    words text not null,
+    at_ms bigint not null,
+    primary key (run_id, place)
+);
+
 -- A token payment that its payer signed and that somebody else sends: one row per run that is paid so. It is no money of ours until it is
 -- settled, so nothing of it is in `entries` before. Whoever changes it, or ends its run, takes this row first.
 create table authorizations

@@ -1,4 +1,4 @@
-//! serve · demo · check · books
+//! serve · demo · check · books · new-agent
 
 mod site;
 
@@ -11,7 +11,7 @@ use coinslot::{
     server::{
         books,
         check::{self, Line, State},
-        demo, logging,
+        demo, logging, new_agent,
         opening::{self, CannotOpen, Kind, Opening},
         settings::{Settings, Sources, WrongSettings, explained},
     },
@@ -48,11 +48,19 @@ enum Command {
         #[arg(long)]
         chain: bool,
     },
+    /// In a checkout: write a new agent, src/agents/NAME.rs, that compiles, and put it on sale
+    NewAgent {
+        /// Such as tide-table
+        name: String,
+    },
 }
 
 fn main() -> ExitCode {
     apart::begin(&agents::apart());
     let cli = Coinslot::parse();
+    if let Command::NewAgent { name } = &cli.command {
+        return begin_agent(name);
+    }
     match tokio::runtime::Builder::new_multi_thread().enable_all().build() {
         Ok(runtime) => runtime.block_on(run(cli)),
         Err(cause) => {
@@ -73,7 +81,8 @@ async fn run(cli: Coinslot) -> ExitCode {
     let level = match cli.command {
         Command::Serve => "info",
         Command::Demo => "warn",
-        Command::Check | Command::Books { .. } => "error", // what they found is their answer
+        // What they found is their answer.
+        Command::Check | Command::Books { .. } | Command::NewAgent { .. } => "error",
     };
     logging::start(&settings, level);
     let opened = match cli.command {
@@ -84,6 +93,8 @@ async fn run(cli: Coinslot) -> ExitCode {
             return tell(check::check(&settings, &cards).await);
         }
         Command::Books { chain } => return tell(books::prove(&settings, chain).await),
+        // It needs no settings: `main` has done it.
+        Command::NewAgent { name } => return begin_agent(&name),
     };
     match opened {
         Ok(()) => ExitCode::SUCCESS,
@@ -135,6 +146,19 @@ async fn play(mut settings: Settings, keep: bool) -> Result<(), CannotOpen> {
     let ended = opening::run(opening, stop).await;
     ready.chain.stop().await;
     ended
+}
+
+fn begin_agent(name: &str) -> ExitCode {
+    match new_agent::new_agent(std::path::Path::new("."), name) {
+        Ok(written) => {
+            println!("{}", new_agent::next_steps(&written));
+            ExitCode::SUCCESS
+        }
+        Err(refused) => {
+            eprintln!("coinslot: {refused}");
+            ExitCode::FAILURE
+        }
+    }
 }
 
 /// Prints the lines. Exit 1 if one is bad.

@@ -16,6 +16,8 @@ mod paying;
 mod people;
 #[path = "ledger/presenting.rs"]
 mod presenting;
+#[path = "ledger/progressing.rs"]
+mod progressing;
 #[path = "ledger/settling.rs"]
 mod settling;
 #[path = "ledger/summing.rs"]

@@ -189,6 +189,7 @@ mod tests {
             output_sha256: None,
             engine: Some("computed".into()),
             error: None,
+            progress: Default::default(),
         };
         Owner::new().with(|| view! { <Answer run/> }.to_html())
     }

@@ -30,7 +30,7 @@ mod op;
 #[cfg(feature = "ssr")]
 mod powers;
 #[cfg(feature = "ssr")]
-mod proxy;
+pub(crate) mod proxy;
 #[cfg(feature = "ssr")]
 mod reach;
 #[cfg(feature = "ssr")]

@@ -6,6 +6,7 @@
 pub mod answer;
 pub mod form;
 pub mod panel;
+pub mod progress;
 pub mod sheet;
 pub mod under_way;
 
@@ -53,7 +54,7 @@ macro_rules! on_sale {
 }
 
 // Everything on sale, in the order of the shop window. Adding an agent adds its file and its name here.
-on_sale![contract_xray, page_brief];
+on_sale![contract_xray, wallet_report, page_brief, document_brief];
 
 /// The works of agents that are done in a process of their own: what a parser of strangers' data may break.
 #[cfg(feature = "ssr")]

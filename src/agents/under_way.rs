@@ -8,6 +8,7 @@ use std::time::Duration;
 use crate::ui::Erase;
 use leptos::prelude::*;
 
+use super::progress;
 use crate::{
     evm::Address,
     run::{RunState, RunView},
@@ -96,6 +97,7 @@ fn followed(known: Tracked) -> AnyView {
             <p aria-live="polite" translate="no">
                 {move || call.phase.with(Phase::sentence)}
             </p>
+            {progress::line(progress::of_call(call))}
             {move || call.note.get().map(|note| view! { <p class="note">{note}</p> })}
             {move || {
                 hash.get()
@@ -215,6 +217,7 @@ fn run_elsewhere(run: &RunView) -> AnyView {
                 <a href=format!("/runs/{}", run.id)>{run.agent_name.clone()}</a>
             </h3>
             <p aria-live="polite">{sentence}</p>
+            {progress::line(Signal::stored(run.progress.clone()))}
             {hash.map(|hash| view! { <p class="transaction">"Transaction " <HashView hash url/></p> })}
         </li>
     }

@@ -1,7 +1,8 @@
-//! What the page asks of the browser: the clock, a pause, requests, memory, a lock between tabs.
+//! What the page asks of the browser: the clock, a pause, requests, events, memory, a lock between tabs.
 //!
 //! No domain words, and nothing that panics: a browser that lacks something (private mode, no secure context) answers "no".
 
+pub mod events;
 pub mod http;
 pub mod lock;
 pub mod memory;

@@ -4,6 +4,7 @@
 //! - `settled`: whether a signed token transfer took place. `token`: what tokens and Permit2 are asked.
 //! - `transport`: the same nodes, for alloy's providers.
 //! - `transfer`: what a transaction moved, and how certain that is.
+//! - `state`: what accounts and contracts are at one block, and what was written down up to it.
 //! - `follow`: reads each block once while anyone waits, and hands on what became final.
 //!
 //! Beneath them, from the wire upwards:
@@ -22,6 +23,7 @@ mod reader;
 mod ring;
 pub mod rpc;
 mod settled;
+pub mod state;
 pub mod token;
 pub mod transfer;
 pub mod transport;

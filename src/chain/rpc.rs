@@ -205,11 +205,11 @@ impl Chain {
 }
 
 /// What was asked for may come from a visitor: an error is about that, not about the node.
-fn ok(said: Said) -> Result<Box<RawValue>, Fault> {
+pub(super) fn ok(said: Said) -> Result<Box<RawValue>, Fault> {
     said.map_err(|error| error.into_fault(Blame::Question))
 }
 
-fn bytes(raw: &RawValue) -> Result<Vec<u8>, Fault> {
+pub(super) fn bytes(raw: &RawValue) -> Result<Vec<u8>, Fault> {
     let text: String = parse(raw)?;
     let digits = text.strip_prefix("0x").ok_or_else(|| Fault::of_node("bytes without 0x"))?;
     hex::decode(digits).map_err(|e| Fault::of_node(format!("bytes that are no hexadecimal: {e}")))
@@ -220,7 +220,7 @@ fn view(to: Address, data: &[u8]) -> Call {
     Call::new("eth_call", json!([transaction, "latest"]))
 }
 
-fn ran(said: Said) -> Result<Option<Vec<u8>>, Fault> {
+pub(super) fn ran(said: Said) -> Result<Option<Vec<u8>>, Fault> {
     match said {
         Ok(raw) => bytes(&raw).map(Some),
         Err(error) if is_execution_failure(&error) => Ok(None),

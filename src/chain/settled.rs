@@ -34,8 +34,8 @@ const UNTIMED_BLOCKS_MAX: u64 = 1_000;
 /// More blocks than a signature can be good for on any chain we know (a day of 300 ms, and as much again).
 const BLOCKS_MAX: u64 = 600_000;
 
-/// Transactions that are looked into for one authorization.
-const CANDIDATES_MAX: usize = 200;
+/// Transactions that are looked into for one authorization. Each costs a request or two, and anybody can send the same amount again and again.
+const CANDIDATES_MAX: usize = 40;
 
 /// Which block's state is asked.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -70,8 +70,8 @@ pub struct SignedTransfer {
 /// What became of a signed transfer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Seen {
-    /// Its nonce is unused in that block.
-    Unused,
+    /// Its nonce is unused in the block that was asked, which was made then (Unix milliseconds).
+    Unused { block_time_ms: i64 },
     /// It took place, whoever sent it.
     Paid {
         transaction: TxHash,
@@ -89,6 +89,8 @@ pub enum Seen {
     },
     /// Its nonce is used, and the transfer did not take place: cancelled, spent for something else, or long before.
     Elsewhere,
+    /// Its nonce is used, and this node does not tell for what: it lags, has no state that old, or there is too much to look through.
+    Unclear,
 }
 
 pub(super) struct Settled<'a> {
@@ -106,15 +108,22 @@ impl Question for Settled<'_> {
 
     async fn put_to(&self, node: &Node) -> Result<Seen, Fault> {
         let height = self.height(node).await?;
-        if !self.is_used(node, height).await? {
-            return Ok(Seen::Unused);
+        let (is_used, block) = self.state(node, height).await?;
+        if !is_used {
+            return Ok(Seen::Unused { block_time_ms: milliseconds(block.time_s) });
         }
-        if let Some(hash) = self.hash
-            && let Some(paid) = self.paid_by(node, hash, height, Tie::Known).await?
-        {
-            return Ok(paid);
+        let mut is_clear = true;
+        if let Some(hash) = self.hash {
+            match self.paid_by(node, hash, height, Tie::Known).await? {
+                Found::Paid(paid) => return Ok(paid),
+                Found::Nothing => is_clear = false,
+                Found::Another => {}
+            }
         }
-        self.search(node, height).await
+        match self.search(node, height).await? {
+            Seen::Elsewhere if !is_clear => Ok(Seen::Unclear),
+            seen => Ok(seen),
+        }
     }
 }
 
@@ -126,7 +135,8 @@ impl Settled<'_> {
         }
     }
 
-    async fn is_used(&self, node: &Node, height: u64) -> Result<bool, Fault> {
+    /// Is its nonce used in that block? With the block, from the same batch: who does not have it cannot know.
+    async fn state(&self, node: &Node, height: u64) -> Result<(bool, Header), Fault> {
         let from = Word20::from(self.transfer.from.0);
         let (contract, data, mask) = match self.transfer.nonce {
             Nonce::Eip3009(nonce) => {
@@ -140,34 +150,46 @@ impl Settled<'_> {
             }
         };
         let transaction = json!({"to": contract, "data": hex::encode_prefixed(data)});
-        let mut answers = node.batch(&[Call::new("eth_call", json!([transaction, format!("{height:#x}")]))]).await?;
+        let call = Call::new("eth_call", json!([transaction, format!("{height:#x}")]));
+        let mut answers = node.batch(&[call, header_at(height)]).await?;
         // A revert or no code says nothing about the nonce: another node, or nobody, knows.
         let word: Quantity = read_asked(answers.raw()?)?;
-        Ok(!(U256::from_be_bytes(word.0.to_be_bytes()) & mask).is_zero())
+        let block: Option<Header> = answers.read()?;
+        let block = block.ok_or_else(|| asked("it does not have the block that was asked for"))?;
+        Ok((!(U256::from_be_bytes(word.0.to_be_bytes()) & mask).is_zero(), block))
     }
 
-    /// `None`: this transaction is not it, as of that height.
-    async fn paid_by(&self, node: &Node, hash: TxHash, height: u64, tie: Tie) -> Result<Option<Seen>, Fault> {
+    /// Is this transaction it, as of that height?
+    async fn paid_by(&self, node: &Node, hash: TxHash, height: u64, tie: Tie) -> Result<Found, Fault> {
         let mut answers = node.batch(&[receipt_of(hash), Call::new("eth_getTransactionByHash", json!([hash]))]).await?;
         let (receipt, called): (Option<LoggedReceipt>, Option<Called>) = (answers.read()?, answers.read()?);
-        let (Some(receipt), Some(called)) = (receipt, called) else { return Ok(None) };
+        let (Some(receipt), Some(called)) = (receipt, called) else { return Ok(Found::Nothing) };
         if receipt.transaction_hash != hash || called.hash != hash {
             return Err(Fault::of_node("an answer about something else than what was asked"));
         }
         if receipt.height > height || !self.transfer.took_place(&receipt, &called, tie) {
-            return Ok(None);
+            return Ok(Found::Another);
         }
-        if tie == Tie::Block && !self.is_used_up_in(node, receipt.height).await? {
-            return Ok(None);
+        match tie {
+            // What was on the chain before it was signed for us is another payment.
+            Tie::Known if self.since != u64::MAX && receipt.height < self.first() => return Ok(Found::Another),
+            Tie::Block => match self.is_used_up_in(node, receipt.height).await {
+                Ok(true) => {}
+                Ok(false) => return Ok(Found::Another),
+                // Nodes forget old states.
+                Err(Fault { blame: Blame::Question, .. }) => return Ok(Found::Nothing),
+                Err(fault) => return Err(fault),
+            },
+            Tie::Known | Tie::Arguments => {}
         }
         // Once more, with the block that is canonical there.
         let mut answers = node.batch(&[receipt_of(hash), header_at(receipt.height)]).await?;
         let (again, block): (Option<LoggedReceipt>, Option<Header>) = (answers.read()?, answers.read()?);
         match (again, block) {
             (Some(again), Some(block)) if again.block_hash == block.hash && block.hash == receipt.block_hash => {
-                let block_time_ms = i64::try_from(block.time_s.saturating_mul(1000)).unwrap_or(i64::MAX);
+                let block_time_ms = milliseconds(block.time_s);
                 let (transaction, block) = (hash, block.height);
-                Ok(Some(match tie {
+                Ok(Found::Paid(match tie {
                     Tie::Block => Seen::Wrapped { transaction, block, block_time_ms },
                     Tie::Known | Tie::Arguments => Seen::Paid { transaction, block, block_time_ms },
                 }))
@@ -177,46 +199,60 @@ impl Settled<'_> {
     }
 
     async fn is_used_up_in(&self, node: &Node, block: u64) -> Result<bool, Fault> {
-        Ok(!self.is_used(node, block.saturating_sub(1)).await? && self.is_used(node, block).await?)
+        Ok(!self.state(node, block.saturating_sub(1)).await?.0 && self.state(node, block).await?.0)
+    }
+
+    /// A little before it was shown: the node that told where to start may have been ahead of the one that said "unused".
+    fn first(&self) -> u64 {
+        self.since.saturating_sub(LOG_BLOCKS)
     }
 
     /// Who used it, if not a transaction that we know?
     async fn search(&self, node: &Node, height: u64) -> Result<Seen, Fault> {
-        // A little earlier: the node that told where to start may have been ahead of the one that said "unused".
-        let mut from = self.since.saturating_sub(LOG_BLOCKS);
+        let mut from = self.first();
         let last = self.last_possible(node, from, height).await?;
         if last.saturating_sub(from) > BLOCKS_MAX {
             return Err(asked("more blocks to search than are searched"));
         }
-        let mut candidates = Vec::new();
+        let (mut candidates, mut is_clear) = (Vec::new(), true);
         while from <= last {
             let ranges = (from..=last).step_by(LOG_BLOCKS as usize).take(LOG_REQUESTS as usize);
-            let calls: Vec<_> = ranges.map(|first| self.logs(first, last.min(first + LOG_BLOCKS - 1))).collect();
+            let mut calls: Vec<_> = ranges.map(|first| self.logs(first, last.min(first + LOG_BLOCKS - 1))).collect();
             from += LOG_BLOCKS * LOG_REQUESTS;
+            let ranges = calls.len();
+            // Behind one address are many nodes: one that lags has no logs to show, and says so only here.
+            calls.push(header_at(last.min(from - 1)));
             let mut answers = node.batch(&calls).await?;
-            for _ in &calls {
+            for _ in 0..ranges {
                 let logs: Vec<Log> = read_asked(answers.raw()?)?;
                 for log in logs.iter().filter(|log| self.transfer.may_be_of(log)) {
+                    let Some(hash) = log.transaction_hash.filter(|hash| !candidates.contains(hash)) else { continue };
                     if candidates.len() == CANDIDATES_MAX {
-                        return Err(asked("more transfers to look into than are looked into"));
+                        return Ok(Seen::Unclear);
                     }
-                    let Some(hash) = log.transaction_hash else { continue };
-                    if let Some(paid) = self.paid_by(node, hash, height, Tie::Arguments).await? {
-                        return Ok(paid);
+                    match self.paid_by(node, hash, height, Tie::Arguments).await? {
+                        Found::Paid(paid) => return Ok(paid),
+                        Found::Nothing => is_clear = false,
+                        Found::Another => {}
                     }
                     candidates.push(hash);
                 }
+            }
+            if answers.read::<Option<Header>>()?.is_none() {
+                return Err(asked("it does not have the blocks that were asked for"));
             }
         }
         // Nobody named it. Permit2 alone leaves it at that.
         if let Nonce::Permit2(_) = self.transfer.nonce {
             for hash in candidates {
-                if let Some(wrapped) = self.paid_by(node, hash, height, Tie::Block).await? {
-                    return Ok(wrapped);
+                match self.paid_by(node, hash, height, Tie::Block).await? {
+                    Found::Paid(wrapped) => return Ok(wrapped),
+                    Found::Nothing => is_clear = false,
+                    Found::Another => {}
                 }
             }
         }
-        Ok(Seen::Elsewhere)
+        Ok(if is_clear { Seen::Elsewhere } else { Seen::Unclear })
     }
 
     fn logs(&self, first: u64, last: u64) -> Call {
@@ -245,6 +281,15 @@ impl Settled<'_> {
         }
         Ok(over)
     }
+}
+
+/// What a look at one transaction found.
+enum Found {
+    Paid(Seen),
+    /// It is something else.
+    Another,
+    /// This node does not have it, or not what tells.
+    Nothing,
 }
 
 /// What ties a transaction to an authorization.
@@ -322,6 +367,10 @@ impl SignedTransfer {
             Nonce::Permit2(_) => self.is_transfer(log),
         }
     }
+}
+
+fn milliseconds(seconds: u64) -> i64 {
+    i64::try_from(seconds.saturating_mul(1000)).unwrap_or(i64::MAX)
 }
 
 fn is_of<E: SolEvent>(log: &Log) -> bool {

@@ -6,6 +6,7 @@
 mod accounts;
 mod authorizations;
 mod events;
+mod progress;
 mod runs;
 
 use std::fmt;
@@ -27,7 +28,8 @@ pub struct Audit {
 impl Books {
     /// Reads everything once, streaming, on one snapshot: every event's sum is zero per asset; every balance is the sum of its entries and
     /// not negative; every deposit has its event; every held or running run has its price held, every done run its price captured,
-    /// every other run nothing; what an authorization pays has moved nothing before its deposit is there, and is its run's, as signed.
+    /// every other run nothing; what an authorization pays has moved nothing before its deposit is there, and is its run's, as signed;
+    /// what an agent said of its work is bounded, its run's, and gone where the run's content is.
     pub async fn audit(&self) -> Result<Audit> {
         let mut tx = self.begin_snapshot().await?;
         let mut audit = Audit::default();
@@ -38,6 +40,7 @@ impl Books {
         runs::audit_runs(&mut tx, &mut audit, &mut found).await?;
         authorizations::audit_authorizations(&mut tx, &mut found).await?;
         authorizations::audit_proofs(&mut tx, &mut found).await?;
+        progress::audit_progress(&mut tx, &mut found).await?;
         accounts::audit_balances(&mut tx, &mut found).await?;
         accounts::audit_missing_balances(&mut tx, &mut found).await?;
         tx.rollback().await?;

@@ -215,17 +215,18 @@ pub(super) async fn record(tx: &mut Tx, id: String, deposit: &Deposit, now_ms: i
 }
 
 impl Books {
-    /// Was this transaction, which does not say for which authorization it is, booked for another one?
-    pub async fn is_taken(&self, network: &str, transaction: TxHash, proof: &str) -> Result<bool> {
-        let other: Option<i64> = sqlx::query_scalar(
-            "select cast(1 as bigint) from deposits where network = $1 and transaction_hash = $2 and how = 'wrapped' and proof <> $3",
+    /// Was this transaction booked for another of this payer's authorizations?
+    pub async fn is_taken(&self, network: &str, transaction: TxHash, payer: Address, proof: &str) -> Result<bool> {
+        let others: i64 = sqlx::query_scalar(
+            "select cast(count(*) as bigint) from deposits where network = $1 and transaction_hash = $2 and payer = $3 and proof <> $4",
         )
         .bind(network)
         .bind(transaction.to_string())
+        .bind(payer.to_string())
         .bind(proof)
-        .fetch_optional(&self.pool)
+        .fetch_one(&self.pool)
         .await?;
-        Ok(other.is_some())
+        Ok(others > 0)
     }
 }
 

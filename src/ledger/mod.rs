@@ -8,6 +8,7 @@
 //! - `deposits`: money that has arrived. `credit`: what stands to a payer's credit.
 //! - `runs`: a run as a row. `present`, `hold`, `work`: its transitions, in this order.
 //! - `authorizations`, `claim`, `settle`: runs that are paid by a signature, and settled after the work (or before it).
+//! - `progress`: how far the work of a run is. `content`: what of a run can be deleted.
 //! - `watches`: wallets that are about to pay.
 //! - `sessions`, `instances`: who is signed in; what several instances agree on.
 //! - `columns`: our types as the text and integers that both databases have.
@@ -17,12 +18,14 @@ pub mod audit;
 pub mod authorizations;
 mod claim;
 mod columns;
+mod content;
 pub mod credit;
 pub mod deposits;
 pub mod entries;
 mod hold;
 mod instances;
 mod present;
+pub mod progress;
 pub mod runs;
 pub mod sessions;
 mod settle;
@@ -34,5 +37,6 @@ mod work;
 pub use authorizations::{AuthorizationState, Method, NewAuthorization, RunAuthorization, Sent};
 pub use claim::{Claimed, Retried};
 pub use deposits::{Deposit, How};
+pub use progress::{Begun, Heard, Written};
 pub use runs::{HeldOrNot, Leased, NewRun, Presented, Run, SealedTerms};
 pub use store::{Books, BooksError};

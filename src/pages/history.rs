@@ -84,13 +84,23 @@ fn row(run: RunView) -> AnyView {
                     <TimeView ms=run.created_at_ms/>
                 </span>
             </td>
-            <td><StatusWord state=run.state/></td>
+            <td>
+                <StatusWord state=run.state/>
+                {(!run.state.ended()).then(|| step(&run))}
+            </td>
             <td class="number">{run.price.clone().map_or_else(|| "—".erase(), |money| view! { <MoneyView money/> }.erase())}</td>
             <td class="wide-only">{transaction}</td>
             <td class="wide-only"><a href=format!("/receipts/{}", run.id)>"Receipt"</a></td>
         </tr>
     }
     .erase()
+}
+
+/// Where its agent is.
+fn step(run: &RunView) -> Option<AnyView> {
+    let now = run.progress.steps.last()?;
+    let (sentence, words) = (now.sentence(), now.place());
+    Some(view! { <span class="below" title=sentence>{words}</span> }.erase())
 }
 
 /// The first text in an input: what was asked about.

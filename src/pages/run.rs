@@ -11,8 +11,9 @@ use crate::{
     agents::{
         self,
         answer::{Answer, payment, with_key},
+        progress,
     },
-    run::{RunState, RunView},
+    run::{Progress, RunState, RunView},
     ui::{Details, Heading, MoneyView, StatusWord, TimeView},
 };
 
@@ -32,11 +33,12 @@ pub fn RunPage() -> impl IntoView {
 
 fn one(run: RunView) -> AnyView {
     let name = run.agent_name.clone();
-    let run = followed(run);
+    let steps = RwSignal::new(run.progress.clone());
+    let run = followed(RunView { progress: Progress::default(), ..run }, steps);
     let now = move || {
         let run = run.get();
         // The answer names the network's fee, which the shop knows.
-        with_shop(move |_| shown(run.clone()))
+        with_shop(move |_| shown(run.clone(), steps))
     };
     view! {
         <Title text=format!("Run of {name}")/>
@@ -49,11 +51,13 @@ fn one(run: RunView) -> AnyView {
     .erase()
 }
 
-/// The run as the server has it now: asked again and again until it has ended, while somebody looks.
-fn followed(run: RunView) -> RwSignal<RunView> {
+/// The run as the server has it now: asked again and again until it has ended, while somebody looks. Its steps come by themselves, into `steps`.
+fn followed(run: RunView, steps: RwSignal<Progress>) -> RwSignal<RunView> {
     let key = own_run::key();
     let run = RwSignal::new(run);
     let ended = Memo::new(move |_| run.with(|run| run.state.ended()));
+    let under_way = Memo::new(move |_| run.with(|run| (!run.state.ended()).then(|| run.id.clone())));
+    progress::follow(under_way.into(), key.clone(), steps);
     Effect::new(move |_| {
         if ended.get() {
             return;
@@ -66,7 +70,7 @@ fn followed(run: RunView) -> RwSignal<RunView> {
             }
             spawn_local(async move {
                 // No answer is no news: the next one will tell.
-                if let Ok(now) = my_run(id, key).await
+                if let Ok(now) = my_run(id, key).await.map(|now| RunView { progress: Progress::default(), ..now })
                     && run.try_with_untracked(|run| *run != now) == Some(true)
                 {
                     run.try_set(now);
@@ -80,7 +84,7 @@ fn followed(run: RunView) -> RwSignal<RunView> {
     run
 }
 
-fn shown(run: RunView) -> AnyView {
+fn shown(run: RunView, steps: RwSignal<Progress>) -> AnyView {
     let again = again(&run);
     let done = run.state == RunState::Done;
     view! {
@@ -90,6 +94,7 @@ fn shown(run: RunView) -> AnyView {
         </p>
         <p class=format!("standing {}", run.state.word())>{standing(&run)}</p>
         {reason(&run)}
+        {(!done).then(|| progress::whole(steps.into()))}
         {done.then(|| view! { <Answer run=run.clone()/> })}
         {(!done).then(|| money(&run))}
         {asked(&run)}
@@ -225,6 +230,7 @@ mod tests {
             output_sha256: None,
             engine: None,
             error: None,
+            progress: Default::default(),
         }
     }
 

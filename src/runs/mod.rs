@@ -4,14 +4,18 @@
 //! - `agent`: a card and the server function that does its work, from JSON to JSON. `input`: what it may be asked.
 //! - `schema`: its types' JSON schemas, alone and inside another document.
 //! - `apart`: work on strangers' data, in a process of its own.
+//! - `progress`: what the work says of itself, on its way to the ledger. `streams`: who listens to it.
 //! - `worker`: leases a held run, does the work, stores the answer; outlives request, tab and process.
 
 pub mod agent;
 pub mod apart;
 pub mod input;
+mod progress;
 pub mod schema;
+pub mod streams;
 pub mod tools;
 pub mod worker;
 
 pub use agent::{Agent, agent};
+pub use streams::{Pace, Streams};
 pub use tools::Tools;

@@ -1,8 +1,8 @@
 //! What the work may use. Only a paid run has it.
 
 use leptos::prelude::take_context;
-use tracing::info;
 
+use super::progress::Reports;
 use crate::{
     card::Card,
     chain::Chain,
@@ -14,12 +14,14 @@ pub(super) struct Paid {
     pub(super) agent: &'static str,
     pub(super) run: String,
     pub(super) chain: Chain,
+    pub(super) reports: Reports,
 }
 
 /// What the work may use.
 pub struct Tools {
     run: String,
     chain: Chain,
+    reports: Reports,
 }
 
 impl Tools {
@@ -27,7 +29,7 @@ impl Tools {
     /// [`Code::Unpaid`] for a call while rendering, a second take, or another agent's payment.
     pub fn of_paid_run(card: &Card) -> Result<Self, CallError> {
         match take_context::<Paid>() {
-            Some(paid) if paid.agent == card.slug => Ok(Self { run: paid.run, chain: paid.chain }),
+            Some(paid) if paid.agent == card.slug => Ok(Self { run: paid.run, chain: paid.chain, reports: paid.reports }),
             _ => Err(Code::Unpaid.into()),
         }
     }
@@ -37,9 +39,12 @@ impl Tools {
         &self.run
     }
 
-    /// Tells how far the work is: step 2 of 5, in words that whoever waits understands.
+    /// Tells how far the work is: step 2 of 5 (0: nobody knows of how many), in a line of words that whoever waits understands.
+    ///
+    /// It writes nothing by itself and never waits, so it may be called in any loop: the worker stores what was said last, twice a second at
+    /// most. The same step again changes its words. Kept are [`crate::run::STEPS_MAX`] steps of [`crate::run::WORDS_MAX`] characters.
     pub fn progress(&self, step: u32, of: u32, words: &str) {
-        info!(run.id = %self.run, step, of, "{words}");
+        self.reports.add(step, of, words);
     }
 
     /// The network that the run was paid on.

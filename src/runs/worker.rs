@@ -16,7 +16,7 @@ use tokio::{
 use tokio_util::sync::CancellationToken;
 use tracing::{Instrument, error, info, info_span, warn};
 
-use super::tools::Paid;
+use super::{progress, tools::Paid};
 use crate::{
     error::{CallError, Code, Retry},
     ledger::{BooksError, Leased, Run, runs::ATTEMPTS_MAX},
@@ -199,7 +199,8 @@ async fn attempt(desk: &Desk, run: &Run, token: &str) -> Outcome {
         return Outcome::failed(CallError::saying(Code::AgentFailed, "The input of this run was deleted. You were not charged."));
     };
     info!("run {} started", run.id);
-    let paid = Paid { agent: agent.card.slug, run: run.id.clone(), chain: chain.clone() };
+    let reports = progress::begin(desk, &run.id, token).await;
+    let paid = Paid { agent: agent.card.slug, run: run.id.clone(), chain: chain.clone(), reports: reports.clone() };
     // A task of its own: a panic is its failure, not ours. Its owner is where the work's context lives.
     let owner = Owner::new();
     let work = owner.with(|| {
@@ -215,8 +216,12 @@ async fn attempt(desk: &Desk, run: &Run, token: &str) -> Outcome {
             task.abort();
             Outcome::Lost
         }
+        never = progress::write_down(desk, &run.id, token, &reports) => match never {},
     };
     drop(owner);
+    if !matches!(outcome, Outcome::Lost) {
+        progress::write_last(desk, &run.id, token, &reports, matches!(outcome, Outcome::Done(_))).await;
+    }
     outcome
 }
 

@@ -11,6 +11,7 @@ use leptos::prelude::provide_context;
 use serde::Deserialize;
 use serde_json::json;
 
+use super::events;
 use crate::{
     agents,
     card::Card,
@@ -29,6 +30,7 @@ use crate::{
 pub fn routes(desk: &Desk) -> Router<Desk> {
     let mut router = Router::new()
         .route("/api/runs/{id}", get(run))
+        .route("/api/runs/{id}/events", get(events::listen))
         .route("/api/watch", post(watch).delete(dismiss))
         .route("/api/x402/{agent}", any(no_such_agent))
         .route("/api/x402/{agent}/", any(with_slash))
@@ -90,9 +92,10 @@ async fn with_slash(State(desk): State<Desk>, Path(slug): Path<String>, mut requ
     }
 }
 
+/// What lets a program read a run without its payer's session.
 #[derive(Deserialize)]
-struct Key {
-    key: Option<String>,
+pub struct Key {
+    pub key: Option<String>,
 }
 
 /// One's own run, or the run whose key is given; everything else is not there (E1).
@@ -103,7 +106,8 @@ async fn run(
     headers: HeaderMap,
 ) -> Result<Response<Body>, Refused> {
     let run = readable(&desk, &headers, &id, key.key.as_deref()).await?;
-    Ok(answer::json(200, serde_json::to_vec(&desk.view(&run)).unwrap_or_default()))
+    let progress = desk.books.progress(&run.id).await.map_err(broken)?;
+    Ok(answer::json(200, serde_json::to_vec(&desk.view_with(&run, progress)).unwrap_or_default()))
 }
 
 /// The run, if this caller may read it.

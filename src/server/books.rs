@@ -108,7 +108,8 @@ async fn confirm_settlement(deposit: &Deposit, transfer: &SignedTransfer, chain:
             Err(format!("booked in block {}, it is in block {block}", deposit.block))
         }
         Ok(Seen::Paid { .. } | Seen::Wrapped { .. }) => Ok(()),
-        Ok(Seen::Unused) => Err("its authorization is unused on the chain".to_owned()),
+        Ok(Seen::Unclear) => Err("its node does not tell what its authorization was used for".to_owned()),
+        Ok(Seen::Unused { .. }) => Err("its authorization is unused on the chain".to_owned()),
         Ok(Seen::Elsewhere) => Err("its authorization was used for something else".to_owned()),
         Err(away) => Err(format!("it cannot be looked up now: {away}")),
     }

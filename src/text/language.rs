@@ -1,49 +1,73 @@
-//! Which language a text is in, and what is known of that language.
+//! Which language a text is in, by whatlang's trigrams, and what follows from it: its stemmer, its stop words.
 
-use rust_stemmers::{Algorithm, Stemmer};
+use rust_stemmers::Algorithm;
 use whatlang::Lang;
 
-/// As far as it could be told.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+/// Bytes that are looked at: more changes no answer and costs time.
+const LOOKED_AT: usize = 16 * 1024;
+
+/// Letters below which trigrams are a guess.
+const LETTERS_MIN: usize = 24;
+
+/// The language of a text, as far as it can be told.
+#[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Language {
     lang: Lang,
-    /// The text is long and clear enough that it is hardly another one.
+    /// How far ahead of the next likely language it is, in hundredths.
+    pub confidence: u8,
+    /// whatlang's own verdict: false for short or mixed texts.
     pub is_reliable: bool,
 }
 
-/// More of a text does not make it clearer.
-const READ_MAX: usize = 20_000;
-
-/// `None`: there are no letters in it.
+/// `None` for a text with too few letters to tell.
 pub fn language(text: &str) -> Option<Language> {
-    let end = text.char_indices().map(|(at, _)| at).take_while(|at| *at <= READ_MAX).last()?;
-    let info = whatlang::detect(text.get(..end).filter(|some| !some.is_empty()).unwrap_or(text))?;
-    Some(Language { lang: info.lang(), is_reliable: info.is_reliable() })
+    Language::of(text)
 }
 
 impl Language {
-    /// ISO 639-1 where it has a code there, else ISO 639-3.
-    pub fn code(self) -> &'static str {
-        two_letters(self.lang).unwrap_or_else(|| self.lang.code())
+    /// `None` for a text with too few letters to tell.
+    pub fn of(text: &str) -> Option<Self> {
+        let head = &text[..text.floor_char_boundary(LOOKED_AT)];
+        // Links and code are in no language.
+        let prose: String = head
+            .split_whitespace()
+            .filter(|chunk| !chunk.contains("://") && !chunk.contains('@') && !chunk.starts_with("0x"))
+            .flat_map(|chunk| [chunk, " "])
+            .collect();
+        if prose.chars().filter(|c| c.is_alphabetic()).take(LETTERS_MIN).count() < LETTERS_MIN {
+            return None;
+        }
+        let info = whatlang::detect(&prose)?;
+        let confidence = (info.confidence() * 100.0).round().clamp(0.0, 100.0) as u8;
+        Some(Self { lang: info.lang(), confidence, is_reliable: info.is_reliable() })
     }
 
-    /// In English.
+    /// ISO 639-1 where it has a code there, else ISO 639-3.
+    pub fn code(self) -> &'static str {
+        self.two_letters().unwrap_or_else(|| self.lang.code())
+    }
+
+    /// In English: `German`.
     pub fn name(self) -> &'static str {
-        self.lang.eng_name()
+        match self.lang {
+            // whatlang's own name for it, for whom "Mandarin" is a language of speech, not of writing.
+            Lang::Cmn => "Chinese",
+            lang => lang.eng_name(),
+        }
     }
 
     pub fn is_english(self) -> bool {
         self.lang == Lang::Eng
     }
 
-    /// Words that say nothing by themselves.
-    pub(super) fn stop_words(self) -> &'static [&'static str] {
-        two_letters(self.lang).and_then(stop_words::lookup).unwrap_or_default()
+    /// Words are not set apart by spaces: pairs of characters stand for them.
+    pub fn without_spaces(self) -> bool {
+        matches!(self.lang, Lang::Cmn | Lang::Jpn | Lang::Tha | Lang::Khm | Lang::Mya)
     }
 
-    /// What makes "runs" and "running" one word. `None`: each form is a word of its own.
-    pub(super) fn stemmer(self) -> Option<Stemmer> {
-        let algorithm = match self.lang {
+    /// The Snowball stemmer, where there is one.
+    pub(super) fn stemmer(self) -> Option<Algorithm> {
+        Some(match self.lang {
             Lang::Ara => Algorithm::Arabic,
             Lang::Dan => Algorithm::Danish,
             Lang::Nld => Algorithm::Dutch,
@@ -63,55 +87,60 @@ impl Language {
             Lang::Tam => Algorithm::Tamil,
             Lang::Tur => Algorithm::Turkish,
             _ => return None,
-        };
-        Some(Stemmer::create(algorithm))
+        })
     }
-}
 
-fn two_letters(lang: Lang) -> Option<&'static str> {
-    Some(match lang {
-        Lang::Ara => "ar",
-        Lang::Bul => "bg",
-        Lang::Cat => "ca",
-        Lang::Ces => "cs",
-        Lang::Cmn => "zh",
-        Lang::Dan => "da",
-        Lang::Deu => "de",
-        Lang::Ell => "el",
-        Lang::Eng => "en",
-        Lang::Epo => "eo",
-        Lang::Est => "et",
-        Lang::Fin => "fi",
-        Lang::Fra => "fr",
-        Lang::Heb => "he",
-        Lang::Hin => "hi",
-        Lang::Hrv => "hr",
-        Lang::Hun => "hu",
-        Lang::Ind => "id",
-        Lang::Ita => "it",
-        Lang::Jpn => "ja",
-        Lang::Kor => "ko",
-        Lang::Lat => "la",
-        Lang::Lit => "lt",
-        Lang::Lav => "lv",
-        Lang::Nld => "nl",
-        Lang::Nob => "no",
-        Lang::Pes => "fa",
-        Lang::Pol => "pl",
-        Lang::Por => "pt",
-        Lang::Ron => "ro",
-        Lang::Rus => "ru",
-        Lang::Slk => "sk",
-        Lang::Slv => "sl",
-        Lang::Spa => "es",
-        Lang::Srp => "sr",
-        Lang::Swe => "sv",
-        Lang::Tha => "th",
-        Lang::Tur => "tr",
-        Lang::Ukr => "uk",
-        Lang::Vie => "vi",
-        _ => return None,
-    })
+    /// Words that say nothing of what a text is about (the lists of stopwords-iso); empty where there is no list.
+    pub(super) fn stop_words(self) -> &'static [&'static str] {
+        self.two_letters().and_then(stop_words::lookup).unwrap_or_default()
+    }
+
+    fn two_letters(self) -> Option<&'static str> {
+        Some(match self.lang {
+            Lang::Ara => "ar",
+            Lang::Ben => "bn",
+            Lang::Bul => "bg",
+            Lang::Cat => "ca",
+            Lang::Ces => "cs",
+            Lang::Cmn => "zh",
+            Lang::Dan => "da",
+            Lang::Deu => "de",
+            Lang::Ell => "el",
+            Lang::Eng => "en",
+            Lang::Epo => "eo",
+            Lang::Est => "et",
+            Lang::Fin => "fi",
+            Lang::Fra => "fr",
+            Lang::Heb => "he",
+            Lang::Hin => "hi",
+            Lang::Hrv => "hr",
+            Lang::Hun => "hu",
+            Lang::Ind => "id",
+            Lang::Ita => "it",
+            Lang::Jpn => "ja",
+            Lang::Kor => "ko",
+            Lang::Lat => "la",
+            Lang::Lav => "lv",
+            Lang::Lit => "lt",
+            Lang::Nld => "nl",
+            Lang::Nob => "no",
+            Lang::Pes => "fa",
+            Lang::Pol => "pl",
+            Lang::Por => "pt",
+            Lang::Ron => "ro",
+            Lang::Rus => "ru",
+            Lang::Slk => "sk",
+            Lang::Slv => "sl",
+            Lang::Spa => "es",
+            Lang::Srp => "sr",
+            Lang::Swe => "sv",
+            Lang::Tha => "th",
+            Lang::Tur => "tr",
+            Lang::Ukr => "uk",
+            Lang::Vie => "vi",
+            _ => return None,
+        })
+    }
 }
 
 #[cfg(test)]
@@ -119,16 +148,23 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_text_is_in_its_language() {
-        for (text, code) in [
-            ("The agent runs only after its payment is final, and then it answers at once.", "en"),
-            ("Der Vertrag wurde geprüft, und niemand außer dem Eigentümer darf die Gebühr ändern.", "de"),
-            ("Le contrat a été vérifié et personne d'autre que le propriétaire ne peut changer les frais.", "fr"),
-            ("Контракт был проверен, и никто, кроме владельца, не может изменить комиссию.", "ru"),
-        ] {
-            assert_eq!(language(text).map(Language::code), Some(code), "{text}");
+    fn a_text_says_its_language() {
+        let name = |text| Language::of(text).map(Language::name);
+        assert_eq!(name("The shop keeps its books in balance, and every payer can see where the money is."), Some("English"));
+        assert_eq!(
+            name("Der Laden führt seine Bücher ehrlich, und jeder kann sehen, wo sein Geld geblieben ist."),
+            Some("German")
+        );
+        assert_eq!(name("La tienda lleva bien sus cuentas, y cada cliente puede ver dónde está su dinero."), Some("Spanish"));
+        assert_eq!(name("これは日本語の文章です。毎日新しいことを学びます。お金はどこにありますか。"), Some("Japanese"));
+        assert_eq!(name("0x1234 42 !"), None);
+    }
+
+    #[test]
+    fn every_list_of_stop_words_is_there() {
+        for lang in [Lang::Eng, Lang::Deu, Lang::Nob, Lang::Pes, Lang::Heb, Lang::Vie, Lang::Ukr] {
+            let language = Language { lang, confidence: 100, is_reliable: true };
+            assert!(language.stop_words().len() > 40, "{lang:?}");
         }
-        assert_eq!(language("123 456, 789."), None);
-        assert_eq!(language(""), None);
     }
 }

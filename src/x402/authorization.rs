@@ -9,13 +9,13 @@ use std::borrow::Cow;
 use alloy::{
     hex,
     primitives::{B256, Signature, U256},
-    sol_types::{Eip712Domain, SolStruct, eip712_domain},
+    sol_types::{Eip712Domain, SolCall, SolStruct, eip712_domain},
 };
 use serde_json::{Value, json};
 
 use super::wire::{EIP3009, EXACT, Eip3009Proof, PERMIT2, Permit2Proof, Proof};
 use crate::{
-    chain::{self, SignedTransfer},
+    chain::{self, EXACT_PROXY, SignedTransfer, token as calls},
     evm::{Address, TxHash},
     ledger::Deposit,
     money::{Amount, Asset, Money},
@@ -28,8 +28,9 @@ const SIGNATURE_DIGITS_MAX: usize = 8 * 1024;
 /// A payment must still be good for so long when it is shown, or it is over before it is on the chain.
 const MARGIN_S: u64 = 6;
 
-/// Nobody's offer is open for longer; it bounds how many blocks may have to be searched for the settlement.
-const VALID_FOR_S_MAX: u64 = 24 * 60 * 60;
+/// Nobody's offer is open for longer; it bounds how many blocks may have to be searched for the settlement, and for how long one that cannot be
+/// settled takes up a place among those that wait.
+const VALID_FOR_S_MAX: u64 = 60 * 60;
 
 /// What wallets that do not exist yet put behind their signature (ERC-6492).
 const EIP6492_SUFFIX: [u8; 32] = hex!("6492649264926492649264926492649264926492649264926492649264926492");
@@ -302,6 +303,50 @@ impl Authorization {
         Ok(self.signed_by())
     }
 
+    /// The call that carries it out, whoever makes it: to which contract, and its data.
+    pub(crate) fn settlement(&self) -> (Address, Vec<u8>) {
+        let (from, to, value) = (alloy_address(self.from), alloy_address(self.to), number(self.value));
+        let (after, before) = (U256::from(self.valid_after), U256::from(self.valid_before));
+        let signature = self.signature.clone();
+        match self.method {
+            Method::Eip3009 => {
+                // Of the token's two functions, the one with `v`, `r` and `s` is older: some tokens have no other.
+                let data = match Signature::from_raw(&signature) {
+                    Ok(plain) => calls::Token::transferWithAuthorization_1Call {
+                        from,
+                        to,
+                        value,
+                        validAfter: after,
+                        validBefore: before,
+                        nonce: self.nonce.into(),
+                        v: 27 + u8::from(plain.v()),
+                        r: plain.r().into(),
+                        s: plain.s().into(),
+                    }
+                    .abi_encode(),
+                    Err(_) => calls::Token::transferWithAuthorization_0Call {
+                        from,
+                        to,
+                        value,
+                        validAfter: after,
+                        validBefore: before,
+                        nonce: self.nonce.into(),
+                        signature: signature.into(),
+                    }
+                    .abi_encode(),
+                };
+                (self.token.address, data)
+            }
+            Method::Permit2 => {
+                let permitted = calls::TokenPermissions { token: alloy_address(self.token.address), amount: value };
+                let permit = calls::PermitTransferFrom { permitted, nonce: U256::from_be_bytes(self.nonce), deadline: before };
+                let witness = calls::Witness { to, validAfter: after };
+                let call = calls::ExactProxy::settleCall { permit, owner: from, witness, signature: signature.into() };
+                (EXACT_PROXY, call.abi_encode())
+            }
+        }
+    }
+
     /// Who signed it, by arithmetic alone.
     pub fn signed_by(&self) -> SignedBy {
         let signature = match self.signature.len() {
@@ -527,7 +572,7 @@ mod tests {
             ("value", "999".into(), "invalid_exact_evm_payload_authorization_value_mismatch"),
             ("value", "1001".into(), "invalid_exact_evm_payload_authorization_value_mismatch"),
             ("validBefore", after(5), "invalid_exact_evm_payload_authorization_valid_before"),
-            ("validBefore", after(24 * 60 * 60 + 1), "invalid_exact_evm_payload_authorization_valid_before"),
+            ("validBefore", after(60 * 60 + 1), "invalid_exact_evm_payload_authorization_valid_before"),
             ("validBefore", "18446744073709551616".into(), "invalid_exact_evm_payload_authorization_valid_before"),
             ("validAfter", after(1), "invalid_exact_evm_payload_authorization_valid_after"),
             ("validAfter", "18446744073709551616".into(), "invalid_exact_evm_payload_authorization_valid_after"),

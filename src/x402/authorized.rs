@@ -158,9 +158,23 @@ fn still_its_makers(run: &Run, authorization: &Authorization, payload: &str) -> 
     let is_signed =
         authorization.signed_by() == SignedBy::Payer || run.authorization.as_ref().is_some_and(|stored| stored.signed == payload);
     if !is_signed || authorization.valid_before_ms() < now_ms() {
-        return Err(Code::PaymentAlreadyUsed.into());
+        return Err(used_or_under_way(run));
     }
     Ok(())
+}
+
+/// Whoever shows it cannot be told what became of its run; but not to pay again while it goes on.
+fn used_or_under_way(run: &Run) -> CallError {
+    if run.state.ended() { Code::PaymentAlreadyUsed.into() } else { CallError::from(Code::PaymentPending).after_ms(2_000) }
+}
+
+/// A token payment whose offer is not ours (any more): if it pays a run already, it is no reason to ask for another one.
+pub async fn known(desk: &Desk, network: &str, token: Option<crate::evm::Address>, proof: &Proof) -> Result<(), CallError> {
+    let network = desk.chain(network).map(|chain| chain.network());
+    let Some((network, token)) = network.and_then(|network| Some((network, network.token(token?)?))) else { return Ok(()) };
+    let Ok(authorization) = Authorization::read(proof, network, token) else { return Ok(()) };
+    let run = desk.books.find_run(&network.id, &authorization.proof(), authorization.from).await.map_err(broken)?;
+    run.map_or(Ok(()), |run| Err(used_or_under_way(&run)))
 }
 
 /// Another attempt of a run that failed, for nothing more: its authorization was not used.
@@ -181,6 +195,8 @@ async fn run_again(
     verify_unsettled(desk, card, authorization, terms).await?;
     match desk.books.retry_authorized(&run.id, now_ms()).await.map_err(broken)? {
         Retried::Held(run) | Retried::NotFailed(run) => Ok(run),
+        // Somebody has sent it in this moment.
+        Retried::Over(run) if run.deposit_block.is_some() => hold_again(desk, &run).await,
         Retried::Over(_) => Err(Code::OfferExpired.into()),
         Retried::TooMany => Err(CallError::from(Code::RateLimited).after_ms(5_000)),
         Retried::FailingTooOften(wait_ms) => Err(CallError::from(Code::FailingTooOften).after_ms(wait_ms)),
@@ -248,7 +264,9 @@ async fn verify_unsettled(
         Err(VerifyError::Refused(why)) if why.is_used() => {
             match look(chain, authorization, None, since, At::Latest).await.map_err(|cause| unknown(&cause))? {
                 Seen::Paid { .. } | Seen::Wrapped { .. } => Ok(since),
-                Seen::Elsewhere | Seen::Unused => Err(refused(why)),
+                Seen::Elsewhere | Seen::Unused { .. } => Err(refused(why)),
+                // It may have been for us: never a demand for another payment.
+                Seen::Unclear => Err(unknown(&"its nonce is used, and for what cannot be told")),
             }
         }
         Err(VerifyError::Refused(why)) => Err(refused(why)),

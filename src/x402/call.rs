@@ -103,12 +103,30 @@ pub async fn paid(
             Some(order) => order,
             None => return unpaid(desk, card, &body).await,
         },
-        shown => understand(desk, card, shown)?,
+        shown => {
+            let token = token_payment(&shown);
+            match (understand(desk, card, shown), token) {
+                (Ok(shown), _) => shown,
+                (Err(why), None) => return Err(why),
+                (Err(why), Some((network, token, proof))) => {
+                    authorized::known(desk, &network, token, &proof).await?;
+                    return Err(why);
+                }
+            }
+        }
     };
     match shown {
         Shown::Balance(shown) => from_balance(desk, card, caller, *shown, body, waiting).await,
         Shown::Signed(signed) => authorized::paid(desk, card, *signed, body, waiting).await,
     }
+}
+
+/// Network, token and payload of a version 2 token payment.
+fn token_payment(shown: &Presented) -> Option<(String, Option<Address>, Proof)> {
+    let Presented::V2(payload) = shown else { return None };
+    let is_signed = matches!(payload.payload, Proof::Eip3009(_) | Proof::Permit2(_));
+    let token = payload.accepted.asset().and_then(|asset| asset.token);
+    is_signed.then(|| (payload.accepted.network.clone(), token, payload.payload.clone()))
 }
 
 async fn from_balance(
@@ -158,7 +176,7 @@ async fn from_balance(
         desk.waiting.notify_waiters();
     }
     let run = wait(desk, run, waiting.patience).await?;
-    unknown(desk, &run)?;
+    unknown(desk, &run, not_found_from_ms(&run, shown.transaction.as_ref()))?;
     Ok((run, false))
 }
 
@@ -381,13 +399,24 @@ pub(super) async fn wait(desk: &Desk, run: Run, patience: Duration) -> Result<Ru
 }
 
 /// A payment that nobody has seen is pending (202), not found for now (410), or cannot be looked for (503). Never a demand for money.
-fn unknown(desk: &Desk, run: &Run) -> Result<(), CallError> {
+/// From when on a hash that no node knows is said to be not found, Unix milliseconds: two minutes after a bare hash was first shown, or when the
+/// time is over that its payer signed for.
+fn not_found_from_ms(run: &Run, shown: Option<&TransactionProof>) -> i64 {
+    let signed = shown.filter(|proof| proof.signature.is_some()).and_then(|proof| proof.valid_before);
+    // It was found to be at most ten minutes ahead, so it is a small number.
+    match signed.and_then(|seconds| seconds.to_string().parse::<i64>().ok()) {
+        Some(seconds) => seconds.saturating_mul(1000),
+        None => run.created_ms.saturating_add(NOT_FOUND_MS),
+    }
+}
+
+fn unknown(desk: &Desk, run: &Run, not_found_from_ms: i64) -> Result<(), CallError> {
     let unseen = run.state == RunState::Waiting && run.deposit_block.is_none() && run.included_block.is_none();
     let Some(transaction) = native::transaction_of(&run.proof).filter(|_| unseen) else { return Ok(()) };
     if desk.is_halted(&run.network) || !desk.chain(&run.network).is_some_and(|chain| chain.healthy()) {
         return Err(CallError::from(Code::VerifierUnavailable).with_transaction(transaction).with_run(&run.id).after_ms(2_000));
     }
-    if now_ms() - run.created_ms > NOT_FOUND_MS {
+    if now_ms() > not_found_from_ms {
         return Err(CallError::from(Code::PaymentNotFound).with_transaction(transaction).with_run(&run.id).after_ms(10_000));
     }
     Ok(())

@@ -23,8 +23,8 @@ use crate::{
     ledger::{Books, Run},
     money::{Amount, Asset, Money},
     network::Token,
-    run::RunView,
-    runs::Agent,
+    run::{Progress, RunState, RunView},
+    runs::{Agent, Streams},
 };
 
 #[derive(Clone)]
@@ -46,6 +46,8 @@ pub struct Fittings {
     pub offer_ttl_ms: i64,
     /// Who settles tokens, by CAIP-2 network. A network without one has no tokens.
     pub facilitators: HashMap<String, Facilitator>,
+    /// Who listens to how far a run is.
+    pub streams: Streams,
 }
 
 pub struct Counter {
@@ -209,7 +211,14 @@ impl Counter {
             output_sha256: run.output_sha256.clone(),
             engine: run.engine.clone(),
             error: run.error.clone(),
+            progress: Progress::default(),
         }
+    }
+
+    /// The same, with how far its work is. What an attempt of before said is not told while the next one waits for a worker.
+    pub fn view_with(&self, run: &Run, progress: Progress) -> RunView {
+        let begun = run.state == RunState::Running || run.state.ended();
+        RunView { progress: if begun { progress } else { Progress::default() }, ..self.view(run) }
     }
 
     /// What an agent is as an x402 resource.

@@ -92,7 +92,7 @@ impl Outcome {
             }
             RunState::Failed => Self { said: Said::Told(not_charged(desk, run)), receipt: Some(settled(run)), run_path },
             RunState::Void => {
-                let why = failure(run);
+                let why = arrived_since(desk, run, failure(run));
                 let receipt = (why.code == Code::SettlementFailed).then(|| not_settled(run, &why));
                 Self { said: Said::refused(why), receipt, run_path: None }
             }
@@ -148,6 +148,18 @@ fn failure(run: &Run) -> CallError {
     let mut why = run.error.clone().unwrap_or_else(|| Code::AgentFailed.into()).with_run(&run.id);
     why.transaction = why.transaction.or(run.transaction);
     why
+}
+
+/// What could not be settled may have been sent since, by somebody else: then it was charged after all, and is credit.
+fn arrived_since(desk: &Desk, run: &Run, why: CallError) -> CallError {
+    let arrived = run.authorization.as_ref().filter(|_| why.code == Code::SettlementFailed && run.deposit_block.is_some());
+    match arrived.and_then(|signed| desk.money(&signed.asset, signed.amount)) {
+        Some(money) => {
+            let error = format!("The payment arrived when the run had ended. {money} is your credit: run it again from there.");
+            CallError { error, ..why }.with_credit(money)
+        }
+        None => why,
+    }
 }
 
 /// Its price was signed for, and nobody has sent it.

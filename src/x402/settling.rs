@@ -12,7 +12,7 @@ use tokio::time::{Instant, sleep};
 use tracing::{error, info, warn};
 
 use super::{
-    authorization::{Authorization, Refused},
+    authorization::{Authorization, Method, Refused},
     desk::{Desk, now_ms},
     facilitator::{At, Facilitator, NotRecorded, Sending, SettleError, look},
     wire::Proof,
@@ -25,6 +25,9 @@ use crate::{
 
 /// A transaction of ours that no block has after so long may be lost, or underpriced: another one is sent. Only one of them can move money.
 const SEND_AGAIN_MS: i64 = 15_000;
+
+/// For so long after its time it is tried to find out what an authorization was used for.
+const UNCLEAR_MS: i64 = 10 * 60 * 1000;
 
 /// What became of a settlement.
 #[derive(Debug)]
@@ -118,44 +121,54 @@ impl<'a> Attempt<'a> {
     async fn step(&mut self) -> Result<Option<Settlement>, Unavailable> {
         match self.seen(At::Latest).await? {
             // The newest block may vanish: only a final one counts.
-            Seen::Paid { .. } | Seen::Wrapped { .. } | Seen::Elsewhere => self.finally().await,
-            Seen::Unused => match self.at_last().await? {
+            Seen::Paid { .. } | Seen::Wrapped { .. } | Seen::Elsewhere | Seen::Unclear => self.at_last().await,
+            Seen::Unused { .. } => match self.at_last().await? {
                 Some(over) => Ok(Some(over)),
                 None => self.send().await,
             },
         }
     }
 
-    async fn finally(&self) -> Result<Option<Settlement>, Unavailable> {
-        Ok(match self.seen(At::Final).await? {
-            Seen::Paid { transaction, block, block_time_ms } => {
-                Some(Settlement::Settled(self.deposit(transaction, block, block_time_ms, How::Settlement)))
-            }
-            Seen::Wrapped { transaction, block, block_time_ms } => {
-                match self.desk.books.is_taken(&self.run.network, transaction, &self.run.proof).await {
-                    Ok(false) => Some(Settlement::Settled(self.deposit(transaction, block, block_time_ms, How::Wrapped))),
-                    Ok(true) => Some(Settlement::Failed(Refused::new(self.authorization.method.words().used))),
-                    Err(cause) => {
-                        error!(run.id = %self.run.id, %cause, "the books do not tell what transaction {transaction} was booked for");
-                        None
-                    }
-                }
-            }
-            Seen::Elsewhere => Some(Settlement::Failed(Refused::new(self.authorization.method.words().used))),
-            Seen::Unused => None,
-        })
-    }
-
     /// What stands for ever: it was used, or a final block is later than its time.
     async fn at_last(&self) -> Result<Option<Settlement>, Unavailable> {
-        // Asked for first: what is unused in a later final block than this one was never sent.
-        let over = now_ms() > self.authorization.valid_before_ms()
-            && self.facilitator.chain().final_time_ms().await? > self.authorization.valid_before_ms();
-        match self.finally().await? {
-            Some(settlement) => Ok(Some(settlement)),
-            None if over => Ok(Some(Settlement::Failed(Refused::new(self.authorization.method.words().expired)))),
-            None => Ok(None),
+        let (words, valid_before_ms) = (self.authorization.method.words(), self.authorization.valid_before_ms());
+        let failed = |reason| Ok(Some(Settlement::Failed(Refused::new(reason))));
+        let settled = |transaction, block, block_time_ms, how| {
+            Ok(Some(Settlement::Settled(self.deposit(transaction, block, block_time_ms, how))))
+        };
+        match self.seen(At::Final).await? {
+            Seen::Paid { transaction, block, block_time_ms } if !self.is_taken(transaction).await => {
+                settled(transaction, block, block_time_ms, How::Settlement)
+            }
+            Seen::Wrapped { transaction, block, block_time_ms } if !self.is_taken(transaction).await => {
+                settled(transaction, block, block_time_ms, How::Wrapped)
+            }
+            Seen::Elsewhere => failed(words.used),
+            // The very block in which it is unused is later.
+            Seen::Unused { block_time_ms } if block_time_ms > valid_before_ms => failed(words.expired),
+            Seen::Unused { .. } => Ok(None),
+            // Not for ever: its payer waits, and others wait behind him.
+            Seen::Unclear | Seen::Paid { .. } | Seen::Wrapped { .. } if now_ms() > valid_before_ms.saturating_add(UNCLEAR_MS) => {
+                error!(run.id = %self.run.id, network = %self.run.network, "what the authorization of run {} was used for cannot be told: look it up, \
+                    and give its payer credit if it was for us", self.run.id);
+                failed(words.used)
+            }
+            Seen::Unclear | Seen::Paid { .. } | Seen::Wrapped { .. } => Ok(None),
         }
+    }
+
+    /// Was this transaction booked for another of the payer's authorizations? Only through Permit2 can it be: what a facilitator named, and what a
+    /// stranger wrapped, is tied to none.
+    async fn is_taken(&self, transaction: TxHash) -> bool {
+        let Run { network, proof, payer, .. } = self.run;
+        let taken = match self.authorization.method {
+            Method::Eip3009 => return false,
+            Method::Permit2 => self.desk.books.is_taken(network, transaction, *payer, proof).await,
+        };
+        taken.unwrap_or_else(|cause| {
+            error!(run.id = %self.run.id, %cause, "the books do not tell what transaction {transaction} was booked for");
+            true
+        })
     }
 
     async fn send(&mut self) -> Result<Option<Settlement>, Unavailable> {

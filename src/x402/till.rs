@@ -194,10 +194,8 @@ impl Till {
             if is_new {
                 let (desk, settling) = (self.desk.clone(), self.settling.clone());
                 tokio::spawn(async move {
+                    let _looked_after = LookedAfter { settling, run: run.id.clone() };
                     settle_signed(&desk, &run).await;
-                    if let Ok(mut settling) = settling.lock() {
-                        settling.remove(&run.id);
-                    }
                 });
             }
         }
@@ -305,6 +303,20 @@ impl Till {
             self.held_off.insert(run.id.clone(), ()).await;
         }
         Ok(())
+    }
+}
+
+/// While it lives, no other task of ours takes the run; it ends with its task, however that ends.
+struct LookedAfter {
+    settling: Arc<std::sync::Mutex<HashSet<String>>>,
+    run: String,
+}
+
+impl Drop for LookedAfter {
+    fn drop(&mut self) {
+        if let Ok(mut settling) = self.settling.lock() {
+            settling.remove(&self.run);
+        }
     }
 }
 

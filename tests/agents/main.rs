@@ -4,12 +4,21 @@
 //! docs/agents.md; a row below its target fails the command.
 #![allow(clippy::unwrap_used, clippy::expect_used)]
 
+#[path = "../anvil/mod.rs"]
+mod anvil;
+mod document_brief;
 mod table;
+mod wallet_report;
+#[path = "../wallets/mod.rs"]
+mod wallets;
 
 use std::process::ExitCode;
 
-fn main() -> ExitCode {
-    let rows = Vec::new();
+#[tokio::main]
+async fn main() -> ExitCode {
+    let mut rows = Vec::new();
+    rows.extend(wallet_report::rows().await);
+    rows.extend(document_brief::rows());
     table::print(&rows);
     if rows.iter().all(table::Row::is_met) { ExitCode::SUCCESS } else { ExitCode::FAILURE }
 }

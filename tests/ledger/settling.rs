@@ -291,7 +291,7 @@ both_databases! {
         let runs = [books.answered_for(ADA, 1, "a").await, books.answered_for(ADA, 2, "b").await];
         let wrapped = |n| Deposit { how: How::Wrapped, transaction: settlement(ADA, 1).transaction, ..settlement(ADA, n) };
         assert!(books.settle(&runs[0].id, &wrapped(1), NOON).await.unwrap());
-        let is_taken = async |n| books.is_taken(NETWORK, wrapped(n).transaction, &wrapped(n).proof).await.unwrap();
+        let is_taken = async |n| books.is_taken(NETWORK, wrapped(n).transaction, ADA, &wrapped(n).proof).await.unwrap();
         assert_eq!((is_taken(1).await, is_taken(2).await), (false, true));
         assert!(!books.settle(&runs[1].id, &wrapped(2), NOON).await.unwrap(), "it is booked for the other");
         assert_eq!((books.now(&runs[0]).await.state, books.now(&runs[1]).await.state), (RunState::Done, RunState::Running));

@@ -111,6 +111,33 @@ is_found! {
     a_run_deleted_is_found: "delete from runs where state = 'done'" => "it was for a run that is not there";
 }
 
+/// A run that is running and has told how far it is, and one that has ended.
+async fn some_progress(books: &TestBooks) {
+    let steps: Vec<_> = (1..=50).map(|n| coinslot::run::Step::new(n, 50, "words", NOON)).collect();
+    for (n, token) in [(1, "a"), (2, "b")] {
+        let run = books.bought(ADA, n).await;
+        books.leased(token, NOON).await;
+        assert!(books.write_progress(&run.id, token, 0, &steps).await.unwrap());
+        if n == 1 {
+            books.capture(&run.id, token, "{}", "computed", NOON).await.unwrap();
+        }
+    }
+    books.assert_balanced().await;
+}
+
+is_found! { some_progress;
+    progress_of_no_run_is_found: "update progress set run_id = 'nobody' where place < 10 and run_id = (select max(run_id) from runs)"
+        => "which is not there";
+    content_that_was_deleted_by_hand_is_found: "update runs set input = null, output = null where state = 'done'"
+        => "but not what was said of its work";
+    words_without_end_are_found: "update progress set words = words || '                                                              ' ||         '                                                                                                                          ' ||         '                                                                                                                          '"
+        => "more was said of its work";
+    steps_without_end_are_found:
+        "insert into progress (run_id, place, seq, step, of_steps, words, at_ms)
+         select run_id, place + 100, seq + 100, step, of_steps, words, at_ms from progress"
+        => "more was said of its work";
+}
+
 is_found! { some_authorizations;
     a_settlement_deleted_is_found: "delete from entries where kind = 'settle'" => "its price was captured once";
     a_settled_deposit_without_its_event_is_found:

@@ -33,7 +33,7 @@ async fn a_settlement_is_in_the_newest_block_before_it_is_final() {
             let hash = settle(&bed.operator(), &authorization).await.unwrap();
             let at = async |at| look(&chain, &authorization, Some(hash), since, at).await.unwrap();
             assert!(matches!(at(At::Latest).await, Seen::Paid { .. }));
-            assert_eq!(at(At::Final).await, Seen::Unused);
+            assert!(matches!(at(At::Final).await, Seen::Unused { .. }));
             bed.anvil.finalize().await;
             let Seen::Paid { transaction, block, block_time_ms } = at(At::Final).await else { panic!("it is final") };
             assert_eq!((transaction, block), (hash, since + 1));
@@ -50,7 +50,7 @@ async fn a_settlement_that_vanished_is_unused_again() {
         let authorization = bed.authorization(method, 1);
         let hash = settle(&bed.operator(), &authorization).await.unwrap();
         bed.anvil.reorg(1, &[]).await;
-        assert_eq!(look(&bed.chain, &authorization, Some(hash), 0, At::Latest).await.unwrap(), Seen::Unused);
+        assert!(matches!(look(&bed.chain, &authorization, Some(hash), 0, At::Latest).await.unwrap(), Seen::Unused { .. }));
     }
     assert_eq!(bed.earned().await, 0);
 }
@@ -147,4 +147,49 @@ fn invalidation(bed: &Bed, taken_back: &Authorization) -> Value {
     let number = U256::from_be_bytes(taken_back.nonce);
     let mask = U256::ONE << usize::from(taken_back.nonce[31]);
     call(bed.account(PAYER), PERMIT2, invalidateUnorderedNoncesCall { word: number >> 8, mask }.abi_encode())
+}
+
+#[tokio::test]
+async fn a_node_that_lags_says_nothing_of_what_it_has_not_seen() {
+    let bed = Bed::new().await;
+    let proxy = Proxy::before(bed.anvil.url()).await;
+    let chain = Chain::new(settings([proxy.url.clone()]));
+    for method in METHODS {
+        let paid = bed.authorization(method, 1);
+        let since = bed.anvil.height().await;
+        let hash = bed.front_run(&paid).await;
+        let at = async |known| look(&chain, &paid, known, since, At::Latest).await;
+        // One that has the block's state and not yet its receipts and logs, as an index that is written behind.
+        proxy.fault(Fault::Rewrite(|method, _, answer| match method {
+            "eth_getTransactionReceipt" => answer["result"] = Value::Null,
+            "eth_getLogs" => answer["result"] = json!([]),
+            _ => {}
+        }));
+        assert_eq!(at(Some(hash)).await.unwrap(), Seen::Unclear, "our own transaction has no receipt yet");
+        // Behind one address, another one that is blocks behind: no logs, and not the block that was asked for.
+        proxy.fault(Fault::Rewrite(|method, params, answer| match method {
+            "eth_getLogs" => answer["result"] = json!([]),
+            "eth_getBlockByNumber" if params[0].as_str().is_some_and(|block| block.starts_with("0x")) => {
+                answer["result"] = Value::Null
+            }
+            _ => {}
+        }));
+        assert!(at(None).await.is_err(), "it cannot know");
+        proxy.heal();
+        assert!(matches!(at(None).await.unwrap(), Seen::Paid { transaction, .. } if transaction == hash));
+    }
+}
+
+/// Anybody can send the same amount again and again, to be looked through.
+#[tokio::test]
+async fn more_equal_transfers_than_are_looked_through_leave_it_unclear_and_never_hang() {
+    let bed = Bed::new().await;
+    let taken_back = bed.authorization(Method::Permit2, 9);
+    let since = bed.anvil.height().await;
+    bed.mint(bed.account(PAYER), 40 * PRICE).await;
+    for n in 10..51 {
+        bed.front_run(&bed.authorization(Method::Eip3009, n)).await;
+    }
+    bed.anvil.transact(invalidation(&bed, &taken_back)).await;
+    assert_eq!(look(&bed.chain, &taken_back, None, since, At::Latest).await.unwrap(), Seen::Unclear);
 }

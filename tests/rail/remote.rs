@@ -12,15 +12,18 @@ use axum::{
     http::{StatusCode, Uri},
     response::{IntoResponse, Response},
 };
-use coinslot::x402::{
-    authorization::Method,
-    facilitator::{Facilitator, Remote, SettleError, VerifyError},
+use coinslot::{
+    money::Amount,
+    x402::{
+        authorization::{Authorization, Method},
+        facilitator::{Facilitator, Remote, SettleError, VerifyError},
+    },
 };
 use serde_json::{Value, json};
 
 use super::{
     anvil::CHAIN_ID,
-    bed::{Bed, Ledger, METHODS, PRICE, SOMEBODY, settle, unknown},
+    bed::{Bed, Ledger, METHODS, PAYER, PRICE, SOMEBODY, settle, unknown},
 };
 
 /// Stands in its URL; must show nowhere.
@@ -128,32 +131,37 @@ async fn what_it_should_not_answer_to_verify_is_unknown() {
     }
 }
 
+/// What it says no to it may send yet: only the chain can show that it cannot.
 #[tokio::test]
-async fn a_refusal_is_in_the_words_that_we_use() {
+async fn a_refusal_counts_only_where_the_chain_shows_why() {
     let bed = Bed::new().await;
     let mock = Mock::before(&bed).await;
-    let authorization = bed.authorization(Method::Permit2, 1);
-    for (status, said, ours) in [
-        (200, "invalid_permit2_signature", "invalid_permit2_signature"),
-        (400, "invalid_signature", "invalid_permit2_signature"),
-        (200, "insufficient_funds", "permit2_insufficient_balance"),
-        (412, "permit2_allowance_required", "permit2_allowance_required"),
-    ] {
-        mock.says(status, json!({"isValid": false, "invalidReason": said, "payer": authorization.from}));
-        match mock.facilitator.verify(&authorization).await {
-            Err(VerifyError::Refused(refused)) => {
-                assert_eq!(refused.reason, ours);
-                assert_eq!(refused.needs_allowance(), status == 412);
-            }
-            other => panic!("{said}: {other:?}"),
-        }
-        for spelling in ["errorReason", "error_reason"] {
-            let mut answer = json!({"success": false, "transaction": "", "network": authorization.network});
-            answer[spelling] = said.into();
-            mock.says(status, answer);
-            match settle(&mock.facilitator, &authorization).await {
-                Err(SettleError::Refused(refused)) => assert_eq!(refused.reason, ours),
-                other => panic!("{said}: {other:?}"),
+    let too_much = Amount::from_atomic(u128::MAX);
+    for method in METHODS {
+        let good = bed.authorization(method, 1);
+        let unfunded = bed.signed(Authorization { value: too_much, ..bed.authorization(method, 2) }, PAYER);
+        let balance = match method {
+            Method::Eip3009 => "invalid_exact_evm_insufficient_balance",
+            Method::Permit2 => "permit2_insufficient_balance",
+        };
+        for (status, said) in [(200, "insufficient_funds"), (400, "invalid_signature"), (412, "permit2_allowance_required")] {
+            for (authorization, ours) in [(&good, None), (&unfunded, Some(balance))] {
+                mock.says(status, json!({"isValid": false, "invalidReason": said, "payer": authorization.from}));
+                match (mock.facilitator.verify(authorization).await, ours) {
+                    (Err(VerifyError::Refused(refused)), Some(ours)) => assert_eq!(refused.reason, ours),
+                    (Err(VerifyError::Unknown(_)), None) => {}
+                    (other, _) => panic!("{said}: {other:?}"),
+                }
+                for spelling in ["errorReason", "error_reason"] {
+                    let mut answer = json!({"success": false, "transaction": "", "network": authorization.network});
+                    answer[spelling] = said.into();
+                    mock.says(status, answer);
+                    match (settle(&mock.facilitator, authorization).await, ours) {
+                        (Err(SettleError::Refused(refused)), Some(ours)) => assert_eq!(refused.reason, ours),
+                        (Err(SettleError::Unknown(_)), None) => {}
+                        (other, _) => panic!("{said}: {other:?}"),
+                    }
+                }
             }
         }
     }

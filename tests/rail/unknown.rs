@@ -31,7 +31,10 @@ async fn killed_between_the_record_and_the_broadcast() {
         let recorded = ledger.first().await;
         process.abort();
         assert!(process.await.unwrap_err().is_cancelled());
-        assert_eq!(look(&bed.chain, &authorization, Some(recorded.hash), since, At::Latest).await.unwrap(), Seen::Unused);
+        assert!(matches!(
+            look(&bed.chain, &authorization, Some(recorded.hash), since, At::Latest).await.unwrap(),
+            Seen::Unused { .. }
+        ));
         assert!(bed.anvil.rpc("eth_getTransactionByHash", json!([recorded.hash])).await.is_null(), "nothing was sent");
 
         // The restart: the same bytes, twice.
@@ -117,7 +120,7 @@ async fn what_cannot_be_recorded_is_not_sent() {
     let unknown = unknown(bed.operator().settle(&authorization, &*record).await);
     assert_eq!((unknown.transaction, bed.earned().await), (None, 0));
     assert!(unknown.cause.contains("the database is gone"), "{}", unknown.cause);
-    assert_eq!(look(&bed.chain, &authorization, None, 0, At::Latest).await.unwrap(), Seen::Unused);
+    assert!(matches!(look(&bed.chain, &authorization, None, 0, At::Latest).await.unwrap(), Seen::Unused { .. }));
 }
 
 #[tokio::test]

@@ -2,7 +2,7 @@
 
 use std::{
     collections::HashMap,
-    sync::{LazyLock, Mutex},
+    sync::{Arc, LazyLock, Mutex},
     time::Duration,
 };
 
@@ -14,6 +14,7 @@ use coinslot::{
 };
 use leptos::{prelude::*, server_fn::codec::Json};
 use serde::{Deserialize, Serialize};
+use tokio::sync::Semaphore;
 
 const fn card(slug: &'static str, price: &'static [&'static str], settle: Settle) -> Card {
     Card {
@@ -35,6 +36,9 @@ pub const COCKATOO: Card = card("cockatoo", &["0.0001 MON"], Settle::AfterWork);
 pub const MACAW: Card = card("macaw", &["0.0001 MON", "0.001 USDC"], Settle::AfterWork);
 /// Takes the dollars first.
 pub const KEA: Card = card("kea", &["0.0001 MON", "0.001 USDC"], Settle::First);
+
+/// Stands and waits, and tells how far it is.
+pub const HERON: Card = Card { time_limit: Duration::from_secs(60), ..card("heron", &["0.0001 MON"], Settle::AfterWork) };
 
 #[derive(Clone, Debug, Serialize, Deserialize, schemars::JsonSchema, garde::Validate)]
 #[serde(deny_unknown_fields)]
@@ -72,12 +76,19 @@ pub async fn kea(#[server(flatten)] input: Input) -> Result<Report, CallError> {
     speak(input, Tools::of_paid_run(&KEA)?).await
 }
 
+#[server(prefix = "/api/x402", endpoint = "heron", input = Json, output = Json, client = X402)]
+#[middleware(payment_required::<Input>(&HERON))]
+pub async fn heron(#[server(flatten)] input: Input) -> Result<Report, CallError> {
+    wade(input, Tools::of_paid_run(&HERON)?).await
+}
+
 pub fn all() -> Vec<Agent> {
     vec![
         agent(&PARROT, parrot, example, sample),
         agent(&COCKATOO, cockatoo, example, sample),
         agent(&MACAW, macaw, example, sample),
         agent(&KEA, kea, example, sample),
+        agent(&HERON, heron, example, sample),
     ]
 }
 
@@ -96,13 +107,53 @@ pub fn worked_on(say: &str) -> usize {
     WORKED.lock().unwrap().get(say).copied().unwrap_or_default()
 }
 
+static GATES: LazyLock<Mutex<HashMap<String, Arc<Semaphore>>>> = LazyLock::new(Mutex::default);
+
+fn gate(say: &str) -> Arc<Semaphore> {
+    GATES.lock().unwrap().entry(say.to_owned()).or_insert_with(|| Arc::new(Semaphore::new(0))).clone()
+}
+
+/// The heron takes this many steps on this input, as soon as it is there.
+pub fn goes_on(say: &str, steps: usize) {
+    gate(say).add_permits(steps);
+}
+
+/// What a loop of reports cost the work.
+pub static CHATTED: Mutex<Option<Duration>> = Mutex::new(None);
+
+/// Three steps, each when the test says so. `break-once`: it breaks after the second. `chatty`: it cannot stop talking.
+async fn wade(input: Input, tools: Tools) -> Result<Report, CallError> {
+    let times = begun(&input.say);
+    let command = input.say.split(':').next().unwrap_or_default();
+    if command == "chatty" {
+        let began = std::time::Instant::now();
+        for n in 1..=100_000 {
+            tools.progress(n, 100_000, &format!("{n} {}", "so much to say ".repeat(30)));
+        }
+        *CHATTED.lock().unwrap() = Some(began.elapsed());
+        gate(&input.say).acquire().await.unwrap().forget();
+        return Ok(Report { said: input.say });
+    }
+    for step in 1..=3 {
+        tools.progress(step, 3, &format!("{} wades {step}", input.say));
+        gate(&input.say).acquire().await.unwrap().forget();
+        assert!(command != "break-once" || step < 2 || times > 1, "as the test asked");
+    }
+    match command {
+        "fail" => Err(CallError::agent_failed("no fish.")),
+        _ => Ok(Report { said: input.say }),
+    }
+}
+
+fn begun(say: &str) -> usize {
+    let mut worked = WORKED.lock().unwrap();
+    let times = worked.entry(say.to_owned()).or_default();
+    *times += 1;
+    *times
+}
+
 async fn speak(input: Input, tools: Tools) -> Result<Report, CallError> {
-    let times = {
-        let mut worked = WORKED.lock().unwrap();
-        let times = worked.entry(input.say.clone()).or_default();
-        *times += 1;
-        *times
-    };
+    let times = begun(&input.say);
     assert!(!tools.run().is_empty());
     let command = input.say.split(':').next().unwrap_or_default();
     match command {

@@ -292,8 +292,14 @@ pub async fn approve_permit2(shop: &Shop, token: &Token, payer: Address) {
 
 /// Sends dollars to somebody else, so that they are not there when they are wanted.
 pub async fn spend_elsewhere(shop: &Shop, token: &Token, payer: Address, value: u64) {
+    mined(&shop.node, spending(token, payer, value)).await;
+}
+
+/// The transaction for it, ahead of others in its block.
+pub fn spending(token: &Token, payer: Address, value: u64) -> Value {
     let call = Dollar::transferCall { to: Word20::repeat_byte(0xee), value: U256::from(value) };
-    mined(&shop.node, json!({ "from": payer, "to": token.address, "data": hex(&call.abi_encode()) })).await;
+    let fee = "0x174876e800";
+    json!({ "from": payer, "to": token.address, "data": hex(&call.abi_encode()), "maxFeePerGas": fee, "maxPriorityFeePerGas": fee })
 }
 
 /// Version 1 of the same payment.

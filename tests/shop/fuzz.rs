@@ -57,7 +57,7 @@ fn put(value: &mut Value, place: &mut usize, what: &Value) -> bool {
 #[tokio::test]
 async fn no_payment_that_anybody_can_write_breaks_the_shop() {
     let (shop, token) = shop_for_dollars().await;
-    let ada = shop.visitor(5); // she owns no dollars, so nothing she signs can be settled
+    let ada = shop.visitor(5); // she owns no dollars, so nothing she signs can be settled, changed or not
     let offers = shop.offer("macaw").await;
     let signed = Eip3009::of(&ada.key, "fuzz");
     let eip3009 = signed.payload(&signed.sign(&ada.key, &token));
@@ -96,6 +96,10 @@ async fn no_payment_that_anybody_can_write_breaks_the_shop() {
                 answer.json()
             );
         }
+        // The same as MCP carries it.
+        let meta = if kind == 2 { &json } else { &changed };
+        let result = crate::mcp::call(&shop, "macaw", "fuzz", Some(meta)).await;
+        assert_eq!(result["isError"], true, "{meta}: {result}");
         tried += 1;
     }
     assert!(tried > 20, "only {tried} payments in {:?}", how_long());

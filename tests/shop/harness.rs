@@ -18,7 +18,7 @@ use coinslot::{
     ledger::Books,
     money::{Amount, Money},
     network::{Network, Token},
-    runs::worker,
+    runs::{Pace, Streams, worker},
     server::{
         assets::Site,
         limits::{Doorkeeper, Limits, Quota},
@@ -43,6 +43,10 @@ pub const PRICE: u128 = 100_000_000_000_000;
 pub const NETWORK: &str = "eip155:31337";
 const CHAIN_ID: u64 = 31337;
 
+/// So that a test of a second instance, or of a quiet stream, waits for milliseconds.
+pub const QUICK: Pace =
+    Pace { heartbeat: Duration::from_millis(100), look: Duration::from_millis(50), life: Duration::from_secs(60) };
+
 /// A chain that mines only when it is told to.
 pub struct Node {
     anvil: AnvilInstance,
@@ -57,6 +61,12 @@ impl Node {
     /// Another chain than [`NETWORK`].
     pub fn of_chain(chain_id: u64) -> Self {
         Self::start_with(chain_id, &["--no-mining"])
+    }
+
+    /// Its blocks are from so many hours ago.
+    pub fn that_lags(hours: u64) -> Self {
+        let then = crate::dollars::now_s() - hours * 3600;
+        Self::start_with(CHAIN_ID, &["--no-mining", "--timestamp", &then.to_string()])
     }
 
     /// A block every tenth of a second, whatever is in it.
@@ -150,7 +160,14 @@ impl Shop {
     ) -> Self {
         let chain = chain(Network { tokens, ..network() }, rpc_urls);
         let facilitator = settles(chain.clone());
-        Self::on_chains(node, data, staff, vec![chain], facilitator).await
+        Self::on_chains(node, data, staff, vec![chain], facilitator, QUICK).await
+    }
+
+    /// One whose streams are kept at another pace.
+    pub async fn at_pace(pace: Pace) -> Self {
+        let node = Arc::new(Node::start());
+        let chains = vec![chain(network(), vec![node.url()])];
+        Self::on_chains(node, Arc::new(tempfile::tempdir().unwrap()), Staff::All, chains, None, pace).await
     }
 
     /// A shop that is paid on another chain as well.
@@ -163,7 +180,7 @@ impl Shop {
             ..network()
         };
         let chains = vec![chain(network(), vec![node.url()]), chain(second, vec![other.url()])];
-        Self::on_chains(node, Arc::new(tempfile::tempdir().unwrap()), Staff::All, chains, None).await
+        Self::on_chains(node, Arc::new(tempfile::tempdir().unwrap()), Staff::All, chains, None, QUICK).await
     }
 
     /// `facilitator`: of the tokens on the first of the chains.
@@ -173,7 +190,9 @@ impl Shop {
         staff: Staff,
         chains: Vec<Chain>,
         facilitator: Option<Facilitator>,
+        pace: Pace,
     ) -> Self {
+        let stop = CancellationToken::new();
         let desk = Desk::new(Fittings {
             books: Books::open(&sqlite(data.path())).await.unwrap(),
             seal: Seal::new([7; 32]),
@@ -183,11 +202,11 @@ impl Shop {
             agents: super::agents::all(),
             offer_ttl_ms: 300_000,
             facilitators: facilitator.map(|facilitator| (NETWORK.to_owned(), facilitator)).into_iter().collect(),
+            streams: Streams::new(pace, stop.clone()),
         });
         for chain in &desk.chains {
             assert!(coinslot::server::tokens::look(&desk, chain).await, "every token is what it should be");
         }
-        let stop = CancellationToken::new();
         if staff != Staff::CounterOnly {
             till::start(&desk, &stop);
         }
@@ -204,6 +223,11 @@ impl Shop {
         self.stop.cancel();
         drop(self);
         Self::with(node, data, staff).await
+    }
+
+    /// As by Ctrl-C: everything of it is told to end.
+    pub fn closes(&self) {
+        self.stop.cancel();
     }
 
     /// As a browser sends it: what carries a cookie says that it comes from our own page, or it is refused (tests/outside.rs).

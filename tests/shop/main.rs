@@ -18,6 +18,7 @@ mod harness;
 mod mcp;
 mod paying;
 mod programs;
+mod progress;
 mod sign_in;
 mod thieves;
 mod tokens;

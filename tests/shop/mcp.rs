@@ -50,7 +50,7 @@ fn of_tool(tool: &str, say: &str, payment: Option<&Value>) -> Value {
     params
 }
 
-async fn call(shop: &Shop, tool: &str, say: &str, payment: Option<&Value>) -> Value {
+pub async fn call(shop: &Shop, tool: &str, say: &str, payment: Option<&Value>) -> Value {
     ask(shop, "tools/call", of_tool(tool, say, payment)).await
 }
 
@@ -83,7 +83,7 @@ async fn every_agent_is_a_tool_with_its_schema() {
     let shop = Shop::open().await;
     let tools = ask(&shop, "tools/list", json!({})).await["tools"].clone();
     let names: Vec<_> = tools.as_array().unwrap().iter().map(|tool| tool["name"].as_str().unwrap().to_owned()).collect();
-    assert_eq!(names, ["parrot", "cockatoo", "macaw", "kea"]);
+    assert_eq!(names, ["parrot", "cockatoo", "macaw", "kea", "heron"]);
     assert_eq!(
         (&tools[0]["inputSchema"]["type"], &tools[0]["inputSchema"]["properties"]["say"]["type"]),
         (&json!("object"), &json!("string"))

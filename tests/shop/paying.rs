@@ -402,3 +402,30 @@ async fn n27_what_paid_somebody_else_on_another_network_is_nobodys_credit() {
     assert!(answer.json()["error"].as_str().unwrap().ends_with("It did not pay this shop."));
     assert_eq!(ada.session(&shop).await["credit"], json!([]));
 }
+
+#[tokio::test]
+async fn n33_a_transaction_of_yesterday_that_nobody_claimed_is_credit() {
+    let node = Arc::new(Node::that_lags(25));
+    let shop = Shop::with(node, Arc::new(tempfile::tempdir().unwrap()), Staff::All).await;
+    let ada = shop.signed_in(1).await;
+    let hash = ada.paid(&shop, PRICE).await.to_string();
+    let answer = ada.call_with(&shop, "parrot", "n33", &[("x-payment", &hash)]).await;
+    answer.is(402, "payment_too_old");
+    assert_eq!((worked_on("n33"), ada.credit(&shop).await), (0, PRICE.to_string()));
+    shop.assert_balanced().await;
+}
+
+#[tokio::test]
+async fn n09_mined_after_the_offer_ended_it_runs_at_todays_price_where_the_balance_covers_it() {
+    let shop = Shop::open().await;
+    let ada = shop.signed_in(1).await;
+    let ended = coinslot::x402::desk::now_ms() - 60_000;
+    let price = shop.desk.prices(&crate::agents::PARROT).remove(0);
+    let cheaper = price.with(coinslot::money::Amount::from_atomic(PRICE / 2));
+    let mut offers = shop.offer("parrot").await;
+    offers.accepts = vec![shop.sealed_offer(&cheaper, ended - 300_000..ended)];
+    let hash = ada.paid(&shop, PRICE + 5).await;
+    ada.call(&shop, "parrot", "n09", &proof(&offers, hash)).await.said("n09");
+    assert_eq!(ada.credit(&shop).await, "5", "today's price, not the sealed one");
+    shop.assert_balanced().await;
+}

@@ -90,6 +90,24 @@ async fn n29_a_program_proves_with_its_key_that_a_transaction_is_its_own() {
     shop.assert_balanced().await;
 }
 
+#[tokio::test]
+async fn n25_a_signed_hash_that_no_node_knows_is_pending_until_its_own_time_is_over() {
+    let shop = Shop::open().await;
+    let ada = shop.visitor(1);
+    let hash = ada.pays(&shop, PRICE).await;
+    shop.node.rpc("anvil_dropTransaction", json!([hash])).await;
+    let offers = shop.offer("parrot").await;
+    let until = crate::dollars::now_s() + 2;
+    let signed = Native { valid_before: until, ..Native::of(&offers, hash, &ada.key, "n25") }.payload(&ada.key);
+    let payment = payload_for(&offers, offer_by(&offers, "transaction-proof"), signed);
+    ada.glance(&shop, "parrot", "n25", &payment).await.is(202, "payment_pending");
+    // It is told to whoever waits across that moment; a proof that is shown after it is none.
+    let waited = [("payment-signature", payment.as_str()), ("prefer", "wait=4")];
+    ada.call_with(&shop, "parrot", "n25", &waited).await.is(410, "payment_not_found");
+    ada.glance(&shop, "parrot", "n25", &payment).await.is(401, "payer_not_proven");
+    assert_eq!(worked_on("n25"), 0);
+}
+
 /// The `SIGN-IN-WITH-X` header for a 402's challenge (CAIP-122 over EIP-4361), as the official client makes it.
 pub fn signed_in_with(offers: &PaymentRequired, key: &PrivateKeySigner, change: impl FnOnce(&mut Value)) -> String {
     let mut info = offers.extensions["sign-in-with-x"]["info"].clone();

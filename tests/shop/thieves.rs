@@ -24,7 +24,11 @@ async fn o4_somebody_elses_transaction_is_refused_and_stays_its_payers() {
     let hash = ada.paid(&shop, PRICE).await;
     let stolen = eve.call(&shop, "parrot", "o4", &proof(&shop.offer("parrot").await, hash)).await;
     stolen.is(403, "payer_mismatch");
-    assert_eq!((worked_on("o4"), eve.credit(&shop).await), (0, "0".into()));
+    let bare = eve.call_with(&shop, "parrot", "o4 bare", &[("x-payment", &hash.to_string())]).await;
+    bare.is(409, "payment_already_used");
+    let fresh = ada.paid(&shop, PRICE).await;
+    eve.call_with(&shop, "parrot", "o4 bare", &[("x-payment", &fresh.to_string())]).await.is(403, "payer_mismatch");
+    assert_eq!((worked_on("o4") + worked_on("o4 bare"), eve.credit(&shop).await), (0, "0".into()));
     ada.call(&shop, "parrot", "o4", &proof(&shop.offer("parrot").await, hash)).await.said("o4");
     shop.assert_balanced().await;
 }

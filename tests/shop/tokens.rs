@@ -14,7 +14,7 @@ use crate::{
     agents::worked_on,
     dollars::{
         Eip3009, PRICE, PURSE, Permit2, approve_permit2, balance, chain_with_dollars, mined, now_s, offer_by, open, pays,
-        shop_for_dollars, spend_elsewhere, taken, v1,
+        shop_for_dollars, spend_elsewhere, spending, taken, v1,
     },
     harness::{Answer, PRICE as COINS, Shop, Staff, Visitor, eventually_some, payload_for, proof, settlement},
 };
@@ -107,6 +107,7 @@ async fn n06_n07_an_offer_that_is_not_ours_is_no_price() {
         refused(&ada.call(&shop, "macaw", "forged", &payload_for(&offers, &forged, payload.clone())).await, reason);
     }
     assert_eq!((worked_on("forged"), taken(&shop, &token).await), (0, 0));
+    shop.assert_balanced().await;
 }
 
 #[tokio::test]
@@ -128,9 +129,7 @@ async fn n10_to_n13_what_was_signed_is_exactly_what_was_offered() {
     let signed = Eip3009::of(&ada.key, "n13b");
     for signature in [signed.sign(&shop.visitor(2).key, &token), Vec::new(), vec![7; 65]] {
         let payment = payload_for(&offers, offer_by(&offers, "eip3009"), signed.payload(&signature));
-        let answer = ada.call(&shop, "macaw", "n13b", &payment).await;
-        answer.is(402, "payment_invalid");
-        assert!(answer.json()["reason"].as_str().unwrap().contains("signature"), "{}", answer.json());
+        refused(&ada.call(&shop, "macaw", "n13b", &payment).await, "invalid_exact_evm_signature");
     }
     // 24
     let mut wrapped = signed.sign(&ada.key, &token);
@@ -141,6 +140,7 @@ async fn n10_to_n13_what_was_signed_is_exactly_what_was_offered() {
     for say in ["n10a", "n10b", "n11", "n12a", "n12b", "n13", "n13b", "n24"] {
         assert_eq!(worked_on(say), 0, "{say}");
     }
+    shop.assert_balanced().await;
 }
 
 #[tokio::test]
@@ -160,6 +160,18 @@ async fn n14_a_nonce_that_was_spent_on_somebody_else_pays_nothing() {
     mined(&shop.node, json!({ "from": shop.visitor(3).address(), "to": token.address, "data": calldata })).await;
     refused(&shows(&shop, &token, &ada, "n14", |_| {}).await, "invalid_exact_evm_nonce_already_used");
     assert_eq!(worked_on("n14"), 0);
+    approve_permit2(&shop, &token, ada.address()).await;
+    let elsewhere = Permit2 { to: Word20::repeat_byte(9), ..Permit2::of(&ada.key, 14) };
+    let signature = elsewhere.payload(&ada.key, &token)["signature"].as_str().unwrap().to_owned();
+    let calldata = elsewhere.calldata(&token, &signature);
+    mined(&shop.node, json!({ "from": shop.visitor(3).address(), "to": crate::dollars::EXACT_PROXY, "data": calldata })).await;
+    let offers = shop.offer("macaw").await;
+    let permit = Permit2::of(&ada.key, 14).payload(&ada.key, &token);
+    refused(
+        &ada.call(&shop, "macaw", "n14", &payload_for(&offers, offer_by(&offers, "permit2"), permit)).await,
+        "permit2_invalid_nonce",
+    );
+    shop.assert_balanced().await;
 }
 
 #[tokio::test]
@@ -175,6 +187,7 @@ async fn n15_whoever_sends_what_the_payer_signed_has_paid_for_him() {
     let answer = ada.call(&shop, "macaw", "n15", &payment).await;
     answer.said("n15");
     assert_eq!((settlement(&answer).transaction, taken(&shop, &token).await), (theirs.to_string(), PRICE));
+    assert_eq!((worked_on("n15"), shop.desk.books.audit().await.unwrap().runs), (1, 1), "one run");
     shop.assert_balanced().await;
 }
 
@@ -211,6 +224,7 @@ async fn n16_what_the_chain_shows_of_a_payment_buys_no_answer() {
     let hers = shop.offer("macaw").await;
     let copied = payload_for(&hers, offer_by(&hers, "eip3009"), payload);
     eve.call(&shop, "macaw", "n16", &copied).await.is(409, "payment_already_used");
+    shop.assert_balanced().await;
 }
 
 #[tokio::test]
@@ -224,6 +238,7 @@ async fn n17_an_authorization_is_for_one_call() {
     let kea = shop.offer("kea").await;
     ada.call(&shop, "kea", "n17", &pays(&kea, &ada.key, &token, "n17")).await.is(409, "payment_already_used");
     assert_eq!((worked_on("n17 other"), taken(&shop, &token).await), (0, PRICE));
+    shop.assert_balanced().await;
 }
 
 #[tokio::test]
@@ -322,6 +337,7 @@ async fn n34_each_offer_is_paid_in_its_own_way() {
     let crossed = payload_for(&offers, offer_by(&offers, "eip3009"), hash);
     ada.call(&shop, "macaw", "n34", &crossed).await.is(400, "bad_payment_header");
     assert_eq!(worked_on("n34"), 0);
+    shop.assert_balanced().await;
 }
 
 #[tokio::test]
@@ -340,6 +356,7 @@ async fn n35_a_version_1_client_buys_by_the_networks_name() {
     let unknown = ada.call_with(&shop, "macaw", "n35", &[("x-payment", &v1("moon", &payload))]).await;
     refused(&unknown, "invalid_network");
     assert_eq!(taken(&shop, &token).await, PRICE);
+    shop.assert_balanced().await;
 }
 
 #[tokio::test]
@@ -373,6 +390,7 @@ async fn n08_an_expired_offer_is_renewed_before_anything_is_signed_for_nothing()
     let answer = ada.call(&shop, "macaw", "n08", &pays(&offers, &ada.key, &token, "n08")).await;
     answer.is(402, "offer_expired");
     assert_eq!((answer.offers().accepts.len(), worked_on("n08"), taken(&shop, &token).await), (3, 0, 0));
+    shop.assert_balanced().await;
 }
 
 #[tokio::test]
@@ -439,4 +457,50 @@ async fn what_is_sent_after_a_run_has_failed_is_its_payers_credit() {
     };
     assert_eq!(eventually_some(credit).await, PRICE.to_string());
     shop.assert_balanced().await;
+}
+
+/// Stops the blocks, so that what is sent waits, and several of it come into one.
+async fn stop_mining(shop: &Shop) {
+    shop.node.rpc("evm_setIntervalMining", json!([0])).await;
+}
+
+#[tokio::test]
+async fn n20_a_settlement_that_really_reverts_gives_no_answer() {
+    let (shop, token) = shop_for_dollars().await;
+    let ada = shop.visitor(1);
+    let payment = pays(&shop.offer("macaw").await, &ada.key, &token, "n20 reverts");
+    stop_mining(&shop).await;
+    ada.glance(&shop, "macaw", "n20 reverts", &payment).await;
+    let pool = async || shop.node.rpc("txpool_status", json!([])).await["pending"].clone();
+    crate::harness::eventually_some(async || (pool().await == "0x1").then_some(())).await;
+    // In the same block, and before it: she has nothing left.
+    shop.node.send(spending(&token, ada.address(), PURSE)).await;
+    shop.node.rpc("evm_setIntervalMining", json!([1])).await;
+    let answer = ada.call(&shop, "macaw", "n20 reverts", &payment).await;
+    answer.is(402, "settlement_failed");
+    assert_eq!((worked_on("n20 reverts"), taken(&shop, &token).await), (1, 0));
+    let receipt = settlement(&answer);
+    assert!(!receipt.success && !String::from_utf8_lossy(&answer.bytes).contains("said"), "{receipt:?}");
+    shop.assert_balanced().await;
+}
+
+#[tokio::test]
+async fn a_payment_under_way_is_never_asked_for_again_whatever_became_of_its_offer() {
+    let (node, token) = chain_with_dollars().await;
+    let shop = open(node, Arc::new(tempfile::tempdir().unwrap()), &token, Staff::NoWorker).await;
+    let ada = shop.visitor(1);
+    let offers = shop.offer("macaw").await;
+    let payment = pays(&offers, &ada.key, &token, "sealed anew");
+    ada.glance(&shop, "macaw", "sealed anew", &payment).await.is(202, "running");
+    // As after a new secret: nobody can open the seal any more.
+    let mut offer = offer_by(&offers, "eip3009").clone();
+    offer.extra.offer = Some("v1.AAAA.AAAA".into());
+    let signed = Eip3009::of(&ada.key, "sealed anew");
+    let again = payload_for(&offers, &offer, signed.payload(&signed.sign(&ada.key, &token)));
+    let told = ada.glance(&shop, "macaw", "sealed anew", &again).await;
+    told.is(202, "payment_pending");
+    assert!(told.header("payment-required").is_none() && told.header("content-location").is_none(), "nor is its run told");
+    let unknown = Eip3009::of(&ada.key, "never shown");
+    let other = payload_for(&offers, &offer, unknown.payload(&unknown.sign(&ada.key, &token)));
+    refused(&ada.glance(&shop, "macaw", "sealed anew", &other).await, "invalid_payment_requirements");
 }

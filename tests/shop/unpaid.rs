@@ -1,9 +1,10 @@
 //! What is said before anybody pays.
 
 use axum::{body::Body, http::Request};
+use base64::{Engine, prelude::*};
 use serde_json::json;
 
-use crate::harness::{PRICE, SHOP, Shop, Staff, body, post};
+use crate::harness::{PRICE, SHOP, Shop, Staff, body, payload, post};
 
 #[tokio::test]
 async fn one_402_serves_v2_clients_v1_clients_and_the_workflow_at_once() {
@@ -137,4 +138,36 @@ async fn a_form_post_of_a_browser_is_told_the_price_and_not_sent_back() {
     let request =
         post("/api/x402/parrot", "").header("accept", "text/html").header("referer", "http://127.0.0.1:4020/agents/parrot");
     shop.ask(request.body(Body::from(body("x"))).unwrap()).await.is(402, "payment_required");
+}
+
+#[tokio::test]
+async fn n03_to_n05_what_is_no_payment_is_a_bad_header_and_nothing_else() {
+    let shop = Shop::open().await;
+    let ada = shop.signed_in(1).await;
+    let base64 = |json: serde_json::Value| BASE64_STANDARD.encode(json.to_string());
+    let offers = shop.offer("parrot").await;
+    let transaction = json!({ "transaction": format!("0x{}", "ab".repeat(32)) });
+    let good = payload(&offers, transaction.clone());
+    let other = payload(&offers, json!({ "transaction": format!("0x{}", "cd".repeat(32)) }));
+    let of_version =
+        |version: u8| base64(json!({ "x402Version": version, "accepted": offers.accepts[0], "payload": transaction }));
+    let url_safe = BASE64_URL_SAFE.encode([0xff, 0xfe, 0xff, 0xfe]);
+    let (list, unpadded) = (base64(json!([])), good.trim_end_matches('=').to_owned() + "=");
+    let cases: Vec<Vec<(&str, &str)>> = vec![
+        vec![("x-payment", "%%%")],
+        vec![("x-payment", &url_safe)],
+        vec![("x-payment", "e30")],
+        vec![("payment-signature", &unpadded)],
+        vec![("x-payment", &list)],
+        vec![("payment-signature", &good), ("x-payment", &other)],
+        vec![("x-payment", &good), ("x-payment", &good)],
+    ];
+    let (third, first) = (of_version(3), of_version(1));
+    let versions = [vec![("payment-signature", third.as_str())], vec![("payment-signature", first.as_str())]];
+    for headers in cases.iter().chain(&versions) {
+        let answer = ada.call_with(&shop, "parrot", "bad", headers).await;
+        answer.is(400, "bad_payment_header");
+        assert!(answer.header("payment-required").is_none(), "{headers:?}");
+    }
+    assert_eq!(shop.desk.books.audit().await.unwrap().runs, 0);
 }

@@ -5,6 +5,7 @@ use leptos::prelude::*;
 
 use super::Desk;
 use crate::{
+    agents::progress,
     ui::HashView,
     x402::phase::{Means, Phase},
 };
@@ -67,6 +68,7 @@ pub fn status(desk: Desk) -> AnyView {
         </p>
         <div aria-live="polite">{move || call.note.get().map(|note| view! { <p class="note">{note}</p> })}</div>
         {move || list(desk)}
+        {progress::whole(progress::of_call(call))}
         {move || {
             hash.get()
                 .map(|hash| {

@@ -8,7 +8,10 @@ use super::{Demo, History, Line, Shop, Snippet, Statement, What};
 use crate::{
     error::{CallError, Code},
     evm::Address,
-    ledger::credit::{EventKind, StatementLine},
+    ledger::{
+        Run,
+        credit::{EventKind, StatementLine},
+    },
     pages::agent::snippets,
     run::RunView,
     server::api::readable,
@@ -78,13 +81,16 @@ pub async fn history(before: Option<String>) -> Result<History, CallError> {
     let wallet = wallet(&desk).await?;
     let runs = desk.books.runs_of(wallet, id(before.as_deref())?, PAGE).await.map_err(broken)?;
     let more = (runs.len() == PAGE as usize).then(|| runs.last().map(|run| run.id.clone())).flatten();
-    Ok(History { runs: runs.iter().map(|run| desk.view(run)).collect(), more })
+    let mut progress = desk.books.progress_of(wallet).await.map_err(broken)?;
+    let view = |run: &Run| desk.view_with(run, progress.remove(&run.id).unwrap_or_default());
+    Ok(History { runs: runs.iter().map(view).collect(), more })
 }
 
 pub async fn run(id: String, key: Option<String>) -> Result<RunView, CallError> {
     let desk = desk()?;
     let run = readable(&desk, &headers(), &id, key.as_deref()).await?;
-    Ok(desk.view(&run))
+    let progress = desk.books.progress(&run.id).await.map_err(broken)?;
+    Ok(desk.view_with(&run, progress))
 }
 
 pub async fn statement(before: Option<String>) -> Result<Statement, CallError> {

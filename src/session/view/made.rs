@@ -1,11 +1,14 @@
 //! The session's view, from the books.
 
+use std::collections::HashMap;
+
 use super::{Arrived, SessionView};
 use crate::{
     error::CallError,
     evm::Address,
-    ledger::watches::Arrival,
+    ledger::{Run, watches::Arrival},
     money::{Amount, Asset, Money},
+    run::RunState,
     x402::{
         call::broken,
         desk::{Desk, now_ms},
@@ -18,12 +21,17 @@ pub async fn of(desk: &Desk, who: Option<(Address, i64)>) -> Result<SessionView,
     let Some((wallet, until)) = who else { return Ok(SessionView::default()) };
     let balances = desk.books.balances(wallet).await.map_err(broken)?;
     let under_way = desk.books.under_way(wallet, now_ms()).await.map_err(broken)?;
+    let mut progress = match under_way.iter().any(|run| run.state == RunState::Running) {
+        true => desk.books.progress_of(wallet).await.map_err(broken)?,
+        false => HashMap::new(),
+    };
+    let view = |run: &Run| desk.view_with(run, progress.remove(&run.id).unwrap_or_default());
     let arrivals = desk.books.arrivals(wallet).await.map_err(broken)?;
     Ok(SessionView {
         address: Some(wallet),
         expires_at_ms: Some(until),
         credit: spendable(desk, balances),
-        under_way: under_way.iter().map(|run| desk.view(run)).collect(),
+        under_way: under_way.iter().map(view).collect(),
         arrived: arrivals.into_iter().filter_map(|arrival| arrived(desk, arrival)).collect(),
     })
 }

@@ -92,6 +92,19 @@ pub(super) async fn diagnose(chain: &Chain, authorization: &Authorization) -> Re
     Ok(Finding::Nothing)
 }
 
+/// As [`diagnose`], and whether the chain would carry it out now: a token may have reasons of its own, such as a frozen account.
+pub(super) async fn stands_in_its_way(chain: &Chain, authorization: &Authorization) -> Result<Finding, Unavailable> {
+    let found = diagnose(chain, authorization).await?;
+    if found != Finding::Nothing {
+        return Ok(found);
+    }
+    let (to, data) = authorization.settlement();
+    Ok(match chain.call(to, &data).await? {
+        Some(_) => Finding::Nothing,
+        None => Finding::Refused(Refused::new(authorization.method.words().simulation)),
+    })
+}
+
 /// Is the token what its settings say: its decimals, and the domain in which its payers sign? One that differs must not be
 /// offered.
 pub async fn token_is_as_configured(chain: &Chain, token: &Token) -> Result<bool, Unavailable> {

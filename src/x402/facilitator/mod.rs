@@ -175,7 +175,7 @@ async fn confirmed(chain: &Chain, authorization: &Authorization, hash: TxHash) -
     // No search for another one: that is for whoever knows since when.
     match look(chain, authorization, Some(hash), u64::MAX, At::Latest).await {
         Ok(Seen::Paid { transaction, .. }) => Ok(transaction),
-        Ok(Seen::Unused) => Err(Unknown::after(hash, "our node does not show the settlement yet").into()),
+        Ok(Seen::Unused { .. } | Seen::Unclear) => Err(Unknown::after(hash, "our node does not show the settlement yet").into()),
         Ok(Seen::Elsewhere | Seen::Wrapped { .. }) => {
             Err(Unknown::after(hash, "the settlement is not the transaction that was named").into())
         }

@@ -19,7 +19,7 @@ use url::Url;
 
 use super::{
     SettleError, Unknown, VerifyError, confirmed,
-    diagnose::{Finding, diagnose},
+    diagnose::{Finding, stands_in_its_way},
 };
 use crate::{
     chain::{Chain, is_loopback},
@@ -130,7 +130,12 @@ impl Remote {
         match answer.invalid_reason {
             None if answer.is_valid => Ok(()),
             Some(reason) if !answer.is_valid => {
-                Err(judged(&reason, authorization.method).map_or_else(VerifyError::from, VerifyError::from))
+                let refused = judged(&reason, authorization.method)?;
+                match stands_in_its_way(self.chain(), authorization).await? {
+                    Finding::Used => Err(Refused::new(authorization.method.words().used).into()),
+                    Finding::Refused(found) => Err(found.into()),
+                    Finding::Nothing => Err(unfounded(&refused).into()),
+                }
             }
             _ => Err(Unknown::new("the facilitator's answer contradicts itself").into()),
         }
@@ -158,13 +163,17 @@ impl Remote {
         }
     }
 
-    /// It says no. The chain must agree that nothing has moved.
+    /// It says no. That alone is no reason to ask for another payment: it may send this one yet. The chain must show why it cannot.
     async fn refused(&self, authorization: &Authorization, reason: &str) -> Result<TxHash, SettleError> {
         let refused = judged(reason, authorization.method)?;
-        if refused.is_used() || diagnose(self.chain(), authorization).await? == Finding::Used {
+        if refused.is_used() {
             return Err(Unknown::new("its nonce is used already").into());
         }
-        Err(refused.into())
+        match stands_in_its_way(self.chain(), authorization).await? {
+            Finding::Used => Err(Unknown::new("its nonce is used already").into()),
+            Finding::Refused(found) => Err(found.into()),
+            Finding::Nothing => Err(unfounded(&refused).into()),
+        }
     }
 
     /// # Errors
@@ -199,6 +208,10 @@ impl Remote {
         }
         serde_json::from_slice(&bytes).map_err(|_| "the facilitator's answer makes no sense".to_owned())
     }
+}
+
+fn unfounded(refused: &Refused) -> Unknown {
+    Unknown::new(format!("the facilitator refuses it ({}), and the chain shows no reason", refused.reason))
 }
 
 /// In our words: reqwest's hold the address.

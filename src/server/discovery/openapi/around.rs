@@ -50,6 +50,15 @@ fn runs() -> Map<String, Value> {
             "schema": { "type": "string" },
         },
     ]);
+    let mut listener = parameters.clone();
+    if let Some(listener) = listener.as_array_mut() {
+        listener.push(json!({
+            "name": "Last-Event-ID",
+            "in": "header",
+            "description": "The `id` of the last event that was heard: it goes on from there.",
+            "schema": { "type": "string" },
+        }));
+    }
     let run = operation(
         "run",
         "runs",
@@ -58,7 +67,20 @@ fn runs() -> Map<String, Value> {
         &[Code::NoSuchRun, Code::Internal],
         json!({ "parameters": parameters, "security": [{ "session": [] }, {}] }),
     );
-    object(json!({ "/api/runs/{id}": { "get": run } }))
+    let events = operation(
+        "run-events",
+        "runs",
+        "How far a run is, as it happens",
+        answer(
+            "text/event-stream",
+            "Events `progress` (data: a Step; the same number as the last one's is the same step in other words), `again` (the work began \
+             again: what was told before does not count) and, last, `end` (data: `{\"state\":\"done\"}`).",
+            json!({ "type": "string" }),
+        ),
+        &[Code::NoSuchRun, Code::Internal],
+        json!({ "parameters": listener, "security": [{ "session": [] }, {}] }),
+    );
+    object(json!({ "/api/runs/{id}": { "get": run }, "/api/runs/{id}/events": { "get": events } }))
 }
 
 fn session() -> Map<String, Value> {

@@ -5,7 +5,7 @@ use serde_json::{Map, Value, json};
 use super::{at, object};
 use crate::{
     error::{CallError, Code},
-    run::RunState,
+    run::{RunState, WORDS_MAX},
     session::guard::cookie_name,
     x402::{
         desk::Desk,
@@ -178,8 +178,26 @@ pub fn schemas() -> Map<String, Value> {
                 "outputSha256": text_or_null,
                 "engine": { "type": ["string", "null"], "description": "`computed`, or a model's name." },
                 "error": or_null("Error"),
+                "progress": {
+                    "type": "object",
+                    "description": "How far the work is, or was when it ended. Not there where nothing was said of it.",
+                    "properties": {
+                        "again": { "type": "boolean", "description": "The work was begun before; the steps are the last attempt's." },
+                        "steps": { "type": "array", "items": to("Step") },
+                    },
+                },
             },
             "required": ["id", "agent", "version", "state", "payer", "network", "createdAtMs", "attempts", "inputSha256"],
+        },
+        "Step": {
+            "type": "object",
+            "properties": {
+                "step": { "type": "integer" },
+                "of": { "type": "integer", "description": "How many steps there are; 0: nobody knows." },
+                "words": { "type": "string", "maxLength": WORDS_MAX },
+                "atMs": { "type": "integer", "description": "Unix milliseconds." },
+            },
+            "required": ["step", "of", "words", "atMs"],
         },
         "Nonce": {
             "type": "object",
