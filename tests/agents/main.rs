@@ -7,6 +7,7 @@
 #[path = "../anvil/mod.rs"]
 mod anvil;
 mod document_brief;
+mod page_brief;
 mod table;
 mod wallet_report;
 #[path = "../wallets/mod.rs"]
@@ -19,6 +20,7 @@ async fn main() -> ExitCode {
     let mut rows = Vec::new();
     rows.extend(wallet_report::rows().await);
     rows.extend(document_brief::rows());
+    rows.extend(page_brief::rows());
     table::print(&rows);
     if rows.iter().all(table::Row::is_met) { ExitCode::SUCCESS } else { ExitCode::FAILURE }
 }

@@ -44,7 +44,7 @@ pub enum FetchError {
     UnknownName(String),
     #[error("{0} did not answer.")]
     NoAnswer(String),
-    #[error("{0} did not answer within {} seconds.", TIME_MAX.as_secs())]
+    #[error("{0} did not answer within {max} seconds.", max = TIME_MAX.as_secs())]
     TooSlow(String),
     #[error("the page answered {0}.")]
     Status(String, u16),

@@ -78,7 +78,9 @@ pub fn prices(text: &str, habit: Decimal) -> Vec<Found> {
         let is_last = number.start > sign.start && scale.is_none();
         let whole = captures.get(0).map_or(number.clone(), |whole| whole.range());
         let at = whole.start..if is_last { number.start + digits.len() } else { whole.end };
-        if !stands_alone(text, &at) {
+        // `ETH0` is a name; `USD5` is not worth the doubt.
+        let is_name = number.start == sign.end && text[sign.clone()].ends_with(|c: char| c.is_ascii_uppercase());
+        if is_name || !stands_alone(text, &at) {
             continue;
         }
         let zeros = scale.and_then(|scale| SCALES.iter().find(|(name, _)| *name == &text[scale.clone()])).map_or(0, |(_, zeros)| *zeros);
