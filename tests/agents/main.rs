@@ -8,6 +8,7 @@
 mod anvil;
 mod contract_xray;
 mod document_brief;
+mod page_brief;
 mod table;
 mod wallet_report;
 #[path = "../wallets/mod.rs"]
@@ -21,6 +22,7 @@ async fn main() -> ExitCode {
     rows.extend(contract_xray::rows());
     rows.extend(wallet_report::rows().await);
     rows.extend(document_brief::rows());
+    rows.extend(page_brief::rows());
     table::print(&rows);
     if rows.iter().all(table::Row::is_met) { ExitCode::SUCCESS } else { ExitCode::FAILURE }
 }
