@@ -96,8 +96,12 @@ impl Net for Internet {
 
 /// The page at an address, as text.
 pub(super) async fn fetch(url: &str, net: &impl Net) -> Result<Page, FetchError> {
+    within(TIME_MAX, url, net).await
+}
+
+async fn within(time: Duration, url: &str, net: &impl Net) -> Result<Page, FetchError> {
     let host = guard::web_url(url)?.host_str().unwrap_or_default().to_owned();
-    tokio::time::timeout(TIME_MAX, follow(url, net)).await.unwrap_or(Err(FetchError::TooSlow(host)))
+    tokio::time::timeout(time, follow(url, net)).await.unwrap_or(Err(FetchError::TooSlow(host)))
 }
 
 async fn follow(url: &str, net: &impl Net) -> Result<Page, FetchError> {
