@@ -126,6 +126,16 @@ packages() {
     cp end2end/package-lock.json end2end/node_modules/.coinslot-lock
 }
 
+# What only `make agents-check` needs: compilers and contracts of several ages.
+agents_packages() {
+    local at=end2end/agents
+    [ -L $at/node_modules ] && return # somebody's own
+    [ -d $at/node_modules/solc ] && cmp -s $at/package-lock.json $at/node_modules/.coinslot-lock && return
+    say "npm packages to compare the agents with: solc 0.5 to 0.8, contracts (seconds to a minute)"
+    (cd $at && npm ci --no-audit --no-fund --ignore-scripts --loglevel=error >&2) || fail "npm ci failed in $at"
+    cp $at/package-lock.json $at/node_modules/.coinslot-lock
+}
+
 anvil() {
     local system machine found
     system="$(uname -s | tr '[:upper:]' '[:lower:]')"
@@ -189,7 +199,7 @@ language_model() {
 }
 
 # Beside it, what the agents are compared with. No resolver: everything that is wanted is in the list.
-agents_packages() {
+agents_python() {
     local wanted=end2end/agents/requirements.txt
     python_packages
     cmp -s "$wanted" "$venv/.coinslot-agents-requirements" && return
@@ -213,7 +223,7 @@ has_venv() { have python3 && python3 -c 'import ensurepip, sys, venv; sys.exit(s
 case "${1:-run}" in
     run) rust; wasm_std; packages; page_tools ;;
     test) rust; wasm_std; packages; page_tools; browser; postgres; python_packages ;;
-    agents) rust; packages; agents_packages; pages_to_read ;;
+    agents) rust; packages; agents_packages; agents_python; pages_to_read ;;
     llm) rust; packages; language_model ;;
     chromium) chromium ;;
     anvil) anvil ;;

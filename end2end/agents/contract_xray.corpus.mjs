@@ -163,7 +163,10 @@ export const groups = [
   from('@openzeppelin/contracts-3-7/proxy/ProxyAdmin.sol', 'solc-0.7', 200, { ProxyAdmin: proxyAdmin }),
   from('@openzeppelin/contracts-3-7/proxy/UpgradeableBeacon.sol', 'solc-0.7', 200, { UpgradeableBeacon: upgradeableBeacon }),
   from('@openzeppelin/contracts-3/proxy/BeaconProxy.sol', 'solc-0.6', 200, { BeaconProxy: { ...nobody, proxy: 'beacon', slot: beacon } }),
-  from('@openzeppelin/contracts-3/access/TimelockController.sol', 'solc-0.6', 200, { TimelockController: timelock }),
+  from('@openzeppelin/contracts-3/access/TimelockController.sol', 'solc-0.6', 200, {
+    // In this version every role is open to all where the zero address has it.
+    TimelockController: { only: ['updateDelay(uint256)', ...roles], powers: ['roles'] },
+  }),
   from('@openzeppelin/contracts-3/payment/PaymentSplitter.sol', 'solc-0.6', 200, { PaymentSplitter: nobody }),
   own('xray/Oz4.sol', 'solc-0.8.19', 200, {
     Votes4: { only: ['mint(address,uint256)', ...twoStep], powers: ['mint', 'ownership'], untouched: ['_PERMIT_TYPEHASH_DEPRECATED_SLOT'] },
