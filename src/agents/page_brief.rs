@@ -95,7 +95,9 @@ pub async fn page_brief(#[server(flatten)] input: Input) -> Result<Report, CallE
 
 #[cfg(feature = "ssr")]
 pub(crate) async fn inspect(input: &Input, tools: &crate::runs::Tools) -> Result<Report, CallError> {
-    apart::read(input, &fetch::Internet, |step, words| tools.progress(step, 2, words)).await
+    let mut report = apart::read(input, &fetch::Internet, |step, words| tools.progress(step, 2, words)).await?;
+    report.explanation = tools.explain(&CARD, &report).await;
+    Ok(report)
 }
 
 /// A page that is here already, so that trying it asks nobody else.

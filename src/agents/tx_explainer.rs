@@ -123,7 +123,9 @@ pub async fn tx_explainer(#[server(flatten)] input: Input) -> Result<Report, Cal
 /// As [`source::explain`].
 #[cfg(feature = "ssr")]
 pub(crate) async fn inspect(input: &Input, tools: &crate::runs::Tools) -> Result<Report, CallError> {
-    source::explain(input, tools.chain(), &|step, words| tools.progress(step, source::STEPS, words)).await
+    let mut report = source::explain(input, tools.chain(), &|step, words| tools.progress(step, source::STEPS, words)).await?;
+    report.explanation = tools.explain(&CARD, &report).await;
+    Ok(report)
 }
 
 /// Call data, which reads the same on every network.

@@ -7,7 +7,7 @@ use std::{future::Future, pin::Pin};
 use serde_json::Value;
 use tokio::time::timeout;
 
-use crate::{agents::{contract_xray, document_brief, tx_explainer, wallet_report}, card::Card, error::CallError, model::Tool, runs::{Tools, input, schema}};
+use crate::{agents::{contract_xray, document_brief, page_brief, tx_explainer, wallet_report}, card::Card, error::CallError, model::Tool, runs::{Tools, input, schema}};
 
 /// An agent as a tool.
 pub(super) struct Look {
@@ -38,6 +38,9 @@ macro_rules! looks {
 }
 
 looks! {
+    tx_explainer: "What a transaction did or would do: its call, transfers, approvals, why it failed, its fee. Give exactly one of the \
+        transaction's hash, its raw bytes, or calldata.",
+    page_brief: "What a web page says: its text, most important sentences, dates, prices, links. Give its URL, exactly as the question has it.",
     contract_xray: "What a contract can do, from its code: dangerous powers of its owner, proxies, functions, storage. Give either the \
         contract's address or its runtime bytecode, exactly as the question has it.",
     wallet_report: "What an account holds and who may take it: balance, tokens, allowances, recent transfers, what kind of account it is. Give its \

@@ -84,6 +84,7 @@ pub fn brief(page: &Page) -> Result<Report, Unreadable> {
     let reading_minutes = number(words.div_ceil(READING_SPEED));
     Ok(Report {
         engine: "computed".to_owned(),
+        explanation: None,
         headline: headline(read.title.as_deref(), words, reading_minutes, language.as_ref(), site.as_deref()),
         url: page.url.clone(),
         title: read.title,

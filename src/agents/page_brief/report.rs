@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::agents::sheet::Note;
+use crate::agents::{explanation::Explanation, sheet::Note};
 
 /// What a page says.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -38,6 +38,9 @@ pub struct Report {
     pub text: String,
     /// The same as Markdown: headings, lists, tables, code and links kept.
     pub markdown: String,
+    /// The report in plain words, by the shop's language model; absent where there is none. No fact is only here.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub explanation: Option<Explanation>,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]

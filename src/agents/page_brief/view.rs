@@ -5,14 +5,17 @@ use leptos::prelude::*;
 
 use super::{Heading, Report, Sentence};
 use crate::{
-    agents::sheet::{self, link, section, table, text},
+    agents::{
+        explanation::ExplanationView,
+        sheet::{self, link, section, table, text},
+    },
     ui::{CopyButton, Details, Erase},
 };
 
 #[component]
 pub fn ReportView(report: Report) -> impl IntoView {
     let facts = facts(&report);
-    let Report { headline, extract, outline, prices, dates, links, notes, text: words, markdown, .. } = report;
+    let Report { headline, extract, outline, prices, dates, links, notes, text: words, markdown, explanation, .. } = report;
     // More than one report may be on a page: what belongs together has the same text.
     let id = format!("page-{}-{}", words.len(), extract.first().map_or(0, |sentence| sentence.offset));
     let price_rows = prices.into_iter().map(|price| vec![text(price.amount), text(price.currency), text(price.sentence)]).collect();
@@ -30,6 +33,7 @@ pub fn ReportView(report: Report) -> impl IntoView {
     sheet::sheet(
         headline,
         vec![
+            Some(view! { <ExplanationView explanation/> }.erase()),
             key_sentences(&extract, &id),
             Some(sheet::facts(facts)),
             sheet::notes(notes),

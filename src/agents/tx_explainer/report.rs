@@ -2,6 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
+use crate::agents::explanation::Explanation;
 pub use crate::agents::sheet::{Note, Severity};
 
 /// What a transaction did, would do, or failed to do.
@@ -33,6 +34,9 @@ pub struct Report {
     pub events: Vec<Event>,
     /// How many more there were of each list than are told here.
     pub left_out: LeftOut,
+    /// The report in plain words, by the shop's language model; absent where there is none. No fact is only here.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub explanation: Option<Explanation>,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]

@@ -350,6 +350,7 @@ fn report(draft: Draft, ended: Option<Ended>, assets: &Assets, network: &Network
         .collect();
     Report {
         engine: "computed".to_owned(),
+        explanation: None,
         summary,
         status,
         network: assets.network.clone(),

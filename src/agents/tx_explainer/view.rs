@@ -7,7 +7,10 @@ use super::{
     report::{Allows, Argument, Basis, Call, Charged, Event, Failure, FailureKind, FailureSource, Fee, Finality, KnownBy, Report, Standard, Status, Transaction},
 };
 use crate::{
-    agents::sheet::{code, facts, notes, section, sheet, table, text},
+    agents::{
+        explanation::ExplanationView,
+        sheet::{code, facts, notes, section, sheet, table, text},
+    },
     ui::{CopyButton, Details, Erase, TimeView},
 };
 
@@ -31,6 +34,7 @@ pub fn ReportView(report: Report) -> impl IntoView {
     let may = if is_past { "Who may take what from now on" } else { "Whom it would let take what" };
     let parts = vec![
         Some(status),
+        Some(view! { <ExplanationView explanation=report.explanation/> }.erase()),
         report.failure.map(failed),
         notes(report.warnings),
         picture(&report.flow),
