@@ -17,8 +17,8 @@ use alloy::{
 use anvil::{Anvil, settings};
 use coinslot::{
     agents::tx_explainer::{
-        Allows, Basis, CARD, Charged, FailureKind, FailureSource, Finality, Form, Input, KnownBy, Note, Report, ReportView, Severity,
-        Standard, Status, sample,
+        Allows, Basis, CARD, Charged, FailureKind, FailureSource, Finality, Form, Input, KnownBy, Note, Report, ReportView,
+        Severity, Standard, Status, sample,
         source::{TxSource, explain},
     },
     chain::{
@@ -132,7 +132,8 @@ async fn coin_that_moves_inside_a_call_is_found_in_the_trace() {
     anvil.send(ada, deeds, 5_000).await;
     let out = anvil.transact(call(ada, deeds, &encoded("withdraw(uint256)", &["2000"]))).await;
     let told = report(&hash(out), &anvil.chain()).await;
-    let inside: Vec<_> = told.transfers.iter().map(|one| (one.basis, one.from.clone(), one.to.clone(), one.sum.amount.clone())).collect();
+    let inside: Vec<_> =
+        told.transfers.iter().map(|one| (one.basis, one.from.clone(), one.to.clone(), one.sum.amount.clone())).collect();
     assert_eq!(inside, [(Basis::Trace, deeds.to_string(), ada.to_string(), "2000".to_owned())]);
     assert!(told.summary.contains("got 0.000000000000002 MON"), "{}", told.summary);
 }
@@ -327,7 +328,10 @@ fn swap() -> Shelf {
         ..settings([]).network
     };
     let path = format!("[{},{}]", Address([0x77; 20]), Address(USDC));
-    let data = encoded("swapExactETHForTokens(uint256,address[],address,uint256)", &["2450000", &path, &Address(SENDER).to_string(), "1795000600"]);
+    let data = encoded(
+        "swapExactETHForTokens(uint256,address[],address,uint256)",
+        &["2450000", &path, &Address(SENDER).to_string(), "1795000600"],
+    );
     let transaction = json!({
         "hash": TxHash([0xc0; 32]), "type": "0x2", "chainId": "0x279f", "nonce": "0x11", "from": Address(SENDER), "to": Address(ROUTER),
         "value": "0xde0b6b3a7640000", "gas": "0x30d40", "maxFeePerGas": "0x1d1a94a200", "maxPriorityFeePerGas": "0x77359400",
@@ -392,13 +396,15 @@ async fn a_payload_of_a_hundred_kilobytes_makes_a_bounded_report() {
     assert_eq!(told.calls[0].known_by, KnownBy::Guess);
     // Known by name, and as large.
     let bytes = hex::encode_prefixed(&junk);
-    let told = within_bounds(&calldata(&encoded("execute(address,bytes)", &[&Address([1; 20]).to_string(), &bytes])), &shelf()).await;
+    let told =
+        within_bounds(&calldata(&encoded("execute(address,bytes)", &[&Address([1; 20]).to_string(), &bytes])), &shelf()).await;
     assert!(told.calls[0].arguments[1].value.ends_with('…'), "what is long is cut, and says so");
 }
 
 fn multicall(calls: &[Vec<u8>]) -> Vec<u8> {
     let calls = calls.iter().map(|call| DynSolValue::Bytes(call.clone())).collect();
-    [&keccak256("multicall(bytes[])")[..4], DynSolValue::Tuple(vec![DynSolValue::Array(calls)]).abi_encode_params().as_slice()].concat()
+    [&keccak256("multicall(bytes[])")[..4], DynSolValue::Tuple(vec![DynSolValue::Array(calls)]).abi_encode_params().as_slice()]
+        .concat()
 }
 
 #[tokio::test]
@@ -426,14 +432,17 @@ async fn a_batch_that_unfolds_to_gigabytes_is_given_up() {
     let words = |numbers: &[u64]| numbers.iter().flat_map(|number| word(*number)).collect::<Vec<u8>>();
     let tail = 97_000_u64;
     let count = 1_000;
-    let data = [words(&[32, count]), words(&vec![count * 32; count as usize]), words(&[tail]), vec![0xac; tail as usize]].concat();
+    let data =
+        [words(&[32, count]), words(&vec![count * 32; count as usize]), words(&[tail]), vec![0xac; tail as usize]].concat();
     let told = within_bounds(&calldata(&[&keccak256("multicall(bytes[])")[..4], data.as_slice()].concat()), &shelf()).await;
     warning(&told, "unfolds to more");
     let abi = Some("function f(uint256[][][][] x)".to_owned());
-    let same = |next: u64| [words(&[900]), words(&vec![next; 900])].concat();
-    let data = [words(&[32]), same(900 * 32), same(900 * 32), words(&[900]), words(&vec![5; 1_000])].concat();
+    let level = [words(&[900]), words(&vec![900 * 32; 900])].concat();
+    let data = [words(&[32]), level.repeat(3), words(&[900]), words(&vec![5; 900])].concat();
     let input = Input { abi, ..calldata(&[&keccak256("f(uint256[][][][])")[..4], data.as_slice()].concat()) };
-    assert_eq!(within_bounds(&input, &shelf()).await.calls[0].known_by, KnownBy::Guess);
+    let told = within_bounds(&input, &shelf()).await;
+    assert_eq!(told.calls[0].known_by, KnownBy::Guess);
+    warning(&told, "unfolds to more");
 }
 
 #[tokio::test]
@@ -449,7 +458,12 @@ async fn ten_thousand_events_are_counted_and_the_first_are_told() {
 
 #[tokio::test]
 async fn a_trace_of_a_hundred_thousand_calls_is_read_so_far() {
-    let frame = |to: u8| Frame { kind: "CALL".to_owned(), to: Some(Address([to; 20])), value: Some("0x1".to_owned()), ..Frame::default() };
+    let frame = |to: u8| Frame {
+        kind: "CALL".to_owned(),
+        to: Some(Address([to; 20])),
+        value: Some("0x1".to_owned()),
+        ..Frame::default()
+    };
     let trace = Frame { calls: (0..100_000).map(|n| frame(n as u8)).collect(), ..frame(1) };
     let told = within_bounds(&hash(TxHash([0xc0; 32])), &Shelf { trace: Some(trace), ..swap() }).await;
     assert!(told.left_out.transfers > 10_000);
@@ -464,7 +478,8 @@ fn html(view: impl FnOnce() -> AnyView) -> String {
 #[tokio::test]
 async fn whatever_a_stranger_wrote_is_shown_as_text() {
     let evil = "<script>alert(1)</script><img src=x onerror=alert(1)>";
-    let told = report(&calldata(&encoded("propose(address[],uint256[],bytes[],string)", &["[]", "[]", "[]", evil])), &shelf()).await;
+    let told =
+        report(&calldata(&encoded("propose(address[],uint256[],bytes[],string)", &["[]", "[]", "[]", evil])), &shelf()).await;
     assert!(told.calls[0].arguments[3].value.contains("<script>"));
     let page = html(|| view! { <ReportView report=told/> }.into_any());
     assert!(!page.contains("<script") && !page.contains("<img") && page.contains("&lt;script&gt;"), "{page}");
@@ -473,7 +488,10 @@ async fn whatever_a_stranger_wrote_is_shown_as_text() {
 #[tokio::test]
 async fn the_picture_has_its_words_and_the_page_its_answer_first() {
     let page = html(|| view! { <ReportView report=sample()/> }.into_any());
-    assert!(page.contains("role=\"img\"") && page.contains("gives 1 MON to Called contract") && page.contains("2.481377 USDC"), "{page}");
+    assert!(
+        page.contains("role=\"img\"") && page.contains("gives 1 MON to Called contract") && page.contains("2.481377 USDC"),
+        "{page}"
+    );
     let (headline, rest) = (page.find("class=\"headline\"").unwrap(), page.find("<section").unwrap());
     assert!(headline < rest);
 }

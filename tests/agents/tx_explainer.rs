@@ -3,7 +3,9 @@
 use std::process::Command;
 
 use coinslot::{
-    agents::tx_explainer::{Allows, Basis, Failure, FailureKind, Input, KnownBy, Report, Standard, Status, Transaction, source::explain},
+    agents::tx_explainer::{
+        Allows, Basis, Failure, FailureKind, Input, KnownBy, Report, Standard, Status, Transaction, source::explain,
+    },
     chain::Chain,
 };
 use serde::Deserialize;
