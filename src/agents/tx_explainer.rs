@@ -2,7 +2,7 @@
 //!
 //! - `report`: what it answers. `form`, `view`, `picture`: how it is asked and shown.
 //! - `valid`: what is wrong with an input, before anybody pays.
-//! - `source`: from an input to a report. What is read: `raw` (over `rlp`) and `tx`; `abi` (bounded decoding) with `shape` and `lexicon`
+//! - `source`: from an input to a report. What is read: `raw` (over `rlp`) and `tx`; `abi` (bounded decoding) with `shape`, `line` and `lexicon`
 //!   (who knows which name: the given ABI, then what is well known).
 //! - What is told: `call` and `nested` (calls inside calls), `logs` and `asked` (what moved, what is asked for), `failure`, `fee`, `tokens`,
 //!   `words`, `caution`.
@@ -28,6 +28,8 @@ mod fee;
 mod known;
 #[cfg(feature = "ssr")]
 mod lexicon;
+#[cfg(feature = "ssr")]
+mod line;
 #[cfg(feature = "ssr")]
 mod logs;
 #[cfg(feature = "ssr")]

@@ -313,7 +313,8 @@ mod tests {
         let mut bomb = words(&[32, 1_000]);
         // Each offset is from the first of them back to the length before it: the list holds itself.
         bomb.extend(words(&[0; 1_000]));
-        let same = [words(&[32]), words(&[900]), words(&vec![900 * 32; 900]), words(&[900]), words(&vec![900 * 32; 900]), words(&vec![5; 1_000])].concat();
+        let level = [words(&[900]), words(&vec![900 * 32; 900])].concat();
+        let same = [words(&[32]), level.repeat(3), words(&[900]), words(&vec![5; 900])].concat();
         let start = std::time::Instant::now();
         assert_eq!(read("(uint256[][][][])", &same).unwrap_err(), Misfit::Budget);
         assert!(read("(bytes[])", &[words(&[32, 3_000]), words(&vec![3_000 * 32; 3_000]), words(&[90_000]), vec![7; 90_000]].concat()).is_err());

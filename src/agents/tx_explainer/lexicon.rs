@@ -2,18 +2,17 @@
 
 use std::{collections::HashMap, sync::LazyLock};
 
-use alloy::json_abi::{AbiItem, Error, Event, Function};
+use alloy::json_abi::AbiItem;
 use serde_json::Value;
 
 use super::{
     known,
+    line::{self, Of},
     report::KnownBy,
     shape::{Shape, quoted},
 };
 use crate::agents::names;
 
-/// Characters of one signature, at most.
-const LINE_MAX: usize = 2_000;
 /// Functions, events and errors, at most.
 const ENTRIES_MAX: usize = 2_000;
 
@@ -120,20 +119,11 @@ impl Lexicon {
     }
 
     fn line(&mut self, line: &str) -> Result<(), String> {
-        shallow(line)?;
-        let odd = |_| format!("{} is no signature", quoted(line));
-        let word = line.split_whitespace().next().unwrap_or_default();
-        match word {
-            "event" => {
-                let event = Event::parse(line).map_err(odd)?;
-                if !event.anonymous {
-                    self.event(Shape::of_event(&event)?);
-                }
-            }
-            "error" => self.error(Shape::of_error(&Error::parse(line).map_err(odd)?)?),
-            "constructor" | "fallback" | "receive" | "fallback()" | "receive()" => {}
-            "struct" => return Err("structs are not read: write their fields in parentheses, where they are used".to_owned()),
-            _ => self.function(Shape::of_function(&Function::parse(line).map_err(odd)?)?),
+        match line::read(line)? {
+            (Of::Function, shape) => self.function(shape),
+            (Of::Event, shape) => self.event(shape),
+            (Of::Error, shape) => self.error(shape),
+            (Of::Nothing, _) => {}
         }
         Ok(())
     }
@@ -154,28 +144,13 @@ impl Lexicon {
     }
 }
 
-/// The parser of signatures calls itself for each level: what nests too deep never gets there.
-fn shallow(line: &str) -> Result<(), String> {
-    if line.len() > LINE_MAX {
-        return Err(format!("it is longer than {LINE_MAX} characters"));
-    }
-    let (mut depth, mut brackets) = (0_usize, 0_usize);
-    for c in line.chars() {
-        match c {
-            '(' => depth += 1,
-            ')' => depth = depth.saturating_sub(1),
-            '[' => brackets += 1,
-            ',' | ' ' => brackets = 0,
-            _ => {}
-        }
-        if depth > 8 || brackets > 8 {
-            return Err("its types nest more than 8 levels deep".to_owned());
-        }
-    }
-    Ok(())
+/// Characters of a type or name, and lists in lists, that are handed on: the library's reader of types calls itself for each level.
+fn shallow(text: &str) -> Result<(), String> {
+    let levels = text.matches(['(', '[']).count();
+    if text.len() > 500 || levels > 8 { Err("a type is too long, or nests more than 8 levels deep".to_owned()) } else { Ok(()) }
 }
 
-/// The same for JSON, whose own nesting is bounded by its reader (128 levels).
+/// So is every text of an entry, whose own nesting is bounded by its reader (128 levels).
 fn calm(entry: &Value) -> Result<(), String> {
     match entry {
         Value::String(text) => shallow(text),
@@ -253,6 +228,7 @@ mod tests {
             ("function f(uint256[4294967295] x)", "places"),
             ("function f(uint256[1000][1000] x)", "places"),
             ("function f(uint256[0][] x)", "no room"),
+            ("function f(()[] x)", "no room"),
         ] {
             let said = read(odd).unwrap_err();
             assert!(said.contains(why), "{odd}: {said}");

@@ -6,8 +6,10 @@ use alloy::{
     primitives::keccak256,
 };
 
+use super::line;
+
 /// Lists in lists and tuples in tuples, at most.
-const NESTING_MAX: usize = 8;
+pub const NESTING_MAX: usize = 8;
 /// Places of a list of fixed length, those of lists inside it multiplied.
 const PLACES_MAX: usize = 1_024;
 
@@ -44,13 +46,10 @@ impl Shape {
 
     /// One of the well-known signatures, without names. They are ours and in order; a test reads them all.
     pub fn of_signature(signature: &str) -> Option<Self> {
-        let (name, arguments) = signature.split_once('(')?;
-        let DynSolType::Tuple(kinds) = format!("({arguments}").parse().ok()? else { return None };
-        let parameters = kinds.into_iter().map(|kind| Parameter { name: None, kind_text: kind_text(&kind), kind, indexed: false });
-        Self::new(name, parameters.collect()).ok()
+        line::read(signature).ok().map(|(_, shape)| shape)
     }
 
-    fn new(name: &str, parameters: Vec<Parameter>) -> Result<Self, String> {
+    pub fn new(name: &str, parameters: Vec<Parameter>) -> Result<Self, String> {
         let kinds: Vec<&str> = parameters.iter().map(|parameter| parameter.kind_text.as_str()).collect();
         Ok(Self { name: name.to_owned(), signature: format!("{name}({})", kinds.join(",")), parameters })
     }
@@ -73,20 +72,21 @@ impl Shape {
     }
 }
 
+impl Parameter {
+    /// # Errors
+    /// A type that nests or unfolds too far.
+    pub fn new(name: &str, kind: DynSolType, indexed: bool) -> Result<Self, String> {
+        bounded(&kind)?;
+        Ok(Self { name: (!name.is_empty()).then(|| name.to_owned()), kind_text: kind_text(&kind), kind, indexed })
+    }
+}
+
 fn parameter(param: &Param) -> Result<Parameter, String> {
-    let kind = kind(&param.ty, &param.components, 0)?;
-    bounded(&kind)?;
-    Ok(Parameter { name: name(&param.name), kind_text: kind_text(&kind), kind, indexed: false })
+    Parameter::new(&param.name, kind(&param.ty, &param.components, 0)?, false)
 }
 
 fn event_parameter(param: &EventParam) -> Result<Parameter, String> {
-    let kind = kind(&param.ty, &param.components, 0)?;
-    bounded(&kind)?;
-    Ok(Parameter { name: name(&param.name), kind_text: kind_text(&kind), kind, indexed: param.indexed })
-}
-
-fn name(name: &str) -> Option<String> {
-    (!name.is_empty()).then(|| name.to_owned())
+    Parameter::new(&param.name, kind(&param.ty, &param.components, 0)?, param.indexed)
 }
 
 /// `tuple[2][]` with its components, or any other type by its name.
@@ -98,15 +98,19 @@ fn kind(text: &str, components: &[Param], depth: usize) -> Result<DynSolType, St
         return text.parse().map_err(|_| format!("{} is no type", quoted(text)));
     };
     let kinds: Vec<_> = components.iter().map(|part| kind(&part.ty, &part.components, depth + 1)).collect::<Result<_, _>>()?;
-    let mut whole = DynSolType::Tuple(kinds);
+    in_lists(DynSolType::Tuple(kinds), suffixes)
+}
+
+/// A type with what follows it: `[2][]`.
+pub fn in_lists(mut whole: DynSolType, suffixes: &str) -> Result<DynSolType, String> {
     for suffix in suffixes.split_terminator(']') {
-        whole = match suffix.strip_prefix('[') {
-            Some("") => DynSolType::Array(Box::new(whole)),
-            Some(count) => {
-                let count = count.parse().map_err(|_| format!("{} is no type", quoted(text)))?;
+        let count = suffix.trim().strip_prefix('[').ok_or_else(|| format!("{} follows a type", quoted(suffix)))?;
+        whole = match count.trim() {
+            "" => DynSolType::Array(Box::new(whole)),
+            count => {
+                let count = count.parse().map_err(|_| format!("{} is no length of a list", quoted(count)))?;
                 DynSolType::FixedArray(Box::new(whole), count)
             }
-            None => return Err(format!("{} is no type", quoted(text))),
         };
     }
     Ok(whole)
