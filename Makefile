@@ -3,7 +3,7 @@
 SHELL := bash
 .SHELLFLAGS := -euo pipefail -c
 .DEFAULT_GOAL := help
-.PHONY: help setup run dev build site binary test interop agents-check lint clean
+.PHONY: help setup run dev build site binary test test-llm interop agents-check lint clean
 
 # Everything that is built for more than one checkout lives here, so that a fresh clone on the same machine is warm.
 export COINSLOT_CACHE ?= $(HOME)/.cache/coinslot
@@ -17,6 +17,8 @@ export CHROMIUM ?= $(shell scripts/setup.sh chromium)
 export ANVIL ?= $(shell scripts/setup.sh anvil)
 # With the official x402 client in it.
 export X402_PYTHON ?= $(shell scripts/setup.sh python)
+# With a small language model in it, where `make test-llm` has put one.
+export LLM_PYTHON ?= $(shell scripts/setup.sh llm-python)
 
 help: ## says what there is
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -57,6 +59,10 @@ test: ## everything, with no internet: units, both databases, a real chain node,
 	@$(MAKE) --no-print-directory build
 	$(EMBED) cargo test --release --locked --features ssr
 	cd end2end && npx playwright test && npm run --silent test:docs && npm run --silent test:interop
+
+test-llm: ## the language model's client and what stands on it, against a small real model (127 MB, once)
+	@scripts/setup.sh llm
+	LLM_PYTHON="$$(scripts/setup.sh llm-python)" cargo test --release --locked --features ssr --test model real -- --nocapture
 
 interop: ## as programs buy: the official x402 clients against dist/coinslot, the one for Rust too (compiles it: 2 min)
 	@scripts/setup.sh test

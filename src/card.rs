@@ -21,6 +21,24 @@ pub struct Card {
     pub input_max: usize,
     /// When a signed token authorization is settled.
     pub settle: Settle,
+    /// What a shop has to have, or it does not sell this agent. Mostly nothing.
+    pub needs: &'static [Need],
+}
+
+/// Something that not every shop has.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Need {
+    /// A language model (`model_url`).
+    Model,
+}
+
+impl Need {
+    /// As the end of a sentence: "it needs …".
+    pub fn words(self) -> &'static str {
+        match self {
+            Self::Model => "a language model, and this shop has none",
+        }
+    }
 }
 
 /// When a signed token authorization is settled. Native coin is always paid first: its payer sends it himself.
@@ -39,6 +57,8 @@ pub enum Category {
     Transaction,
     Wallet,
     Reading,
+    /// Of anything that the others can look at.
+    Question,
 }
 
 impl Category {
@@ -48,6 +68,7 @@ impl Category {
             Self::Transaction => "Transaction",
             Self::Wallet => "Wallet",
             Self::Reading => "Reading",
+            Self::Question => "Question",
         }
     }
 }
@@ -66,6 +87,14 @@ impl Card {
     /// What the agent is called as an MCP tool: 1 to 64 letters, digits, `_` and `-`, as clients want it.
     pub fn mcp_tool(&self) -> &'static str {
         self.slug
+    }
+
+    /// Why a shop does not sell it, if it does not.
+    pub fn not_on_sale(&self) -> String {
+        match self.needs.first() {
+            Some(need) => format!("{} is not on sale here: it needs {}.", self.name, need.words()),
+            None => format!("{} is not on sale here.", self.name),
+        }
     }
 
     /// The price as the card shows it.

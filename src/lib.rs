@@ -3,8 +3,8 @@
 //! The books balance: every unit of value we were told of is, at every moment, in exactly one place that its payer can
 //! see: spent on a run that succeeded, standing as credit, or refunded (docs/protocol.md).
 //!
-//! Dependencies point one way: `pages → agents → {x402, runs} → ledger`, and `x402 → chain`; `card`, `money`, `evm` and
-//! `error` are on the ground, and `ui` knows none of them.
+//! Dependencies point one way: `pages → agents → {x402, runs} → ledger`, and `x402 → chain`; `model`
+//! serves `runs` and `agents`; `card`, `money`, `evm` and `error` are on the ground, and `ui` knows none of them.
 #![recursion_limit = "512"]
 
 pub mod card;
@@ -29,6 +29,8 @@ pub mod browser;
 pub mod chain;
 #[cfg(feature = "ssr")]
 pub mod ledger;
+#[cfg(feature = "ssr")]
+pub mod model;
 #[cfg(feature = "ssr")]
 pub mod runs;
 #[cfg(feature = "ssr")]

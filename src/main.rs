@@ -89,7 +89,8 @@ async fn run(cli: Coinslot) -> ExitCode {
         Command::Serve => serve(settings).await,
         Command::Demo => play(settings, cli.data.is_some()).await,
         Command::Check => {
-            let cards: Vec<_> = agents::ON_SALE.iter().map(|agent| agent.card).collect();
+            let sold = agents::ON_SALE.iter().map(|agent| agent.card).filter(|card| settings.have(card.needs));
+            let cards: Vec<_> = sold.collect();
             return tell(check::check(&settings, &cards).await);
         }
         Command::Books { chain } => return tell(books::prove(&settings, chain).await),

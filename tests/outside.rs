@@ -300,6 +300,48 @@ mod settings {
     }
 
     #[test]
+    fn a_model_is_off_until_its_server_and_its_name_are_set() {
+        assert!(read(&[]).unwrap().model.is_none());
+        let (url, name) = (("COINSLOT_MODEL_URL", "http://127.0.0.1:8089"), ("COINSLOT_MODEL_NAME", "small-1"));
+        let model = read(&[url, name]).unwrap().model.unwrap();
+        assert_eq!(
+            (model.url.as_str(), model.name.as_str(), model.key.is_none()),
+            ("http://127.0.0.1:8089/v1/", "small-1", true)
+        );
+        assert!(refused(&[url]).starts_with("model_name (in Leptos.toml) is not set: expected what the server calls the model"));
+        assert!(refused(&[name]).starts_with("model_url (in Leptos.toml) is not set: expected where the model's server is"));
+        assert!(
+            refused(&[("COINSLOT_MODEL_URL", "https://me:pass@api.example/v1"), name])
+                .contains("without user, password or query")
+        );
+        assert!(refused(&[url, name, ("COINSLOT_MODEL_TIMEOUT_S", "0")]).contains("1 to 300"));
+    }
+
+    #[test]
+    fn the_models_key_comes_from_the_environment_or_a_file_and_is_never_shown() {
+        let model = [("COINSLOT_MODEL_URL", "https://api.example/v1"), ("COINSLOT_MODEL_NAME", "small-1")];
+        let with = |more: (&'static str, String)| {
+            let env: Vec<(&str, &str)> = model.iter().copied().chain([(more.0, more.1.as_str())]).collect();
+            read(&env).map(|settings| settings.model.unwrap()).map_err(|wrong| wrong.to_string())
+        };
+        let shown = format!("{:?}", with(("COINSLOT_MODEL_KEY", "sk-hunter2".into())).unwrap());
+        assert!(shown.contains("not shown") && !shown.contains("hunter2"), "{shown}");
+        let wrong = with(("COINSLOT_MODEL_KEY", "sk hunter2".into())).unwrap_err();
+        assert!(wrong.starts_with("COINSLOT_MODEL_KEY is (not shown): expected a key") && !wrong.contains("hunter2"), "{wrong}");
+
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("model.key");
+        let file = || ("COINSLOT_MODEL_KEY_FILE", path.to_str().unwrap().to_owned());
+        assert!(with(file()).unwrap_err().contains("expected a file that holds a key"));
+        std::fs::write(&path, "two words hunter2\n").unwrap();
+        assert!(!with(file()).unwrap_err().contains("hunter2"));
+        std::fs::write(&path, "sk-hunter2\n").unwrap();
+        assert!(with(file()).unwrap().key.is_some());
+        let both = [model[0], model[1], ("COINSLOT_MODEL_KEY", "sk-1"), ("COINSLOT_MODEL_KEY_FILE", path.to_str().unwrap())];
+        assert!(refused(&both).ends_with("expected nothing, because model_key is set"));
+    }
+
+    #[test]
     fn the_operators_key_comes_from_the_environment_or_a_file_and_is_never_shown() {
         let key = read(&[("COINSLOT_OPERATOR_KEY", KEY)]).unwrap().operator_key.unwrap();
         assert_eq!((key.address().to_string().as_str(), key.bytes()), (KEYS_ADDRESS, [0x11; 32]));
@@ -398,6 +440,7 @@ mod settling {
             version: "1",
             input_max: 1,
             settle: Settle::AfterWork,
+            needs: &[],
         }
     }
 

@@ -113,8 +113,10 @@ fn engine(run: &RunView) -> AnyView {
     let version = format!("{}, version {}", run.agent_name, run.version);
     match run.engine.as_deref() {
         None => version,
-        Some("computed") => format!("{version}, computed"),
-        Some(model) => format!("{version}, with {model}"),
+        Some(engine) => match engine.strip_prefix("computed + ") {
+            Some(model) => format!("{version}, computed, with words by the language model {model}"),
+            None => format!("{version}, {engine}"),
+        },
     }
     .erase()
 }

@@ -60,6 +60,7 @@ pub const CARD: Card = Card {
     version: "1",
     input_max: 1024 * 1024,
     settle: Settle::AfterWork,
+    needs: &[],
 };
 
 /// Bytes of HTML that are taken.

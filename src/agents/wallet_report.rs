@@ -59,6 +59,7 @@ pub const CARD: Card = Card {
     version: "1",
     input_max: 16 * 1024,
     settle: Settle::AfterWork,
+    needs: &[],
 };
 
 /// Whose wallet to look at, on the network that is paid on.
@@ -92,7 +93,9 @@ pub async fn wallet_report(#[server(flatten)] input: Input) -> Result<Report, Ca
 
 #[cfg(feature = "ssr")]
 pub(crate) async fn inspect(input: &Input, tools: &crate::runs::Tools) -> Result<Report, CallError> {
-    look::wallet(input, tools.chain(), &|step, of, words| tools.progress(step, of, words)).await
+    let mut report = look::wallet(input, tools.chain(), &|step, of, words| tools.progress(step, of, words)).await?;
+    report.explanation = tools.explain(&CARD, &report).await;
+    Ok(report)
 }
 
 /// Permit2, which is at this address on most networks; on any other the answer is that nothing is there.

@@ -53,7 +53,7 @@ fn one(agent: &'static OnSale) -> AnyView {
                 label=card.name
                 tabs=vec![
                     Tab { id: "run", name: "Run", view: run(agent) },
-                    Tab { id: "api", name: "API", view: with_shop(move |shop| api::api(agent, &shop)) },
+                    Tab { id: "api", name: "API", view: with_shop(move |shop| if shop.sells(card.slug) { api::api(agent, &shop) } else { not_on_sale(agent) }) },
                 ]
             />
         </div>
@@ -63,7 +63,7 @@ fn one(agent: &'static OnSale) -> AnyView {
 
 fn run(agent: &'static OnSale) -> AnyView {
     view! {
-        {with_shop(move |shop| counter(agent, shop))}
+        {with_shop(move |shop| if shop.sells(agent.card.slug) { counter(agent, shop) } else { not_on_sale(agent) })}
         <section class="sample" aria-labelledby="sample">
             <h2 id="sample">"A sample answer"</h2>
             <p class="hint">"Made by this agent, from another input than yours."</p>
@@ -71,6 +71,11 @@ fn run(agent: &'static OnSale) -> AnyView {
         </section>
     }
     .erase()
+}
+
+/// Its page stays: answers that were bought before lead here.
+fn not_on_sale(agent: &'static OnSale) -> AnyView {
+    view! { <p class="notice" role="status">{agent.card.not_on_sale()}</p> }.erase()
 }
 
 /// What the form starts with (E6): `?input=<json>`, or the input of one's own run, `?run=<id>`. Asks the server only for the latter.

@@ -41,6 +41,11 @@ impl Shop {
         self.networks.iter().find(|network| network.id == id)
     }
 
+    /// Not every shop has what every agent needs.
+    pub fn sells(&self, slug: &str) -> bool {
+        self.prices.iter().any(|(agent, _)| agent == slug)
+    }
+
     /// What an agent costs, once in each asset: in coin first, then as it is offered. The first is the one that the card shows.
     pub fn prices_of(&self, slug: &str) -> Vec<&Money> {
         let all = self.prices.iter().filter(|(agent, _)| agent == slug).flat_map(|(_, prices)| prices);

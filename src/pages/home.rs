@@ -45,7 +45,7 @@ pub fn Home() -> impl IntoView {
                 <p class="lead">"Pick an agent. Pay once from your wallet. Read the answer."</p>
             </section>
             <section class="window" aria-label="Agents">
-                {with_shop(|shop| ON_SALE.iter().map(|agent| card(agent, &shop)).collect_view().erase())}
+                {with_shop(|shop| sold(&shop).map(|agent| card(agent, &shop)).collect_view().erase())}
             </section>
             <section class="steps" aria-labelledby="how">
                 <h2 id="how">"One call, and where your money is"</h2>
@@ -65,6 +65,11 @@ pub fn Home() -> impl IntoView {
         </div>
     }
     .erase()
+}
+
+/// What this shop has on sale, in the order of its window.
+fn sold(shop: &Shop) -> impl Iterator<Item = &'static OnSale> {
+    ON_SALE.iter().filter(|agent| shop.sells(agent.card.slug))
 }
 
 fn card(agent: &'static OnSale, shop: &Shop) -> AnyView {
@@ -97,7 +102,7 @@ fn card(agent: &'static OnSale, shop: &Shop) -> AnyView {
 }
 
 fn for_programs(shop: &Shop) -> AnyView {
-    let Some(first) = ON_SALE.first() else { return ().erase() };
+    let Some(first) = sold(shop).next() else { return ().erase() };
     let call = format!("curl -i -X POST {}{}", shop.public_url, first.card.endpoint());
     view! {
         <section class="programs" aria-labelledby="programs">

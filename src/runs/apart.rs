@@ -33,11 +33,11 @@ pub struct Apart {
     /// At once, whatever the number of workers.
     pub places: Semaphore,
     /// It may tell more than once, each time knowing more: the last that was told whole is the answer.
-    pub work: fn(input: &[u8], tell: Tell<'_>),
+    pub work: Work,
 }
 
-/// Takes an answer.
-pub type Tell<'t> = &'t mut dyn FnMut(&[u8]);
+/// What is done with an input: `tell` takes what was found.
+pub type Work = fn(input: &[u8], tell: &mut dyn FnMut(&[u8]));
 
 /// What one piece of work may take.
 #[derive(Clone, Copy, Debug)]

@@ -1,7 +1,7 @@
 //! A paid run: the only way to an agent's work. It names no agent; `main` hands it the list.
 //!
 //! - `tools`: what the work may use, and only a paid run has.
-//! - `agent`: a card and the server function that does its work, from JSON to JSON. `input`: what it may be asked.
+//! - `engine`: what made the answer. `agent`: a card and the server function that does its work, from JSON to JSON. `input`: what it may be asked.
 //! - `schema`: its types' JSON schemas, alone and inside another document.
 //! - `apart`: work on strangers' data, in a process of its own.
 //! - `progress`: what the work says of itself, on its way to the ledger. `streams`: who listens to it.
@@ -9,6 +9,7 @@
 
 pub mod agent;
 pub mod apart;
+pub mod engine;
 pub mod input;
 mod progress;
 pub mod schema;
@@ -17,5 +18,6 @@ pub mod tools;
 pub mod worker;
 
 pub use agent::{Agent, agent};
+pub use engine::Engine;
 pub use streams::{Pace, Streams};
 pub use tools::Tools;

@@ -11,12 +11,12 @@ use leptos::{
 use tokio::{
     sync::Semaphore,
     task::{JoinError, JoinHandle},
-    time::{interval, timeout},
+    time::{Instant, interval, timeout},
 };
 use tokio_util::sync::CancellationToken;
 use tracing::{Instrument, error, info, info_span, warn};
 
-use super::{progress, tools::Paid};
+use super::{Engine, progress, tools::Paid};
 use crate::{
     error::{CallError, Code, Retry},
     ledger::{BooksError, Leased, Run, runs::ATTEMPTS_MAX},
@@ -32,8 +32,6 @@ const LEASE_MS: i64 = 10_000;
 const RENEW_EVERY: Duration = Duration::from_secs(3);
 /// Runs that other instances left, and whose lease ended, are looked for so often.
 const LOOK_EVERY: Duration = Duration::from_secs(1);
-/// What is said of an answer that no model had a part in.
-const COMPUTED: &str = "computed";
 
 /// Works on `count` runs at once, until `stop`; then what is under way is waited for.
 pub fn start(desk: &Desk, count: usize, stop: &CancellationToken) -> JoinHandle<()> {
@@ -92,16 +90,16 @@ async fn work(desk: &Desk, leased: Leased) -> Option<(Run, String)> {
     let signed = run.authorization.is_some();
     let ended = match &outcome {
         // Its payer signed for it: the answer is withheld until the payment is settled.
-        Outcome::Done(output) if signed => store(|| desk.books.answered(&run.id, &token, output, COMPUTED, now_ms())).await,
-        Outcome::Done(output) => store(|| desk.books.capture(&run.id, &token, output, COMPUTED, now_ms())).await,
+        Outcome::Done(output, engine) if signed => store(|| desk.books.answered(&run.id, &token, output, engine, now_ms())).await,
+        Outcome::Done(output, engine) => store(|| desk.books.capture(&run.id, &token, output, engine, now_ms())).await,
         Outcome::Failed(why) => store(|| desk.books.release(&run.id, &token, why, now_ms())).await,
         // Its lease ends now: the next attempt follows at once.
         Outcome::Broke => desk.books.renew_lease(&run.id, &token, now_ms()).await,
         Outcome::Lost => return None,
     };
     match (ended, &outcome) {
-        (Ok(true), Outcome::Done(_)) if signed => return to_be_settled(desk, &run, token).await,
-        (Ok(true), Outcome::Done(_)) => info!(run.id = %run.id, agent = %run.agent, "run {} done", run.id),
+        (Ok(true), Outcome::Done(..)) if signed => return to_be_settled(desk, &run, token).await,
+        (Ok(true), Outcome::Done(..)) => info!(run.id = %run.id, agent = %run.agent, "run {} done", run.id),
         (Ok(true), Outcome::Failed(why)) => {
             info!(run.id = %run.id, agent = %run.agent, why = %why.error, "run {} failed, and was not charged", run.id)
         }
@@ -173,8 +171,8 @@ where
 }
 
 enum Outcome {
-    /// The answer's exact bytes.
-    Done(String),
+    /// The answer's exact bytes, and what made it.
+    Done(String, String),
     Failed(Box<CallError>),
     /// It panicked, and may be tried again.
     Broke,
@@ -200,7 +198,16 @@ async fn attempt(desk: &Desk, run: &Run, token: &str) -> Outcome {
     };
     info!("run {} started", run.id);
     let reports = progress::begin(desk, &run.id, token).await;
-    let paid = Paid { agent: agent.card.slug, run: run.id.clone(), chain: chain.clone(), reports: reports.clone() };
+    let (engine, limit) = (Engine::default(), agent.card.time_limit);
+    let paid = Paid {
+        agent: agent.card.slug,
+        run: run.id.clone(),
+        chain: chain.clone(),
+        reports: reports.clone(),
+        model: desk.model.clone(),
+        engine: engine.clone(),
+        until: Instant::now() + limit,
+    };
     // A task of its own: a panic is its failure, not ours. Its owner is where the work's context lives.
     let owner = Owner::new();
     let work = owner.with(|| {
@@ -209,9 +216,9 @@ async fn attempt(desk: &Desk, run: &Run, token: &str) -> Outcome {
         provide_context(desk.clone());
         ScopedFuture::new((agent.call)(input))
     });
-    let mut task = tokio::spawn(timeout(agent.card.time_limit, work).in_current_span());
+    let mut task = tokio::spawn(timeout(limit, work).in_current_span());
     let outcome = tokio::select! {
-        ended = &mut task => judge(run, agent.card.time_limit, ended),
+        ended = &mut task => judge(run, limit, &engine, ended),
         () = lost(desk, &run.id, token) => {
             task.abort();
             Outcome::Lost
@@ -220,16 +227,16 @@ async fn attempt(desk: &Desk, run: &Run, token: &str) -> Outcome {
     };
     drop(owner);
     if !matches!(outcome, Outcome::Lost) {
-        progress::write_last(desk, &run.id, token, &reports, matches!(outcome, Outcome::Done(_))).await;
+        progress::write_last(desk, &run.id, token, &reports, matches!(outcome, Outcome::Done(..))).await;
     }
     outcome
 }
 
 type Ended = Result<Result<Result<String, CallError>, tokio::time::error::Elapsed>, JoinError>;
 
-fn judge(run: &Run, limit: Duration, ended: Ended) -> Outcome {
+fn judge(run: &Run, limit: Duration, engine: &Engine, ended: Ended) -> Outcome {
     match ended {
-        Ok(Ok(Ok(output))) => Outcome::Done(output),
+        Ok(Ok(Ok(output))) => Outcome::Done(output, engine.words()),
         Ok(Ok(Err(why))) => Outcome::failed(told(run, why)),
         Ok(Err(_)) => Outcome::failed(told(run, CallError::agent_failed(format!("it took longer than {} s.", limit.as_secs())))),
         Err(_) if run.attempts < ATTEMPTS_MAX => Outcome::Broke,

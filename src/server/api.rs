@@ -35,8 +35,9 @@ pub fn routes(desk: &Desk) -> Router<Desk> {
         .route("/api/x402/{agent}", any(no_such_agent))
         .route("/api/x402/{agent}/", any(with_slash))
         .merge(guard::routes());
-    for agent in &desk.agents {
-        let card = agent.card;
+    // Those too that this shop does not sell: their paid functions are mounted all the same, and say so.
+    let unsold = agents::ON_SALE.iter().map(|agent| agent.card).filter(|card| desk.agent(card.slug).is_none());
+    for card in desk.agents.iter().map(|agent| agent.card).chain(unsold) {
         router = router.route(&card.endpoint(), prices(card));
     }
     router
@@ -44,12 +45,15 @@ pub fn routes(desk: &Desk) -> Router<Desk> {
 
 /// GET and HEAD tell the offers; `POST` on the same path is the server function, and OPTIONS is answered before (`cors`).
 fn prices(card: &'static Card) -> MethodRouter<Desk> {
-    let tell = move |State(desk): State<Desk>, headers: HeaderMap| async move { tell(&desk, card, &headers) };
+    let tell = move |State(desk): State<Desk>, headers: HeaderMap| async move { tell(&desk, card, &headers).await };
     let refuse = || async { answer::error(&Code::MethodNotAllowed.into()) };
     get(tell).put(refuse).patch(refuse).delete(refuse)
 }
 
-fn tell(desk: &Desk, card: &Card, headers: &HeaderMap) -> Response<Body> {
+async fn tell(desk: &Desk, card: &Card, headers: &HeaderMap) -> Response<Body> {
+    if let Err(closed) = desk.sells(card).await {
+        return answer::error(&closed);
+    }
     let told = answer::payment_required(desk, card, &Code::PaymentRequired.into());
     let text = |name| headers.get(name).and_then(|value: &HeaderValue| value.to_str().ok()).unwrap_or_default();
     // A browser that navigates here gets a page, with the same status and headers (B17).
@@ -78,16 +82,19 @@ async fn no_such_agent() -> Refused {
 
 /// The workflow's paths end with a slash; they are the same paths.
 async fn with_slash(State(desk): State<Desk>, Path(slug): Path<String>, mut request: Request) -> axum::response::Response {
-    let Some(agent) = desk.agent(&slug) else { return answer::error(&Code::NoSuchAgent.into()) };
+    let sold = desk.agent(&slug).map(|agent| agent.card);
+    let Some(card) = sold.or_else(|| agents::find(&slug).map(|agent| agent.card)) else {
+        return answer::error(&Code::NoSuchAgent.into());
+    };
     match *request.method() {
         Method::POST => {
-            *request.uri_mut() = agent.card.endpoint().parse().unwrap_or_default();
+            *request.uri_mut() = card.endpoint().parse().unwrap_or_default();
             let context = desk.clone();
             axum::response::IntoResponse::into_response(
                 leptos_axum::handle_server_fns_with_context(move || provide_context(context.clone()), request).await,
             )
         }
-        Method::GET | Method::HEAD => tell(&desk, agent.card, request.headers()),
+        Method::GET | Method::HEAD => tell(&desk, card, request.headers()).await,
         _ => answer::error(&Code::MethodNotAllowed.into()),
     }
 }

@@ -1,5 +1,6 @@
 //! `coinslot check`: each line says what is well, what is still to do, or what is wrong and how to mend it.
 
+mod model;
 mod settling;
 
 use std::{
@@ -65,6 +66,7 @@ pub async fn check(settings: &Settings, cards: &[&Card]) -> Vec<Line> {
     let mut lines = vec![recipient(settings)];
     lines.extend(the_secret(settings));
     lines.extend(settling::key(settings));
+    lines.push(model::look_at(settings).await);
     let books = match books(settings).await {
         Ok((books, line)) => {
             lines.push(line);

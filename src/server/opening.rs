@@ -25,6 +25,7 @@ use crate::{
     chain::{Chain, ChainSettings, Unavailable},
     evm::Address,
     ledger::{Books, BooksError},
+    model::Model,
     money::BadAmount,
     pages::data::Demo,
     runs::{Agent, Pace, Streams, worker},
@@ -175,6 +176,7 @@ pub async fn run(opening: Opening, stop: CancellationToken) -> Result<(), Cannot
         agents,
         offer_ttl_ms: i64::try_from(settings.offer_ttl.as_millis()).unwrap_or(i64::MAX),
         facilitators,
+        model: settings.model.clone().map(Model::new),
         streams: Streams::new(Pace::default(), stop.clone()),
     });
     for chain in &desk.chains {

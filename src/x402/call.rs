@@ -42,6 +42,7 @@ pub(crate) fn broken(cause: BooksError) -> CallError {
 
 /// Nobody paid yet: says the price, or what will certainly go wrong, before anybody does.
 async fn unpaid(desk: &Desk, card: &Card, body: &str) -> Result<(Run, bool), CallError> {
+    desk.sells(card).await?;
     let known = desk.books.known_failure(card.slug, card.version, &sha256_hex(body.as_bytes())).await.map_err(broken)?;
     Err(match known {
         Some(failure) => CallError::invalid_input(vec![crate::error::FieldError {

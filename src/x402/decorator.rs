@@ -82,7 +82,10 @@ where
             };
             let (parts, body) = req.into_parts();
             Ok(match read::<I>(card, &parts, body).await {
-                Ok(Asked::Price) => answer::payment_required(&desk, card, &Code::PaymentRequired.into()),
+                Ok(Asked::Price) => match desk.sells(card).await {
+                    Ok(()) => answer::payment_required(&desk, card, &Code::PaymentRequired.into()),
+                    Err(closed) => answer::error(&closed),
+                },
                 Ok(Asked::Run(body)) => asked(&desk, card, &parts.headers, body).await,
                 Err(why) => answer::of(&desk, card, &Outcome::refused(why)),
             })

@@ -17,10 +17,12 @@ use super::{
     wire::{self, Offer, Resource},
 };
 use crate::{
-    card::Card,
+    card::{Card, Need},
     chain::{Chain, Finality},
+    error::{CallError, Code},
     evm::Address,
     ledger::{Books, Run},
+    model::Model,
     money::{Amount, Asset, Money},
     network::Token,
     run::{Progress, RunState, RunView},
@@ -40,14 +42,24 @@ pub struct Fittings {
     pub pay_to: Address,
     /// Scheme, host and port, without a trailing slash: sign-in domain, `resource` and the cookie's `Secure` come from it.
     pub public_url: String,
-    /// What is on sale.
+    /// What is on sale, where the shop has what it needs: the desk leaves the rest out.
     pub agents: Vec<Agent>,
     /// An offer's life, in milliseconds.
     pub offer_ttl_ms: i64,
     /// Who settles tokens, by CAIP-2 network. A network without one has no tokens.
     pub facilitators: HashMap<String, Facilitator>,
+    /// The operator's language model, if there is one.
+    pub model: Option<Model>,
     /// Who listens to how far a run is.
     pub streams: Streams,
+}
+
+impl Fittings {
+    fn have(&self, need: Need) -> bool {
+        match need {
+            Need::Model => self.model.is_some(),
+        }
+    }
 }
 
 pub struct Counter {
@@ -70,7 +82,9 @@ pub struct Counter {
 const CHANGES: usize = 1024;
 
 impl Desk {
-    pub fn new(fittings: Fittings) -> Self {
+    pub fn new(mut fittings: Fittings) -> Self {
+        let all = std::mem::take(&mut fittings.agents);
+        fittings.agents = all.into_iter().filter(|agent| agent.card.needs.iter().all(|need| fittings.have(*need))).collect();
         Self(Arc::new(Counter {
             bazaar: fittings.agents.iter().map(|agent| (agent.card.slug, bazaar(agent))).collect(),
             fittings,
@@ -110,6 +124,33 @@ impl Counter {
 
     pub fn agent(&self, slug: &str) -> Option<&Agent> {
         self.agents.iter().find(|agent| agent.card.slug == slug)
+    }
+
+    /// Can this agent be bought right now? Asked before a price is named; at most one small request, for all who ask within a few seconds.
+    ///
+    /// # Errors
+    /// [`Code::AgentUnavailable`]: it is not on sale here, or what it needs is away.
+    pub async fn sells(&self, card: &Card) -> Result<(), CallError> {
+        if self.agent(card.slug).is_none() {
+            return Err(CallError::saying(Code::AgentUnavailable, format!("{} Nothing was charged.", card.not_on_sale())));
+        }
+        match &self.model {
+            Some(model) if card.needs.contains(&Need::Model) => {
+                model.look().await.map_err(|cause| away(card, &cause.to_string()))
+            }
+            _ => Ok(()),
+        }
+    }
+
+    /// The same, from what is known without asking anybody.
+    ///
+    /// # Errors
+    /// [`Code::AgentUnavailable`]: what it needs is known to be away.
+    pub fn is_not_known_to_be_away(&self, card: &Card) -> Result<(), CallError> {
+        let is_away = |need: &Need| match need {
+            Need::Model => self.model.as_ref().is_some_and(Model::is_known_to_be_away),
+        };
+        if card.needs.iter().any(is_away) { Err(away(card, "the language model does not answer")) } else { Ok(()) }
     }
 
     /// Today's price of an agent in an asset. `None`: it is not sold for that here.
@@ -276,6 +317,14 @@ impl Counter {
     pub fn is_secure(&self) -> bool {
         self.public_url.starts_with("https://")
     }
+}
+
+/// Until what is away is looked for again.
+const AWAY_MS: u64 = 10_000;
+
+fn away(card: &Card, why: &str) -> CallError {
+    let sentence = format!("{} is not available right now: {why}. Nothing was charged.", card.name);
+    CallError::saying(Code::AgentUnavailable, sentence).after_ms(AWAY_MS)
 }
 
 /// From the moment an authorization is taken to the end of its settlement, in seconds: the work, and a minute for the chain.

@@ -120,6 +120,7 @@ pub fn demand(
     bazaar: Option<&Value>,
     why: &CallError,
 ) -> Result<PaymentRequired, CallError> {
+    desk.is_not_known_to_be_away(card)?;
     let accepts = desk.offers(card, now_ms(), why.credit.as_ref());
     if accepts.is_empty() {
         return Err(CallError::saying(Code::AgentUnavailable, "Payments are closed for now. Nothing was charged."));

@@ -27,6 +27,7 @@ const fn card(slug: &'static str, price: &'static [&'static str], settle: Settle
         version: "7",
         input_max: 4096,
         settle,
+        needs: &[],
     }
 }
 

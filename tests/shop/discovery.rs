@@ -62,6 +62,7 @@ impl Window {
             public_url: ROOT.into(),
             agents: everything(),
             offer_ttl_ms: 300_000,
+            model: None,
             streams: Streams::new(Pace::default(), CancellationToken::new()),
         });
         for network in desk.chains.iter().map(|chain| chain.network()) {

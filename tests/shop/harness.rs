@@ -16,6 +16,7 @@ use coinslot::{
     chain::{Chain, ChainSettings, Finality},
     evm::{Address, TxHash},
     ledger::Books,
+    model::Model,
     money::{Amount, Money},
     network::{Network, Token},
     runs::{Pace, Streams, worker},
@@ -64,8 +65,9 @@ impl Node {
     }
 
     /// Its blocks are from so many hours ago.
-    pub fn that_lags(hours: u64) -> Self {
-        let then = crate::dollars::now_s() - hours * 3600;
+    #[allow(dead_code)] // not every target that is opened with this harness looks back
+    pub fn that_lags(hours: i64) -> Self {
+        let then = coinslot::x402::desk::now_ms() / 1000 - hours * 3600;
         Self::start_with(CHAIN_ID, &["--no-mining", "--timestamp", &then.to_string()])
     }
 
@@ -160,14 +162,14 @@ impl Shop {
     ) -> Self {
         let chain = chain(Network { tokens, ..network() }, rpc_urls);
         let facilitator = settles(chain.clone());
-        Self::on_chains(node, data, staff, vec![chain], facilitator, QUICK).await
+        Self::on_chains(node, data, staff, vec![chain], facilitator, QUICK, None).await
     }
 
     /// One whose streams are kept at another pace.
     pub async fn at_pace(pace: Pace) -> Self {
         let node = Arc::new(Node::start());
         let chains = vec![chain(network(), vec![node.url()])];
-        Self::on_chains(node, Arc::new(tempfile::tempdir().unwrap()), Staff::All, chains, None, pace).await
+        Self::on_chains(node, Arc::new(tempfile::tempdir().unwrap()), Staff::All, chains, None, pace, None).await
     }
 
     /// A shop that is paid on another chain as well.
@@ -180,7 +182,14 @@ impl Shop {
             ..network()
         };
         let chains = vec![chain(network(), vec![node.url()]), chain(second, vec![other.url()])];
-        Self::on_chains(node, Arc::new(tempfile::tempdir().unwrap()), Staff::All, chains, None, QUICK).await
+        Self::on_chains(node, Arc::new(tempfile::tempdir().unwrap()), Staff::All, chains, None, QUICK, None).await
+    }
+
+    /// A shop with a language model.
+    #[allow(dead_code)] // not every target that is opened with this harness has one
+    pub async fn with_model(node: Arc<Node>, data: Arc<TempDir>, staff: Staff, model: Option<Model>) -> Self {
+        let chain = chain(network(), vec![node.url()]);
+        Self::on_chains(node, data, staff, vec![chain], None, QUICK, model).await
     }
 
     /// `facilitator`: of the tokens on the first of the chains.
@@ -191,6 +200,7 @@ impl Shop {
         chains: Vec<Chain>,
         facilitator: Option<Facilitator>,
         pace: Pace,
+        model: Option<Model>,
     ) -> Self {
         let stop = CancellationToken::new();
         let desk = Desk::new(Fittings {
@@ -202,6 +212,7 @@ impl Shop {
             agents: super::agents::all(),
             offer_ttl_ms: 300_000,
             facilitators: facilitator.map(|facilitator| (NETWORK.to_owned(), facilitator)).into_iter().collect(),
+            model,
             streams: Streams::new(pace, stop.clone()),
         });
         for chain in &desk.chains {

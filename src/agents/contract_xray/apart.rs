@@ -5,7 +5,7 @@ use std::time::Duration;
 use tokio::sync::Semaphore;
 
 use super::examine::{Examined, Refusal, examine_telling};
-use crate::runs::apart::{self, Apart, Limits, Tell};
+use crate::runs::apart::{self, Apart, Limits};
 
 pub use crate::runs::apart::work_with as examine_with;
 
@@ -32,7 +32,7 @@ pub enum Failure {
 }
 
 /// First what is known before the dearest part of the work, then everything.
-fn examine(code: &[u8], tell: Tell<'_>) {
+fn examine(code: &[u8], tell: &mut dyn FnMut(&[u8])) {
     let mut tell = |told: &Result<Examined, Refusal>| {
         if let Ok(told) = serde_json::to_vec(told) {
             tell(&told);

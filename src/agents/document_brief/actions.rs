@@ -173,7 +173,8 @@ const OBJECTS: &[&str] = &[
 pub(super) fn of(text: &str, sentences: &[Sentence], dates: &[DateFound], places: &Places) -> Vec<Task> {
     let mut actions = Vec::new();
     let mut next_date = 0;
-    for sentence in sentences.iter().filter(|sentence| !matches!(sentence.kind, Kind::Heading(_))) {
+    // A plain line that stands alone reads as a heading, and may ask for something all the same.
+    for sentence in sentences.iter().filter(|sentence| !matches!(sentence.kind, Kind::Heading(1..))) {
         let words = &text[sentence.range.clone()];
         while dates.get(next_date).is_some_and(|date| (date.at.byte as usize) < sentence.range.start) {
             next_date += 1;

@@ -22,7 +22,9 @@ fn parts_of(word: &[char]) -> u32 {
         let pair = (at > 0).then(|| (word[at - 1], word[at]));
         let before = at.checked_sub(2).map(|at| word[at]);
         let apart = match pair {
-            Some(('i', 'o')) => !matches!(before, Some('t' | 's' | 'c' | 'g' | 'x' | 'n')) && !text.ends_with("ior"),
+            Some(('i', 'o')) => {
+                !matches!(before, Some('t' | 's' | 'c' | 'g' | 'x' | 'n')) && !text.ends_with("ior") && !text.contains("llion")
+            }
             Some(('i', 'a')) => !matches!(before, Some('t' | 'c' | 's')) && text.len() > 3,
             Some(('e', 'o')) => !text.contains("people") && !matches!(before, Some('g')),
             Some(('i', 'u')) | Some(('u', 'o')) => before != Some('q'),
@@ -143,6 +145,11 @@ const KNOWN: &[(&str, u32)] = &[
     ("two", 1),
     ("trying", 2),
     ("wherever", 3),
+    ("whoever", 3),
+    ("however", 3),
+    ("mr", 2),
+    ("mrs", 2),
+    ("dr", 2),
     ("forever", 3),
     ("anyone", 3),
     ("likely", 2),

@@ -11,7 +11,7 @@ use super::{
 };
 use crate::{
     error::{CallError, Retry},
-    runs::apart::{Apart, Failure, Limits, Tell},
+    runs::apart::{Apart, Failure, Limits},
 };
 
 /// Ordinary pages take a few milliseconds and megabytes.
@@ -24,7 +24,7 @@ pub static READ: Apart = Apart {
 /// With the fetching's own limit within the card's, so that the answer is ours.
 const WALL: Duration = Duration::from_secs(10);
 
-fn work(page: &[u8], tell: Tell<'_>) {
+fn work(page: &[u8], tell: &mut dyn FnMut(&[u8])) {
     let told = serde_json::from_slice::<Page>(page).map_err(|_| Unreadable::NothingToRead).and_then(|page| brief(&page));
     if let Ok(told) = serde_json::to_vec(&told) {
         tell(&told);

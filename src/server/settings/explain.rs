@@ -51,6 +51,8 @@ mod tests {
             "COINSLOT_WORKERS (default: 4)",
             "COINSLOT_NETWORK__MONAD_TESTNET__RPC_URLS",
             "COINSLOT_OPERATOR_KEY_FILE (default: not set)",
+            "COINSLOT_MODEL_URL (default: not set)",
+            "COINSLOT_MODEL_TIMEOUT_S (default: 60)",
             "COINSLOT_NETWORK__MONAD_TESTNET__FACILITATOR_URL (default: not set)",
             "COINSLOT_NETWORK__MONAD_TESTNET__TOKEN__USDC__PERMIT2 (default: true)",
         ] {

@@ -4,9 +4,10 @@
 //! its name, its value (secrets aside) and what is allowed.
 //!
 //! - `sources`: the layers. `network`: the tables of the networks, `token`: those of their tokens.
-//! - `secret`: the key that is made once. `operator`: the key that settles. `explain`: the words of `--help`.
+//! - `secret`: the key that is made once. `operator`: the key that settles. `model`: the language model. `explain`: the words of `--help`.
 
 pub mod explain;
+mod model;
 mod network;
 mod operator;
 pub mod secret;
@@ -26,8 +27,10 @@ pub use operator::OperatorKey;
 pub use sources::{Sources, Wrong};
 
 use crate::{
+    card::Need,
     chain::ChainSettings,
     evm::Address,
+    model::ModelSettings,
     server::limits::{AddressRange, Limits, Quota},
 };
 use sources::Layers;
@@ -53,6 +56,10 @@ pub struct Settings {
     pub operator_key: Option<OperatorKey>,
     /// Where the operator's key was read from, if from a file.
     pub operator_key_file: Option<PathBuf>,
+    /// `None`: this shop has no language model; its agents compute.
+    pub model: Option<ModelSettings>,
+    /// Where the model's key was read from, if from a file.
+    pub model_key_file: Option<PathBuf>,
     pub offer_ttl: Duration,
     /// Runs that are worked on at the same time.
     pub workers: usize,
@@ -142,6 +149,13 @@ impl Settings {
         networks
     }
 
+    /// Does a shop with these settings have what a card needs?
+    pub fn have(&self, needs: &[Need]) -> bool {
+        needs.iter().all(|need| match need {
+            Need::Model => self.model.is_some(),
+        })
+    }
+
     /// Scheme, host and port, when `bound` is what is listened on.
     pub fn public_url_at(&self, bound: SocketAddr) -> String {
         self.public_url.clone().unwrap_or_else(|| format!("http://{bound}"))
@@ -185,6 +199,7 @@ impl Settings {
         let networks = network::take(layers);
         let operator_key = layers.take("operator_key", operator::KEY, |raw| optional(raw.text()?, OperatorKey::parse));
         let operator_key_file = layers.take("operator_key_file", "a file's path", |raw| raw.text().map(str::to_owned));
+        let model = model::take(layers);
         let offer_ttl_s = layers.take("offer_ttl_s", "whole seconds, 30 to 86400", |raw| raw.number(30..=86_400));
         let workers = layers.take("workers", "a whole number, 1 to 256", |raw| raw.number(1..=256));
         let trusted_proxies = layers.take("trusted_proxies", "addresses or ranges, such as 10.0.0.0/8", |raw| {
@@ -239,6 +254,7 @@ impl Settings {
         }
 
         let (networks, facilitator_urls) = networks?;
+        let (model, model_key_file) = model?;
         Some(Self {
             addr: addr?,
             data: data?,
@@ -250,6 +266,8 @@ impl Settings {
             facilitator_urls,
             operator_key: operator_key?,
             operator_key_file,
+            model,
+            model_key_file,
             offer_ttl: Duration::from_secs(offer_ttl_s?),
             workers: usize::try_from(workers?).ok()?,
             trusted_proxies: trusted_proxies?,
