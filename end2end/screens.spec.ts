@@ -1,6 +1,7 @@
 // Pictures of every page at two widths, light and dark, for whoever judges the looks: npm run screens -- <folder>.
 
 import path from 'node:path';
+import { ON_SALE, runExample } from './support/agents.ts';
 import { TOKEN } from './support/contracts.ts';
 import { open, test } from './support/test.ts';
 import { asPayer, PUBLIC } from './support/visits.ts';
@@ -13,12 +14,19 @@ for (const width of [1280, 390]) {
       test.use({ colorScheme, viewport: { width, height: width > 1000 ? 800 : 844 } });
 
       test(`${width} ${colorScheme}`, async ({ page, context, buyer, wallet, xray }) => {
-        test.setTimeout(120_000);
+        test.setTimeout(240_000);
         const shoot = (name: string) =>
           page.screenshot({ path: path.join(FOLDER, `${name}-${width}-${colorScheme}.png`), fullPage: true });
         for (const where of PUBLIC) {
           await open(page, where);
           await shoot(where === '/' ? 'home' : `visitor${where.replaceAll('/', '-')}`);
+        }
+        for (const agent of ON_SALE) {
+          await open(page, `/agents/${agent.slug}`);
+          await page.getByRole('main').getByRole('button', { name: agent.example, exact: true }).click();
+          await shoot(`agent-${agent.slug}-1-form`);
+          await runExample(page, agent);
+          await shoot(`agent-${agent.slug}-2-answer`);
         }
         wallet.next('eth_sendTransaction', 'hold');
         await xray.buy({ bytecode: '0x60806' });

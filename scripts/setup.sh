@@ -126,6 +126,16 @@ packages() {
     cp end2end/package-lock.json end2end/node_modules/.coinslot-lock
 }
 
+# What only `make agents-check` needs: compilers and contracts of several ages.
+agents_packages() {
+    local at=end2end/agents
+    [ -L $at/node_modules ] && return # somebody's own
+    [ -d $at/node_modules/solc ] && cmp -s $at/package-lock.json $at/node_modules/.coinslot-lock && return
+    say "npm packages to compare the agents with: solc 0.5 to 0.8, contracts (seconds to a minute)"
+    (cd $at && npm ci --no-audit --no-fund --ignore-scripts --loglevel=error >&2) || fail "npm ci failed in $at"
+    cp $at/package-lock.json $at/node_modules/.coinslot-lock
+}
+
 anvil() {
     local system machine found
     system="$(uname -s | tr '[:upper:]' '[:lower:]')"
@@ -188,12 +198,32 @@ language_model() {
     cp "$wanted" "$llm_venv/.coinslot-requirements"
 }
 
+# Beside it, what the agents are compared with. No resolver: everything that is wanted is in the list.
+agents_python() {
+    local wanted=end2end/agents/requirements.txt
+    python_packages
+    cmp -s "$wanted" "$venv/.coinslot-agents-requirements" && return
+    say "trafilatura, sumy and others for Python, to compare the agents with (1 min)"
+    "$venv/bin/python" -m pip install --quiet --disable-pip-version-check --no-deps --requirement "$wanted" >&2 || fail "pip failed: see above"
+    cp "$wanted" "$venv/.coinslot-agents-requirements"
+}
+
+# Real pages to read, which are nobody's here: Rust's own documentation, or what Debian has of the like.
+pages_to_read() {
+    [ -d "$(rustc --print sysroot)/share/doc/rust/html/book" ] && return
+    say "HTML to read: Rust's documentation (1 min)"
+    if have rustup && rustup component add rust-docs >&2 && [ -d "$(rustc --print sysroot)/share/doc/rust/html/book" ]; then return; fi
+    [ -d /usr/share/doc/debian-policy/policy.html ] && return
+    say "rustup could not get it; Debian's policy manual and developers' reference (1 min)"
+    apt_install debian-policy developers-reference || fail "no HTML to read: run 'rustup component add rust-docs'"
+}
+
 has_venv() { have python3 && python3 -c 'import ensurepip, sys, venv; sys.exit(sys.version_info < (3, 10))' 2>/dev/null; }
 
 case "${1:-run}" in
     run) rust; wasm_std; packages; page_tools ;;
     test) rust; wasm_std; packages; page_tools; browser; postgres; python_packages ;;
-    agents) rust; packages; python_packages ;;
+    agents) rust; packages; agents_packages; agents_python; pages_to_read ;;
     llm) rust; packages; language_model ;;
     chromium) chromium ;;
     anvil) anvil ;;

@@ -7,6 +7,7 @@ use std::{path::PathBuf, process::ExitCode};
 use clap::{Parser, Subcommand};
 use coinslot::{
     agents,
+    runs::apart,
     server::{
         books,
         check::{self, Line, State},
@@ -55,7 +56,7 @@ enum Command {
 }
 
 fn main() -> ExitCode {
-    agents::contract_xray::apart::begin();
+    apart::begin(&agents::apart());
     let cli = Coinslot::parse();
     if let Command::NewAgent { name } = &cli.command {
         return begin_agent(name);

@@ -24,8 +24,6 @@ mod flow;
 #[cfg(feature = "ssr")]
 mod interfaces;
 #[cfg(feature = "ssr")]
-pub mod names;
-#[cfg(feature = "ssr")]
 mod op;
 #[cfg(feature = "ssr")]
 mod powers;
@@ -33,6 +31,8 @@ mod powers;
 pub(crate) mod proxy;
 #[cfg(feature = "ssr")]
 mod reach;
+#[cfg(feature = "ssr")]
+mod shape;
 #[cfg(feature = "ssr")]
 pub mod source;
 #[cfg(feature = "ssr")]
@@ -43,6 +43,8 @@ mod valid;
 mod value;
 #[cfg(feature = "ssr")]
 mod way;
+#[cfg(feature = "ssr")]
+mod words;
 
 use std::time::Duration;
 
@@ -59,15 +61,17 @@ use crate::{
     error::CallError,
     x402::X402,
 };
+#[cfg(feature = "ssr")]
+use super::names;
 
 pub const CARD: Card = Card {
     slug: "contract-xray",
     name: "Contract X-ray",
     category: Category::Contract,
-    summary: "Functions, proxies and owner powers, with no source code needed.",
+    summary: "Who can mint, block, pause, upgrade or drain: read from a contract’s code, with no source needed.",
     price: &["0.0001 MON", "0.001 USDC"],
     time_limit: Duration::from_secs(10),
-    version: "1",
+    version: "2",
     input_max: 512 * 1024,
     settle: Settle::AfterWork,
     needs: &[],
@@ -98,9 +102,10 @@ pub async fn contract_xray(#[server(flatten)] input: Input) -> Result<Report, Ca
     inspect(&input, &crate::runs::Tools::of_paid_run(&CARD)?).await
 }
 
+/// The work of a paid run: its own, or another agent's that pays for it.
 #[cfg(feature = "ssr")]
 pub(crate) async fn inspect(input: &Input, tools: &crate::runs::Tools) -> Result<Report, CallError> {
-    let mut report = source::x_ray(input, tools.chain()).await?;
+    let mut report = source::x_ray_telling(input, tools.chain(), |step, words| tools.progress(step, source::STEPS, words)).await?;
     report.explanation = tools.explain(&CARD, &report).await;
     Ok(report)
 }

@@ -103,7 +103,9 @@ pub(crate) async fn inspect(input: &Input, tools: &crate::runs::Tools) -> Result
     let Input { text, sentences } = input.clone();
     let report = tokio::task::spawn_blocking(move || brief::of(&text, usize::from(sentences))).await;
     tools.progress(2, 2, "The brief is written.");
-    report.map_err(CallError::agent_failed)
+    let mut report = report.map_err(CallError::agent_failed)?;
+    report.explanation = tools.explain(&CARD, &report).await;
+    Ok(report)
 }
 
 /// A letter that has something of everything.

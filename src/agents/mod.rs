@@ -6,10 +6,17 @@
 pub mod answer;
 pub mod explanation;
 pub mod form;
+#[cfg(feature = "ssr")]
+pub mod names;
 pub mod panel;
 pub mod progress;
 pub mod sheet;
 pub mod under_way;
+
+/// The guide's example, which `coinslot new-agent` begins with: held to compile, and its tests to pass, under any list.
+#[cfg(all(test, feature = "ssr"))]
+#[path = "../server/new_agent/word_count.rs"]
+pub mod as_in_the_guide;
 
 use crate::ui::Erase;
 use leptos::prelude::*;
@@ -55,7 +62,13 @@ macro_rules! on_sale {
 }
 
 // Everything on sale, in the order of the shop window. Adding an agent adds its file and its name here.
-on_sale![contract_xray, wallet_report, document_brief, analyst];
+on_sale![contract_xray, tx_explainer, wallet_report, page_brief, document_brief, analyst];
+
+/// The works of agents that are done in a process of their own: what a parser of strangers' data may break.
+#[cfg(feature = "ssr")]
+pub fn apart() -> [&'static crate::runs::apart::Apart; 2] {
+    [&contract_xray::apart::EXAMINE, &page_brief::apart::READ]
+}
 
 pub fn find(slug: &str) -> Option<&'static OnSale> {
     ON_SALE.iter().find(|agent| agent.card.slug == slug)

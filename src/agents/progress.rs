@@ -58,7 +58,8 @@ pub fn follow(run: Signal<Option<String>>, key: Option<String>, progress: RwSign
             });
         };
         let refused = id.clone();
-        match events::listen(&path, &["progress", "again"], heard, move || drop(deaf.try_set(Some(refused.clone())))) {
+        let failed = move || drop(deaf.try_set(Some(refused.clone())));
+        match events::listen(&path, &["progress", "again"], "end", heard, failed) {
             Some(listening) => {
                 let listening = send_wrapper::SendWrapper::new(listening);
                 on_cleanup(move || drop(listening));

@@ -93,7 +93,9 @@ pub async fn wallet_report(#[server(flatten)] input: Input) -> Result<Report, Ca
 
 #[cfg(feature = "ssr")]
 pub(crate) async fn inspect(input: &Input, tools: &crate::runs::Tools) -> Result<Report, CallError> {
-    look::wallet(input, tools.chain(), &|step, of, words| tools.progress(step, of, words)).await
+    let mut report = look::wallet(input, tools.chain(), &|step, of, words| tools.progress(step, of, words)).await?;
+    report.explanation = tools.explain(&CARD, &report).await;
+    Ok(report)
 }
 
 /// Permit2, which is at this address on most networks; on any other the answer is that nothing is there.

@@ -7,6 +7,7 @@ use web_sys::{EventSource, MessageEvent};
 pub struct Listening {
     source: EventSource,
     _heard: Closure<dyn FnMut(MessageEvent)>,
+    _ended: Closure<dyn FnMut()>,
     _failed: Closure<dyn FnMut()>,
 }
 
@@ -16,10 +17,12 @@ impl Drop for Listening {
     }
 }
 
-/// `heard` gets an event's name and data. `failed`: the browser has given up, because the server refused. `None`: this browser has no events.
+/// `heard` gets an event's name and data. `last`: the event that nothing follows. `failed`: the browser has given up, because the server refused.
+/// `None`: this browser has no events.
 pub fn listen(
     path: &str,
     names: &[&str],
+    last: &str,
     mut heard: impl FnMut(String, String) + 'static,
     mut failed: impl FnMut() + 'static,
 ) -> Option<Listening> {
@@ -30,6 +33,10 @@ pub fn listen(
     for name in names {
         source.add_event_listener_with_callback(name, heard.as_ref().unchecked_ref()).ok()?;
     }
+    // Left alone, the browser would take the stream's end for a cut, and come again.
+    let ending = source.clone();
+    let ended = Closure::<dyn FnMut()>::new(move || ending.close());
+    source.add_event_listener_with_callback(last, ended.as_ref().unchecked_ref()).ok()?;
     let looked_at = source.clone();
     let failed = Closure::<dyn FnMut()>::new(move || {
         if looked_at.ready_state() == EventSource::CLOSED {
@@ -37,5 +44,5 @@ pub fn listen(
         }
     });
     source.set_onerror(Some(failed.as_ref().unchecked_ref()));
-    Some(Listening { source, _heard: heard, _failed: failed })
+    Some(Listening { source, _heard: heard, _ended: ended, _failed: failed })
 }

@@ -2,6 +2,7 @@
 //!
 //! - `rpc`: several nodes as one; every answer that belongs together comes from one node in one batch.
 //! - `settled`: whether a signed token transfer took place. `token`: what tokens and Permit2 are asked.
+//! - `record`: one transaction as it is on record, run again, and traced.
 //! - `transport`: the same nodes, for alloy's providers.
 //! - `transfer`: what a transaction moved, and how certain that is.
 //! - `state`: what accounts and contracts are at one block, and what was written down up to it.
@@ -20,6 +21,7 @@ mod node;
 mod nodes;
 mod question;
 mod reader;
+pub mod record;
 mod ring;
 pub mod rpc;
 mod settled;

@@ -64,6 +64,9 @@ pub(super) struct RpcError {
     pub code: i64,
     #[serde(default)]
     pub message: String,
+    /// What code that reverted left behind, where the node tells.
+    #[serde(default)]
+    pub data: Option<Value>,
 }
 
 impl RpcError {
@@ -274,7 +277,7 @@ mod tests {
 
     #[test]
     fn a_tag_that_is_not_known_is_told_from_other_errors() {
-        let error = |code, message: &str| RpcError { code, message: message.to_owned() };
+        let error = |code, message: &str| RpcError { code, message: message.to_owned(), data: None };
         assert!(error(-32000, "finalized block not found").is_unknown_block("finalized"));
         assert!(error(-39001, "Unknown block").is_unknown_block("finalized"));
         assert!(error(-32602, "invalid block tag").is_unknown_block("finalized"));

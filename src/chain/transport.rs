@@ -59,7 +59,7 @@ impl ChainTransport {
         let mut responses = requests.iter().zip(said).map(|(request, said)| {
             let payload = match said {
                 Ok(raw) => ResponsePayload::Success(raw),
-                Err(RpcError { code, message }) => {
+                Err(RpcError { code, message, .. }) => {
                     ResponsePayload::Failure(ErrorPayload { code, message: message.into(), data: None })
                 }
             };

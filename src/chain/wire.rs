@@ -88,6 +88,28 @@ pub(super) struct LoggedReceipt {
     pub logs: Vec<Log>,
 }
 
+/// A receipt with all that an explanation needs.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub(super) struct FullReceipt {
+    pub transaction_hash: TxHash,
+    #[serde(rename = "transactionIndex", deserialize_with = "number")]
+    pub index: u64,
+    #[serde(rename = "blockNumber", deserialize_with = "number")]
+    pub height: u64,
+    #[serde(deserialize_with = "word")]
+    pub block_hash: Hash,
+    #[serde(rename = "status", deserialize_with = "is_one")]
+    pub succeeded: bool,
+    #[serde(deserialize_with = "number")]
+    pub gas_used: u64,
+    #[serde(rename = "effectiveGasPrice", deserialize_with = "quantity")]
+    pub gas_price: Amount,
+    #[serde(default, rename = "contractAddress")]
+    pub created: Option<Address>,
+    pub logs: Vec<Log>,
+}
+
 #[derive(Clone, Debug, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub(super) struct Log {

@@ -3,10 +3,12 @@
 //! - `tools`: what the work may use, and only a paid run has.
 //! - `engine`: what made the answer. `agent`: a card and the server function that does its work, from JSON to JSON. `input`: what it may be asked.
 //! - `schema`: its types' JSON schemas, alone and inside another document.
+//! - `apart`: work on strangers' data, in a process of its own.
 //! - `progress`: what the work says of itself, on its way to the ledger. `streams`: who listens to it.
 //! - `worker`: leases a held run, does the work, stores the answer; outlives request, tab and process.
 
 pub mod agent;
+pub mod apart;
 pub mod engine;
 pub mod input;
 mod progress;

@@ -18,11 +18,11 @@ pub(super) struct Paid {
     pub(super) agent: &'static str,
     pub(super) run: String,
     pub(super) chain: Chain,
-    pub(super) reports: Reports,
     pub(super) model: Option<Model>,
     pub(super) engine: Engine,
     /// When its time limit ends the work.
     pub(super) until: Instant,
+    pub(super) reports: Reports,
 }
 
 /// What the work may use.
@@ -30,12 +30,12 @@ pub struct Tools {
     agent: &'static str,
     run: String,
     chain: Chain,
-    reports: Reports,
     model: Option<Model>,
     engine: Engine,
     until: Instant,
     /// The step of another agent's work that this work is a part of.
-    inside: Option<(u32, u32)>,
+    inside: Option<(u32, u32, &'static str)>,
+    reports: Reports,
 }
 
 impl Tools {
@@ -43,8 +43,8 @@ impl Tools {
     /// [`Code::Unpaid`] for a call while rendering, a second take, or another agent's payment.
     pub fn of_paid_run(card: &Card) -> Result<Self, CallError> {
         match take_context::<Paid>() {
-            Some(Paid { agent, run, chain, reports, model, engine, until }) if agent == card.slug => {
-                Ok(Self { agent, run, chain, reports, model, engine, until, inside: None })
+            Some(Paid { agent, run, chain, model, engine, until, reports }) if agent == card.slug => {
+                Ok(Self { agent, run, chain, model, engine, until, inside: None, reports })
             }
             _ => Err(Code::Unpaid.into()),
         }
@@ -60,15 +60,24 @@ impl Tools {
     /// It writes nothing by itself and never waits, so it may be called in any loop: the worker stores what was said last, twice a second at
     /// most. The same step again changes its words. Kept are [`crate::run::STEPS_MAX`] steps of [`crate::run::WORDS_MAX`] characters.
     pub fn progress(&self, step: u32, of: u32, words: &str) {
-        let (step, of) = self.inside.unwrap_or((step, of));
-        self.reports.add(step, of, words);
+        match self.inside {
+            Some((step, of, agent)) => self.reports.add(step, of, &format!("{agent}: {words}")),
+            None => self.reports.add(step, of, words),
+        }
     }
 
-    /// The same tools, for another agent's work as a part of this one: what it says of its progress is said at this step.
-    pub fn inside(&self, step: u32, of: u32) -> Self {
-        let (agent, run, chain) = (self.agent, self.run.clone(), self.chain.clone());
-        let (model, engine, until, reports) = (self.model.clone(), self.engine.clone(), self.until, self.reports.clone());
-        Self { agent, run, chain, reports, model, engine, until, inside: Some((step, of)) }
+    /// The same tools, for that other agent's work as a part of this one: what it says of its progress is said at this step, after its name.
+    pub fn inside(&self, step: u32, of: u32, agent: &'static Card) -> Self {
+        Self {
+            agent: self.agent,
+            run: self.run.clone(),
+            chain: self.chain.clone(),
+            model: self.model.clone(),
+            engine: self.engine.clone(),
+            until: self.until,
+            inside: Some((step, of, agent.name)),
+            reports: self.reports.clone(),
+        }
     }
 
     /// Is this the run of that agent, or is its work done for another one's?

@@ -102,7 +102,6 @@ fn events(listener: Listener) -> impl Stream<Item = Result<Event, Infallible>> {
                 Ok(None) => return None,
                 // The client comes again, and finds what it missed.
                 Err(cause) => {
-                    eprintln!("XX {cause:?}");
                     tracing::warn!(%cause, "the books do not say how far a run is");
                     return None;
                 }

@@ -1,6 +1,6 @@
 //! `coinslot new-agent NAME`: a new agent in a checkout, as one file and one name in the list.
 //!
-//! What it writes is the example of docs/add-an-agent.md under the new name, so there is one source of both: what the guide shows is what
+//! What it writes is the example of docs/add-an-agent.md under the new name; a test holds the guide to it, so what the guide shows is what
 //! compiles. It overwrites nothing; both files are whole or as they were.
 
 use std::{
@@ -9,9 +9,8 @@ use std::{
     path::{Path, PathBuf},
 };
 
-/// The guide; its example is the code block that names its file.
-const GUIDE: &str = include_str!("../../docs/add-an-agent.md");
-const EXAMPLE_BEGINS: &str = "```rust\n// src/agents/word_count.rs\n";
+/// What a new agent begins as: the guide's example. Compiled, linted and tested where agents are (`src/agents/mod.rs`), and on sale nowhere.
+const EXAMPLE: &str = include_str!("new_agent/word_count.rs");
 
 const LIST: &str = "src/agents/mod.rs";
 /// Characters of a name, at most: longer ones would break the example's longest line.
@@ -117,8 +116,7 @@ pub fn new_agent(checkout: &Path, name: &str) -> Result<Written, NotWritten> {
     let list = checkout.join(LIST);
     let listed = fs::read_to_string(&list).map_err(|_| NotWritten::NoCheckout)?;
     let longer = with_name(&listed, &names.module).ok_or(NotWritten::NoCheckout)?;
-    let example = example();
-    if words(example).chain(words(&listed)).any(|word| word == names.module || word == names.kind) {
+    if words(EXAMPLE).chain(words(&listed)).any(|word| word == names.module || word == names.kind) {
         return Err(match checkout.join(names.file()).exists() {
             true => NotWritten::Taken(names.file()),
             false => NotWritten::Used(names.module),
@@ -128,7 +126,7 @@ pub fn new_agent(checkout: &Path, name: &str) -> Result<Written, NotWritten> {
     if folder.exists() {
         return Err(NotWritten::Taken(names.file().with_extension("")));
     }
-    write_new(&file, &names.put_into(example)).map_err(|cause| match cause.kind() {
+    write_new(&file, &names.put_into(EXAMPLE)).map_err(|cause| match cause.kind() {
         io::ErrorKind::AlreadyExists => NotWritten::Taken(names.file()),
         _ => NotWritten::Io(names.file(), cause),
     })?;
@@ -197,12 +195,6 @@ impl Names {
 fn capital(word: &str) -> String {
     let mut letters = word.chars();
     letters.next().map(|first| first.to_ascii_uppercase()).into_iter().chain(letters).collect()
-}
-
-fn example() -> &'static str {
-    let begins = GUIDE.find(EXAMPLE_BEGINS).map(|at| &GUIDE[at + EXAMPLE_BEGINS.len()..]);
-    // A test holds the guide to having it.
-    begins.and_then(|rest| rest.split_once("```\n")).map_or("", |(example, _)| example)
 }
 
 /// Every name that code uses: what is no comment and no text.
@@ -287,8 +279,15 @@ mod tests {
     }
 
     #[test]
-    fn the_guides_example_is_what_is_written() {
-        assert!(example().contains("pub async fn word_count(") && example().ends_with("}\n"), "{}", example());
+    fn the_guide_shows_what_new_agent_begins_with() {
+        let guide = include_str!("../../docs/add-an-agent.md");
+        let (_, block) = guide.split_once("```rust\n// src/agents/word_count.rs\n").expect("the example names its file");
+        assert_eq!(block.split_once("```\n").unwrap().0, EXAMPLE);
+        assert_eq!(guide.matches("```rust").count(), 1, "one file is all that an agent needs");
+    }
+
+    #[test]
+    fn what_is_written_is_the_example_under_its_own_name() {
         let checkout = checkout();
         let written = new_agent(checkout.path(), "tide-table").unwrap();
         let file = PathBuf::from("src/agents/tide_table.rs");

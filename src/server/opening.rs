@@ -176,8 +176,8 @@ pub async fn run(opening: Opening, stop: CancellationToken) -> Result<(), Cannot
         agents,
         offer_ttl_ms: i64::try_from(settings.offer_ttl.as_millis()).unwrap_or(i64::MAX),
         facilitators,
-        streams: Streams::new(Pace::default(), stop.clone()),
         model: settings.model.clone().map(Model::new),
+        streams: Streams::new(Pace::default(), stop.clone()),
     });
     for chain in &desk.chains {
         // A network that was away a moment ago must not hold up the opening: it is looked at later.

@@ -48,10 +48,10 @@ pub struct Fittings {
     pub offer_ttl_ms: i64,
     /// Who settles tokens, by CAIP-2 network. A network without one has no tokens.
     pub facilitators: HashMap<String, Facilitator>,
-    /// Who listens to how far a run is.
-    pub streams: Streams,
     /// The operator's language model, if there is one.
     pub model: Option<Model>,
+    /// Who listens to how far a run is.
+    pub streams: Streams,
 }
 
 impl Fittings {

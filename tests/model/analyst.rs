@@ -59,7 +59,8 @@ async fn an_answer_names_the_facts_it_stands_on() {
     let [step] = report.steps.as_slice() else { panic!("{:?}", report.steps) };
     assert_eq!((step.agent.as_str(), step.facts.len()), ("contract-xray", report.facts.len()));
     assert_eq!((report.usage.requests, report.usage.tokens_read, report.usage.tokens_written), (3, 300, 30));
-    assert_eq!(run_of(&bought.shop, &bought.answer).await["engine"], json!(format!("computed + {NAME}")));
+    let run = run_of(&bought.shop, &bought.answer).await;
+    assert_eq!(run["engine"], json!(format!("computed + {NAME}")));
 
     // What the model was shown: the question as data, the schema of the agent's own input, the facts with their numbers, then the form.
     let asked: Vec<Value> = script.asked().into_iter().map(|asked| asked.body).collect();
@@ -203,6 +204,12 @@ async fn a_model_that_fails_in_the_middle_costs_nothing_and_the_same_payment_tri
     let told = failed.json();
     assert!(told["error"].as_str().unwrap().contains("language model") && told["retry"] == "same_payment", "{told}");
     assert_eq!(ada.credit(&shop).await, wei.to_string());
+    // Whoever waited was told of each step as it began.
+    let run = run_of(&shop, &failed).await;
+    let told: Vec<&str> =
+        run["progress"]["steps"].as_array().unwrap().iter().map(|step| step["words"].as_str().unwrap()).collect();
+    assert_eq!((told[0], told[2], told.len()), ("Deciding what to look at", "Deciding what else to look at", 3), "{told:?}");
+    assert!(told[1].starts_with("Contract X-ray: "), "{told:?}");
 
     for play in [look(CLONE), says("Done."), concludes("A clone [1].", &[1])] {
         script.then(play);

@@ -39,7 +39,8 @@ async fn without_a_model_it_is_nowhere_on_sale() {
         let text = String::from_utf8_lossy(&answer.bytes).to_lowercase();
         assert!(answer.status == 200 && text.contains("contract-xray") && !text.contains("analyst"), "{document}");
     }
-    assert_eq!(tool_names(&mcp(&shop, "tools/list", json!({})).await), ["contract-xray"]);
+    let tools = tool_names(&mcp(&shop, "tools/list", json!({})).await);
+    assert!(tools.contains(&"contract-xray".to_owned()) && !tools.contains(&"analyst".to_owned()), "{tools:?}");
     for answer in prices(&shop).await {
         answer.is(503, "agent_unavailable");
         assert!(answer.header("payment-required").is_none());

@@ -62,8 +62,8 @@ impl Window {
             public_url: ROOT.into(),
             agents: everything(),
             offer_ttl_ms: 300_000,
-            streams: Streams::new(Pace::default(), CancellationToken::new()),
             model: None,
+            streams: Streams::new(Pace::default(), CancellationToken::new()),
         });
         for network in desk.chains.iter().map(|chain| chain.network()) {
             desk.take_token(network.token_money(&network.tokens[0], Amount::ZERO).asset);

@@ -212,8 +212,8 @@ impl Shop {
             agents: super::agents::all(),
             offer_ttl_ms: 300_000,
             facilitators: facilitator.map(|facilitator| (NETWORK.to_owned(), facilitator)).into_iter().collect(),
-            streams: Streams::new(pace, stop.clone()),
             model,
+            streams: Streams::new(pace, stop.clone()),
         });
         for chain in &desk.chains {
             assert!(coinslot::server::tokens::look(&desk, chain).await, "every token is what it should be");

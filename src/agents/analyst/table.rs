@@ -7,7 +7,7 @@ use std::{future::Future, pin::Pin};
 use serde_json::Value;
 use tokio::time::timeout;
 
-use crate::{agents::contract_xray, card::Card, error::CallError, model::Tool, runs::{Tools, input, schema}};
+use crate::{agents::{contract_xray, document_brief, tx_explainer, wallet_report}, card::Card, error::CallError, model::Tool, runs::{Tools, input, schema}};
 
 /// An agent as a tool.
 pub(super) struct Look {
@@ -40,6 +40,11 @@ macro_rules! looks {
 looks! {
     contract_xray: "What a contract can do, from its code: dangerous powers of its owner, proxies, functions, storage. Give either the \
         contract's address or its runtime bytecode, exactly as the question has it.",
+    wallet_report: "What an account holds and who may take it: balance, tokens, allowances, recent transfers, what kind of account it is. Give its \
+        address.",
+    tx_explainer: "What a transaction did, would do or why it failed: calls, transfers, approvals, fee. Give exactly one of its hash, its raw \
+        bytes, or call data.",
+    document_brief: "What a longer text says: its most important sentences, dates, tasks, addresses. Give the text.",
 }
 
 impl Look {

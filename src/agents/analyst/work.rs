@@ -48,6 +48,9 @@ const ANSWER_CHARS_MAX: usize = 3_000;
 const OPEN_QUESTIONS_MAX: usize = 6;
 const LINE_CHARS_MAX: usize = 300;
 
+/// Of a look's input, for whoever waits.
+const TOLD_CHARS_MAX: usize = 90;
+
 /// What it is until it ends.
 struct Work<'t> {
     model: &'t Model,
@@ -58,6 +61,8 @@ struct Work<'t> {
     steps: Vec<Step>,
     notices: Vec<String>,
     used: Used,
+    /// Steps that whoever waits was told of.
+    told: u32,
 }
 
 /// # Errors
@@ -68,7 +73,7 @@ pub(super) async fn inspect(input: &Input, tools: &Tools) -> Result<Report, Call
     let fence = Fence::new();
     let messages = vec![Message::System(words::rules(&fence)), Message::User(words::question(&fence, &input.question))];
     let (facts, steps, notices, used) = (Vec::new(), Vec::new(), Vec::new(), Used::default());
-    let mut work = Work { model, tools, fence, messages, facts, steps, notices, used };
+    let mut work = Work { model, tools, fence, messages, facts, steps, notices, used, told: 0 };
     let early = work.look_around().await?;
     let said = work.answer(early).await?;
     tools.engine().with(model.name());
@@ -96,8 +101,10 @@ struct Filled {
 }
 
 impl Work<'_> {
-    fn of(&self) -> u32 {
-        TURNS_MAX + 1
+    /// A further step, as it begins. Nobody knows of how many: the model decides.
+    fn begin(&mut self, words: &str) {
+        self.told += 1;
+        self.tools.progress(self.told, 0, words);
     }
 
     /// Turn after turn, until the model asks for nothing more or a bound is met. `Some`: it has filled in the form already.
@@ -111,7 +118,7 @@ impl Work<'_> {
                 self.notices.push("The model had read all that it may before it had seen all it asked for.".to_owned());
                 return Ok(None);
             }
-            self.tools.progress(turn, self.of(), if turn == 1 { "Deciding what to look at" } else { "Deciding what else to look at" });
+            self.begin(if turn == 1 { "Deciding what to look at" } else { "Deciding what else to look at" });
             let within = TURN_TIME.min(self.tools.time_left().saturating_sub(ANSWER_TIME));
             let asked = Ask {
                 messages: self.messages.clone(),
@@ -140,7 +147,7 @@ impl Work<'_> {
             }
             self.messages.push(Message::Assistant { text: heard.text, calls: calls.clone() });
             for call in calls {
-                let text = self.look(turn, &call).await;
+                let text = self.look(&call).await;
                 self.messages.push(Message::Result { call: call.id, text });
             }
             if self.steps.len() >= LOOKS_MAX {
@@ -153,7 +160,7 @@ impl Work<'_> {
     }
 
     /// One call of the model's, made or refused; what it is told of it.
-    async fn look(&mut self, turn: u32, call: &Call) -> String {
+    async fn look(&mut self, call: &Call) -> String {
         let input = shortened(&call.arguments, LINE_CHARS_MAX);
         let agent = shortened(&call.name, 64);
         let step = |agent: String, outcome: String, facts: Vec<u32>| Step { agent, input: input.clone(), outcome, facts };
@@ -173,8 +180,8 @@ impl Work<'_> {
             self.steps.push(step(agent, "Not made: it had looked often enough.".to_owned(), Vec::new()));
             return "No more looks. Answer from the facts you have.".to_owned();
         }
-        self.tools.progress(turn, self.of(), &format!("{}: {input}", look.card.name));
-        match look.run(&call.arguments, &self.tools.inside(turn, self.of())).await {
+        self.begin(&format!("{}: {}", look.card.name, shortened(&call.arguments, TOLD_CHARS_MAX)));
+        match look.run(&call.arguments, &self.tools.inside(self.told, 0, look.card)).await {
             Ok(report) => {
                 let first = u32::try_from(self.facts.len()).unwrap_or(u32::MAX).saturating_add(1);
                 let found = facts::of(&agent, &report, first);
@@ -199,7 +206,7 @@ impl Work<'_> {
         if let Some(said) = early {
             return Ok(said);
         }
-        self.tools.progress(self.of(), self.of(), "Writing the answer");
+        self.begin("Writing the answer");
         self.messages.push(Message::User(words::ANSWER_NOW.to_owned()));
         let asked = Ask {
             messages: self.messages.clone(),

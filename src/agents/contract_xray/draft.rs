@@ -22,6 +22,7 @@ impl Draft {
                 power,
                 title: title.into(),
                 detail: String::new(),
+                advice: String::new(),
                 functions: Vec::new(),
                 slots: Vec::new(),
                 opcodes: Vec::new(),

@@ -24,6 +24,9 @@ use super::{
 /// Far more than the largest contracts in use have; each costs both analyses some milliseconds.
 const FUNCTIONS_MAX: usize = 1024;
 
+/// Calls no function where nobody made one for it: no mask, no interface's identifier.
+const NOBODY: u32 = 0x9e37_79b9;
+
 /// The code on its own, before any question to a chain.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Examined {
@@ -78,37 +81,42 @@ pub fn examine_telling(code: &[u8], so_far: impl FnOnce(&Examined)) -> Result<Ex
         return Err(Refusal::TooManyFunctions(u32::try_from(dispatched).unwrap_or(u32::MAX)));
     }
     let info = contract_info(ContractInfoArgs::new(code).with_arguments().with_state_mutability());
-    let mut found = info.functions.unwrap_or_default();
-    found.sort_by_key(|function| function.selector);
+    let mut found: Vec<Found> = info.functions.unwrap_or_default().iter().map(Found::in_dispatcher).collect();
     let selectors: BTreeSet<Selector> = found.iter().map(|function| function.selector).collect();
-    let functions: Vec<Function> = found.iter().map(described).collect();
 
     let mut followed = Code::new(code);
+    let nobody = (NOBODY..=u32::MAX).map(u32::to_be_bytes).find(|selector| !selectors.contains(selector)).unwrap_or_default();
+    let fallback = followed.walk(Entry::Function(nobody));
+    let receive = followed.walk(Entry::Receive);
+    let forwards = proxy::by_fallback(&fallback, &selectors);
+    if forwards.is_some() {
+        // A transparent proxy answers its admin before it hands calls on, without a dispatcher.
+        found.extend(fallback.selectors.iter().filter(|selector| !selectors.contains(*selector)).map(|selector| Found::hidden(*selector)));
+        followed.handed_on =
+            fallback.deeds.keys().filter(|deed| deed.opcode == op::DELEGATECALL).map(|deed| deed.offset).collect();
+    }
+    found.sort_by_key(|function| function.selector);
+
     let traced: Vec<Traced> = found
         .iter()
-        .zip(&functions)
-        .map(|(function, described)| {
+        .map(|function| {
             let walk = followed.walk(Entry::Function(function.selector));
             Traced {
                 selector: function.selector,
-                title: described.title(),
+                title: function.described.title(),
                 name: names::name(function.selector),
-                arguments: function.arguments.as_ref().map_or(0, Vec::len),
+                arguments: function.arguments,
                 guard: guard(&walk),
                 walk,
             }
         })
         .collect();
-    let functions = functions
+    let functions = found
         .into_iter()
         .zip(&traced)
-        .map(|(function, traced)| Function { guard: traced.guard.clone(), ..function })
+        .map(|(function, traced)| Function { guard: traced.guard.clone(), ..function.described })
         .collect();
-    let nobody = (0..=u32::MAX).rev().map(u32::to_be_bytes).find(|selector| !selectors.contains(selector)).unwrap_or_default();
-    let fallback = followed.walk(Entry::Function(nobody));
-    let receive = followed.walk(Entry::Receive);
 
-    let forwards = proxy::by_fallback(&fallback, &selectors);
     let findings = powers::findings(&traced, &fallback, forwards.is_some());
     let opcodes = opcodes(&traced, &fallback, &receive);
     let contract = contract(code, metadata.as_ref(), functions, storage::seen(&traced), opcodes, false);
@@ -116,25 +124,48 @@ pub fn examine_telling(code: &[u8], so_far: impl FnOnce(&Examined)) -> Result<Ex
     so_far(&examined);
 
     let records = contract_info(ContractInfoArgs::new(code).with_storage()).storage.unwrap_or_default();
-    examined.contract.storage = storage::typed(records, &traced);
+    let walks = traced.iter().map(|function| &function.walk).chain([&fallback, &receive]);
+    examined.contract.storage = storage::typed(records, &traced, walks);
     examined.contract.complete = fallback.complete && receive.complete && traced.iter().all(|function| function.walk.complete);
     Ok(examined)
 }
 
-fn described(function: &evmole::Function) -> Function {
-    let arguments = function.arguments.iter().flatten().map(|argument| argument.sol_type_name().into_owned());
-    Function {
-        selector: selector_text(function.selector),
-        signature: names::signature(function.selector).map(str::to_owned),
-        arguments: arguments.collect::<Vec<_>>().join(","),
-        mutability: match function.state_mutability {
+/// A function, before it is followed.
+struct Found {
+    selector: Selector,
+    /// How many.
+    arguments: usize,
+    described: Function,
+}
+
+impl Found {
+    fn in_dispatcher(function: &evmole::Function) -> Self {
+        let arguments: Vec<_> =
+            function.arguments.iter().flatten().map(|argument| argument.sol_type_name().into_owned()).collect();
+        let mutability = match function.state_mutability {
             Some(StateMutability::Pure) => Mutability::Pure,
             Some(StateMutability::View) => Mutability::View,
             Some(StateMutability::Payable) => Mutability::Payable,
             Some(StateMutability::NonPayable) | None => Mutability::NonPayable,
-        },
-        guard: None,
+        };
+        Self {
+            selector: function.selector,
+            arguments: arguments.len(),
+            described: described(function.selector, arguments.join(","), mutability),
+        }
     }
+
+    /// Its arguments are those that its selector is known for: it is not called in a way that evmole follows.
+    fn hidden(selector: Selector) -> Self {
+        let known = names::signature(selector).and_then(|signature| signature.split_once('(')?.1.strip_suffix(')'));
+        let arguments = known.unwrap_or_default().to_owned();
+        Self { selector, arguments: usize::MAX, described: described(selector, arguments, Mutability::NonPayable) }
+    }
+}
+
+fn described(selector: Selector, arguments: String, mutability: Mutability) -> Function {
+    let signature = names::signature(selector).map(str::to_owned);
+    Function { selector: selector_text(selector), signature, arguments, mutability, guard: None }
 }
 
 fn contract(
@@ -188,13 +219,22 @@ fn guard(walk: &Walk) -> Option<Guard> {
     if !walk.ends {
         return None;
     }
-    walk.guards.iter().find_map(guard_of)
+    walk.guards.iter().find_map(guard_of).or_else(|| {
+        let of: Vec<Guard> = walk.either.iter().filter_map(guard_of).collect::<BTreeSet<_>>().into_iter().collect();
+        match of.as_slice() {
+            [] => None,
+            [one] => Some(one.clone()),
+            _ => Some(Guard::AnyOf { of }),
+        }
+    })
 }
 
 pub(super) fn guard_of(check: &Check) -> Option<Guard> {
     match check {
         Check::Is(part) => Some(Guard::Slot { slot: slot_text(part.place.slot()?), offset: part.first }),
         Check::Fixed(address) => Some(Guard::Address { address: format!("{:#x}", Address::from_word((*address).into())) }),
+        Check::Itself => Some(Guard::Itself),
+        Check::Told => Some(Guard::Told),
         Check::In(place) => Some(Guard::Mapping { slot: slot_text(place.slot()?) }),
     }
 }

@@ -9,7 +9,8 @@ use alloy::primitives::U256;
 
 use super::{
     op,
-    value::{Change, Part, Place, Source, Value},
+    shape::{Narrow, Step},
+    value::{Change, Part, Place, Source, Test, Value},
     way::State,
 };
 
@@ -25,6 +26,10 @@ const BRANCH_VISITS: u8 = 12;
 const STACK_WORDS: usize = 1024;
 /// Parts of storage that are remembered of one function.
 const PARTS: usize = 256;
+/// Ways in which they are taken.
+const SHAPES: usize = 512;
+/// Words of the stack, from its top, that are looked through for return addresses.
+const CALLERS_WORDS: usize = 64;
 /// What a caller seems to send: room for 64 words of arguments after the selector.
 const CALL_DATA_BYTES: u64 = 4 + 64 * 32;
 
@@ -35,6 +40,10 @@ pub enum Check {
     Is(Part),
     /// ... this address.
     Fixed(U256),
+    /// ... the contract itself.
+    Itself,
+    /// ... whom another contract names.
+    Told,
     /// ... somebody with an entry in this mapping.
     In(Place),
 }
@@ -64,6 +73,20 @@ pub struct Deed {
 pub struct Walk {
     /// Checks of the caller that every way to a good end passes.
     pub guards: BTreeSet<Check>,
+    /// Where no check is on every way, but each way passes some: all of them.
+    pub either: BTreeSet<Check>,
+    /// Whom the caller was compared with, whatever came of it.
+    pub asks: BTreeSet<Check>,
+    /// Selectors that the code compares the caller's with.
+    pub selectors: BTreeSet<[u8; 4]>,
+    /// How wide each place is taken.
+    pub shapes: BTreeSet<(Part, Narrow)>,
+    /// How each mapping's key is taken.
+    pub keys: BTreeSet<(Place, Narrow)>,
+    /// How long arrays of fixed length are, by their slot.
+    pub lengths: BTreeSet<(U256, u32)>,
+    /// The last number that something was held to be below.
+    pub(super) bound: u32,
     pub writes: BTreeSet<Write>,
     /// What is read to compute with.
     pub reads: BTreeSet<Part>,
@@ -78,6 +101,19 @@ pub struct Walk {
 }
 
 impl Walk {
+    pub(super) fn shape(&mut self, part: &Part, narrow: Narrow) {
+        if part.place == Place::Unknown || self.shapes.len() >= SHAPES {
+            return;
+        }
+        if let Place::Member { slot, path, .. } = &part.place
+            && path.contains(&Step::Index)
+            && self.bound > 1
+        {
+            self.lengths.insert((*slot, self.bound));
+        }
+        self.shapes.insert((part.clone(), narrow));
+    }
+
     pub(super) fn reads(&mut self, part: Part) {
         if self.reads.len() < PARTS {
             self.reads.insert(part);
@@ -100,6 +136,8 @@ pub struct Code<'a> {
     bytes: &'a [u8],
     jump_destinations: Vec<bool>,
     steps_left: u32,
+    /// Where the code hands calls on: what happens there is not what the called function does.
+    pub handed_on: BTreeSet<u32>,
 }
 
 /// Who calls, as far as the dispatcher asks.
@@ -126,21 +164,24 @@ impl<'a> Code<'a> {
             jump_destinations[pc] = bytes[pc] == op::JUMPDEST;
             pc += 1 + op::push_bytes(bytes[pc]);
         }
-        Self { bytes, jump_destinations, steps_left: CONTRACT_STEPS }
+        Self { bytes, jump_destinations, steps_left: CONTRACT_STEPS, handed_on: BTreeSet::new() }
     }
 
     /// Follows one entry. The order of the calls matters only when the contract's bound is reached.
     pub fn walk(&mut self, entry: Entry) -> Walk {
         let mut walk = Walk { complete: true, ..Walk::default() };
-        let mut visits: BTreeMap<(usize, bool, usize), u8> = BTreeMap::new();
+        let mut visits: BTreeMap<(usize, bool, usize, u64), u8> = BTreeMap::new();
         let mut first_end = true;
+        let mut open = false;
+        let mut all_passed = BTreeSet::new();
         let mut steps = 0;
         let mut ways = vec![State::default()];
         while let Some(mut state) = ways.pop() {
             loop {
                 if steps >= FUNCTION_STEPS || self.steps_left == 0 {
                     walk.complete = false;
-                    return walk;
+                    ways.clear();
+                    break;
                 }
                 if state.steps >= WAY_STEPS {
                     walk.complete = false;
@@ -158,10 +199,16 @@ impl<'a> Code<'a> {
                         state.pc = to;
                     }
                     Some(Next::Branch(to, condition)) => {
+                        if let Some((test, _)) = condition.as_test()
+                            && let Some(check) = Check::of(&test)
+                        {
+                            walk.asks.insert(check);
+                        }
                         // Ways that passed fewer checks are not taken for those that passed more: a guard must hold on all.
-                        let (here, passed) = (state.pc, state.passed.len());
+                        // Nor are the ways into code that many places share, one for another.
+                        let (here, passed, caller) = (state.pc, state.passed.len(), self.caller(&state));
                         let mut take = |jump: bool| {
-                            let visits = visits.entry((here, jump, passed)).or_default();
+                            let visits = visits.entry((here, jump, passed, caller)).or_default();
                             *visits = visits.saturating_add(1);
                             *visits <= BRANCH_VISITS
                         };
@@ -186,6 +233,8 @@ impl<'a> Code<'a> {
                         } else {
                             walk.complete = false;
                         }
+                        open |= state.passed.is_empty();
+                        all_passed.extend(state.passed.iter().cloned());
                         if first_end {
                             walk.guards = std::mem::take(&mut state.passed);
                             first_end = false;
@@ -199,7 +248,18 @@ impl<'a> Code<'a> {
                 }
             }
         }
+        if walk.guards.is_empty() && !open && walk.ends {
+            walk.either = all_passed;
+        }
         walk
+    }
+
+    /// Where this way will return to, from the inside out, as one number.
+    fn caller(&self, state: &State) -> u64 {
+        let inner = state.stack.iter().rev().take(CALLERS_WORDS);
+        let returns = inner.filter_map(Value::small).filter(|word| self.is_destination(*word as usize));
+        // FNV-1a, over whole words.
+        returns.fold(0xcbf2_9ce4_8422_2325, |hash, word| (hash ^ u64::from(word)).wrapping_mul(0x0000_0100_0000_01b3))
     }
 
     fn is_destination(&self, pc: usize) -> bool {
@@ -273,7 +333,7 @@ impl<'a> Code<'a> {
                     (Entry::Function(selector), Some(at)) if at.is_zero() => {
                         Value::Known(U256::from(u32::from_be_bytes(selector)) << 224)
                     }
-                    _ => Value::Input,
+                    _ => Value::Input(Narrow::Whole),
                 };
                 state.push(word);
             }
@@ -283,11 +343,12 @@ impl<'a> Code<'a> {
             }
             op::SSTORE => {
                 let place = state.pop()?.place();
-                let (part, change) = state.pop()?.into_write(place, walk);
-                if state.writes.len() < PARTS {
-                    state.writes.insert(Write { part, change });
-                } else {
-                    walk.complete = false;
+                for (part, change) in state.pop()?.into_writes(&place, walk) {
+                    if state.writes.len() < PARTS {
+                        state.writes.insert(Write { part, change });
+                    } else {
+                        walk.complete = false;
+                    }
                 }
             }
             op::MLOAD => {
@@ -303,7 +364,8 @@ impl<'a> Code<'a> {
             op::KECCAK256 => {
                 let at = state.pop()?;
                 let size = state.pop()?;
-                state.push(state.hash(&at, &size));
+                let hash = state.hash(&at, &size, walk);
+                state.push(hash);
             }
             op::CODESIZE => state.push(Value::Known(U256::from(self.bytes.len()))),
             op::PC => state.push(Value::Known(U256::from(state.pc))),
@@ -325,13 +387,27 @@ impl<'a> Code<'a> {
                 state.pop()?; // gas
                 let target = state.pop()?;
                 let value = match opcode {
-                    op::CALL | op::CALLCODE => state.pop()?.known().is_none_or(|coins| !coins.is_zero()),
+                    // The caller's own coins, handed on, are nobody else's.
+                    op::CALL | op::CALLCODE => match state.pop()? {
+                        Value::Known(coins) => !coins.is_zero(),
+                        Value::Coins => false,
+                        coins => {
+                            coins.note_use(walk);
+                            true
+                        }
+                    },
                     _ => false,
                 };
                 let (input, _size) = (state.pop()?, state.pop()?);
                 let calls = state.selector(&input);
                 let (answer, size) = (state.pop()?, state.pop()?);
                 state.forget(&answer, &size);
+                if opcode == op::STATICCALL {
+                    state.told(&answer, &size);
+                }
+                if opcode == op::DELEGATECALL && self.handed_on.contains(&(state.pc as u32)) {
+                    return Some(Next::End { well: false });
+                }
                 state.note_deed(walk, Deed { opcode, offset: state.pc as u32, target: target.source(), value, calls });
                 state.push(Value::Answer(state.pc as u32));
             }
@@ -350,6 +426,9 @@ impl<'a> Code<'a> {
             _ => {
                 let (takes, gives) = op::arity(opcode)?;
                 let arguments = (0..takes).map(|_| state.pop()).collect::<Option<Vec<_>>>()?;
+                if let (op::EQ | op::XOR | op::SUB | op::ADD, Entry::Function(sent), [a, b]) = (opcode, entry, arguments.as_slice()) {
+                    note_selector(opcode, sent, a, b, walk);
+                }
                 if gives {
                     state.push(Value::of(opcode, &arguments, walk));
                 } else {
@@ -359,5 +438,33 @@ impl<'a> Code<'a> {
         }
         state.pc += 1;
         Some(Next::Step)
+    }
+}
+
+/// The code compares the selector that was sent with another: that one is a function of its own.
+fn note_selector(opcode: u8, sent: [u8; 4], a: &Value, b: &Value, walk: &mut Walk) {
+    let (Some(a), Some(b)) = (a.known(), b.known()) else { return };
+    let sent = U256::from(u32::from_be_bytes(sent));
+    let other = |mine: U256, other: U256, shift: usize| {
+        // solc also adds what makes zero of it.
+        let other = if opcode == op::ADD { U256::ZERO.wrapping_sub(other) } else { other };
+        let word = other >> shift;
+        (mine == sent << shift && word << shift == other).then(|| u32::try_from(word).ok()).flatten()
+    };
+    let found = [other(a, b, 0), other(b, a, 0), other(a, b, 224), other(b, a, 224)];
+    walk.selectors.extend(found.into_iter().flatten().map(u32::to_be_bytes));
+}
+
+impl Check {
+    /// What a test asks of the caller, if it does.
+    pub fn of(test: &Test) -> Option<Self> {
+        match test {
+            Test::CallerIs(part) => Some(Self::Is(part.clone())),
+            Test::CallerIsFixed(address) => Some(Self::Fixed(*address)),
+            Test::CallerIsThis => Some(Self::Itself),
+            Test::CallerIsTold => Some(Self::Told),
+            Test::Truth(Part { place: place @ Place::Member { by_caller: true, .. }, .. }) => Some(Self::In(place.clone())),
+            Test::Truth(_) | Test::Succeeded(_) => None,
+        }
     }
 }

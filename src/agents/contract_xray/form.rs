@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use leptos::{prelude::*, task::spawn_local};
-use crate::ui::Erase;
+use crate::ui::{Erase, FileDrop};
 
 use super::{Input, Precheck, look_first};
 use crate::{agents::panel::BeforePaying, error::FieldError, evm::Address};
@@ -15,6 +15,22 @@ pub struct ExampleAddress(pub String);
 
 /// A clone (EIP-1167) of the demo's first contract: the smallest code that says something.
 pub(super) const EXAMPLE_BYTECODE: &str = "0x363d3d373d3d3d363d735fbdb2315678afecb367f032d93f642f64180aa35af43d82803e903d91602b57fd5bf3";
+
+/// A wallet that runs the code of the same account (EIP-7702).
+const DELEGATED_BYTECODE: &str = "0xef01005fbdb2315678afecb367f032d93f642f64180aa3";
+
+/// The smallest contract with a fault: `destroy(address)`, for anybody.
+const TRAP_BYTECODE: &str = "0x5f3560e01c6300f55d9d146011575f5ffd5b600435ff";
+
+/// Bytes of a file: 128 KB of code in digits, and what a compiler writes around them.
+const FILE_BYTES_MAX: u32 = 2 * 1024 * 1024;
+
+/// The runtime code of what a compiler wrote, or the digits as they are.
+fn code_in(text: &str) -> String {
+    let inside = text.split_once("\"deployedBytecode\"").and_then(|(_, rest)| rest.split_once("\"0x")).and_then(|(_, code)| code.split_once('"'));
+    let digits = inside.map_or(text, |(code, _)| code).trim();
+    format!("0x{}", digits.strip_prefix("0x").unwrap_or(digits))
+}
 
 /// Between the last key and the first look.
 const PAUSE: Duration = Duration::from_millis(350);
@@ -100,6 +116,8 @@ pub fn Form(input: RwSignal<Input>, errors: Signal<Vec<FieldError>>) -> impl Int
                     prop:value=move || input.with(|input| input.bytecode.clone().unwrap_or_default())
                     on:input=move |event| set_bytecode(event_target_value(&event))></textarea>
                 <p id="xray-bytecode-hint" class="xray-hint">"What eth_getCode answers: the code that runs, 128 KB at most."</p>
+                <FileDrop label="Or a file: its digits, or what a compiler wrote" accept=".txt,.hex,.bin,.json" max=FILE_BYTES_MAX
+                    take=Callback::new(move |text: String| set_bytecode(code_in(&text)))/>
                 <p id="xray-bytecode-error" class="xray-error" role="alert">{move || error("bytecode")}</p>
             </div>
             <div class="xray-examples">
@@ -107,11 +125,17 @@ pub fn Form(input: RwSignal<Input>, errors: Signal<Vec<FieldError>>) -> impl Int
                 {move || example.and_then(|example| example.get()).map(|ExampleAddress(address)| view! {
                     <button type="button" class="xray-chip" on:click=move |_| set_address(address.clone())>"the demo’s token"</button>
                 }.erase())}
-                <button type="button" class="xray-chip" on:click=move |_| set_bytecode(EXAMPLE_BYTECODE.to_owned())>"a clone’s bytecode"</button>
+                {code_example(set_bytecode, "a clone’s bytecode", EXAMPLE_BYTECODE)}
+                {code_example(set_bytecode, "a delegated wallet’s", DELEGATED_BYTECODE)}
+                {code_example(set_bytecode, "one that anybody can end", TRAP_BYTECODE)}
             </div>
         </fieldset>
     }
     .erase()
+}
+
+fn code_example(set: impl Fn(String) + 'static, words: &'static str, code: &'static str) -> AnyView {
+    view! { <button type="button" class="xray-chip" on:click=move |_| set(code.to_owned())>{words}</button> }.erase()
 }
 
 /// What is wrong with an address that holds no code. A look that fails says nothing: that is not a no.
@@ -174,5 +198,22 @@ fn FirstLook(input: RwSignal<Input>) -> impl IntoView {
         <p id="xray-address-hint" role="status" class=move || if hint().1 { "xray-hint xray-hint-warn" } else { "xray-hint" }>
             {move || hint().0}
         </p>
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::code_in;
+
+    #[test]
+    fn a_file_may_be_digits_or_what_a_compiler_wrote() {
+        for text in [
+            "0x6080\n",
+            "6080",
+            r#"{"bytecode":"0x1234","deployedBytecode":"0x6080","abi":[]}"#,
+            r#"{"deployedBytecode": {"object": "0x6080", "sourceMap": ""}}"#,
+        ] {
+            assert_eq!(code_in(text), "0x6080", "{text}");
+        }
     }
 }

@@ -8,10 +8,11 @@ use std::collections::BTreeSet;
 use super::{
     draft::{Draft, whoever},
     examine::Traced,
-    flow::{Check, Walk},
+    flow::{Check, Deed, Walk},
     op, proxy,
     report::{Finding, Power, Severity},
-    value::{Change, Part, Place},
+    value::{Change, Part, Place, Source},
+    words,
 };
 
 const MOVES: &[&str] = &[
@@ -25,7 +26,7 @@ const MOVES: &[&str] = &[
 
 /// The worst first; deterministic.
 pub(super) fn findings(functions: &[Traced], fallback: &Walk, is_proxy: bool) -> Vec<Finding> {
-    let contract = Contract::of(functions);
+    let contract = Contract::of(functions, fallback);
     let mut all = Vec::new();
     contract.supply(&mut all);
     contract.switches(&mut all);
@@ -39,7 +40,7 @@ pub(super) fn findings(functions: &[Traced], fallback: &Walk, is_proxy: bool) ->
         ));
     }
     all.sort_by_key(|draft| (draft.finding.severity, draft.finding.power));
-    all.into_iter().map(|draft| draft.finding).collect()
+    all.into_iter().map(|draft| Finding { advice: words::advice(&draft.finding).to_owned(), ..draft.finding }).collect()
 }
 
 pub(super) struct Contract<'a> {
@@ -50,6 +51,10 @@ pub(super) struct Contract<'a> {
     supply: BTreeSet<Part>,
     /// The slots that guards look at.
     authorities: BTreeSet<Part>,
+    /// The lists that they look callers up in.
+    lists: BTreeSet<Place>,
+    /// Where it says whose code runs.
+    code: BTreeSet<Part>,
 }
 
 impl Traced {
@@ -65,6 +70,19 @@ impl Traced {
         self.walk.writes.iter().any(|write| write.change == change && parts.iter().any(|part| part.overlaps(&write.part)))
     }
 
+    /// To another value than one more or less than before.
+    fn sets_any(&self, parts: &BTreeSet<Part>) -> bool {
+        self.walk.writes.iter().any(|write| {
+            !matches!(write.change, Change::More | Change::Less) && parts.iter().any(|part| part.overlaps(&write.part))
+        })
+    }
+
+    /// Whoever calls takes out coins that are theirs.
+    fn pays_its_caller(&self) -> bool {
+        let pays = |deed: &Deed| deed.opcode == op::CALL && deed.value && deed.target == Source::Caller;
+        !self.privileged() && self.walk.deeds.keys().any(pays)
+    }
+
     /// It is let in by who it is, not by what it holds.
     pub(super) fn privileged(&self) -> bool {
         self.guard.is_some()
@@ -72,7 +90,7 @@ impl Traced {
 }
 
 impl<'a> Contract<'a> {
-    fn of(functions: &'a [Traced]) -> Self {
+    fn of(functions: &'a [Traced], fallback: &Walk) -> Self {
         let parts = |name: &str| -> BTreeSet<Part> {
             functions
                 .iter()
@@ -82,20 +100,24 @@ impl<'a> Contract<'a> {
                 .cloned()
                 .collect()
         };
-        let authorities = functions
-            .iter()
-            .filter_map(|function| function.walk.guards.first())
-            .filter_map(|check| match check {
-                Check::Is(part) => Some(part.clone()),
-                _ => None,
-            })
-            .collect();
+        let checks = || functions.iter().flat_map(|function| function.walk.guards.iter().chain(&function.walk.either));
+        let authorities = checks().filter_map(|check| match check {
+            Check::Is(part) => Some(part.clone()),
+            _ => None,
+        });
+        let lists = checks().filter_map(|check| match check {
+            Check::In(place) => Some(place.clone()),
+            _ => None,
+        });
+        let looked_up = proxy::looked_up(fallback).map(|place| Part { place, first: 0, last: 31 });
         Self {
             functions,
-            moves: functions.iter().filter(|function| function.named(MOVES)).collect(),
+            authorities: authorities.collect(),
+            lists: lists.collect(),
+            code: upgrade_slots().into_iter().chain(looked_up).collect(),
+            moves: functions.iter().filter(|function| function.named(MOVES) || function.pays_its_caller()).collect(),
             balances: parts("balanceOf").into_iter().filter(|part| matches!(part.place, Place::Member { .. })).collect(),
             supply: parts("totalSupply").into_iter().filter(|part| matches!(part.place, Place::Slot(_))).collect(),
-            authorities,
         }
     }
 
@@ -124,10 +146,14 @@ impl<'a> Contract<'a> {
             );
         }
         let burning = self.guarded(|function| {
-            function.changes(&self.supply, Change::Less)
-                && function.walk.writes.iter().any(|write| {
-                    write.change == Change::Less && matches!(write.part.place, Place::Member { by_caller: false, .. })
-                })
+            let taken = || function.walk.writes.iter().filter(|write| matches!(write.change, Change::Less | Change::Clear));
+            let of_others = |part: &Part| matches!(part.place, Place::Member { by_caller: false, .. });
+            let is_balance = |part: &Part| self.balances.iter().any(|balance| balance.overlaps(part));
+            let from_others = taken().any(|write| of_others(&write.part) && is_balance(&write.part));
+            let supplied_by_others = function.changes(&self.supply, Change::Less)
+                && !function.changes(&self.supply, Change::More)
+                && taken().any(|write| of_others(&write.part));
+            supplied_by_others || from_others && !function.changes(&self.balances, Change::More)
         });
         if !burning.is_empty() {
             all.push(
@@ -188,7 +214,7 @@ impl<'a> Contract<'a> {
             );
         }
         let rates = owned(&reads, false);
-        let charging = setters(&rates);
+        let charging = self.guarded(|function| function.sets_any(&rates));
         if !charging.is_empty() {
             all.push(
                 Draft::new(Severity::Medium, Power::Fee, format!("{} can change what a transfer costs or who is paid for it", whoever(&charging)))
@@ -254,24 +280,34 @@ impl<'a> Contract<'a> {
                     .slots(&self.authorities),
             );
         }
-        let roles: Vec<_> = self.functions.iter().filter(|function| function.named(&["grantRole", "grantRoles"])).collect();
+        let lets_in = |function: &Traced| {
+            function.walk.writes.iter().any(|write| match &write.part.place {
+                place @ Place::Member { by_caller: false, .. } => self.lists.iter().any(|list| list.same(place)),
+                _ => false,
+            })
+        };
+        let roles: Vec<_> = self
+            .functions
+            .iter()
+            .filter(|function| function.named(&["grantRole", "grantRoles"]) || function.privileged() && lets_in(function))
+            .collect();
         if !roles.is_empty() {
             all.push(
                 Draft::new(Severity::Info, Power::Roles, "Powers are given to roles, and roles to accounts")
-                    .because("Who holds a role is not in the code; the contract's RoleGranted events tell.")
+                    .because("Who holds a role is not in the code; the contract's events tell.")
                     .functions(&roles),
             );
         }
     }
 
     fn upgrades(&self, all: &mut Vec<Draft>) {
-        let slots = upgrade_slots();
+        let slots = &self.code;
         let upgrading: Vec<_> = self
             .functions
             .iter()
             .filter(|function| {
                 function.walk.ends
-                    && (function.writes_any(&slots)
+                    && (function.writes_any(slots)
                         || (function.named(&["upgradeTo", "upgradeToAndCall", "upgrade", "upgradeAndCall", "diamondCut"])
                             && (!function.walk.writes.is_empty() || !function.walk.deeds.is_empty())))
             })
@@ -282,7 +318,7 @@ impl<'a> Contract<'a> {
                 Draft::new(Severity::High, Power::Upgrade, format!("{} can replace the code", whoever(&guarded)))
                     .because("After an upgrade nothing in this report need hold any more.")
                     .functions(&guarded)
-                    .slots(written(&guarded, &slots)),
+                    .slots(written(&guarded, slots)),
             );
         }
         if !open.is_empty() {
@@ -290,7 +326,7 @@ impl<'a> Contract<'a> {
                 Draft::new(Severity::High, Power::Upgrade, "The code can be replaced, and we saw no check of the caller")
                     .because("After an upgrade nothing in this report need hold any more. A check that we do not recognise may be there.")
                     .functions(&open)
-                    .slots(written(&open, &slots)),
+                    .slots(written(&open, slots)),
             );
         }
     }

@@ -9,11 +9,11 @@ use alloy::{
 
 use super::{
     examine::slot_text,
-    flow::Walk,
+    flow::{Check, Walk},
     names::{Selector, selector},
     op,
     report::{Proxy, ProxyKind},
-    value::{Place, Source},
+    value::{Part, Place, Source},
 };
 
 /// EIP-1967: `keccak256("eip1967.proxy.implementation") - 1`.
@@ -80,8 +80,23 @@ pub fn by_fallback(fallback: &Walk, functions: &BTreeSet<Selector>) -> Option<Pr
         |kind, slot: Option<U256>| Proxy { kind, slot: slot.map(slot_text), beacon: None, implementation: None, admin: None };
     Some(match target {
         Source::Stored(Place::Slot(slot)) if *slot == IMPLEMENTATION => {
-            let uups = functions.contains(&selector("proxiableUUID()"));
-            proxy(if uups { ProxyKind::Uups } else { ProxyKind::Eip1967 }, Some(IMPLEMENTATION))
+            // Whoever the fallback looks for before it hands a call on is the admin, who is not let through.
+            let admin = |check: &Check| match check {
+                Check::Is(Part { place, .. }) => *place == Place::Slot(ADMIN),
+                Check::Fixed(_) => true,
+                _ => false,
+            };
+            let kind = if functions.contains(&selector("proxiableUUID()")) {
+                ProxyKind::Uups
+            } else if fallback.asks.iter().any(admin) {
+                ProxyKind::Transparent
+            } else {
+                ProxyKind::Eip1967
+            };
+            proxy(kind, Some(IMPLEMENTATION))
+        }
+        Source::Stored(Place::Slot(slot)) if *slot == U256::from_be_bytes(keccak256("PROXIABLE").0) => {
+            proxy(ProxyKind::Uups, Some(*slot))
         }
         Source::Stored(Place::Slot(slot)) => proxy(ProxyKind::Slot, Some(*slot)),
         Source::Stored(Place::Member { slot, .. }) => proxy(ProxyKind::Diamond, Some(*slot)),
@@ -89,6 +104,14 @@ pub fn by_fallback(fallback: &Walk, functions: &BTreeSet<Selector>) -> Option<Pr
         _ if asked => proxy(ProxyKind::Beacon, Some(BEACON)),
         // Whatever it is, nothing here says where the code comes from.
         _ => return None,
+    })
+}
+
+/// Where it looks up whose code runs.
+pub fn looked_up(fallback: &Walk) -> Option<Place> {
+    fallback.deeds.keys().find_map(|deed| match &deed.target {
+        Source::Stored(place) if deed.opcode == op::DELEGATECALL && *place != Place::Unknown => Some(place.clone()),
+        _ => None,
     })
 }
 

@@ -12,6 +12,9 @@ use crate::agents::explanation::Explanation;
 pub struct Report {
     /// What made the answer: always `computed`. No language model has a part in it; what one says of it is in `explanation`.
     pub engine: String,
+    /// The answer in one sentence or two.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub headline: String,
     /// The address that was asked about; absent where bytecode was given.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub address: Option<String>,
@@ -151,6 +154,12 @@ pub enum Guard {
         /// Zero in code that was never deployed: the constructor writes it.
         address: String,
     },
+    /// The caller is the contract: it is called by a function of its own, after a vote or a delay, or by its wallet's owner.
+    Itself,
+    /// The caller is the address that another contract answers when it is asked.
+    Told,
+    /// Each way to a successful end passes one of these.
+    AnyOf { of: Vec<Guard> },
 }
 
 impl Guard {
@@ -159,6 +168,12 @@ impl Guard {
             Self::Slot { slot, .. } => format!("only the address in slot {slot}"),
             Self::Mapping { slot } => format!("only callers with an entry in the mapping at slot {slot}"),
             Self::Address { address } => format!("only {address}"),
+            Self::Itself => "only the contract itself".to_owned(),
+            Self::Told => "only the address that another contract names".to_owned(),
+            Self::AnyOf { of } => {
+                let words: Vec<_> = of.iter().map(|guard| guard.words().trim_start_matches("only ").to_owned()).collect();
+                format!("only {}", words.join(", or "))
+            }
         }
     }
 }
@@ -226,7 +241,7 @@ pub enum ProxyKind {
     Eip1967,
     /// EIP-1967, upgraded by an admin contract.
     Transparent,
-    /// EIP-1967, upgraded by its implementation (EIP-1822).
+    /// Upgraded by its implementation (EIP-1822), which is where EIP-1967 or EIP-1822 puts it.
     Uups,
     /// EIP-1967: it asks a beacon for the implementation.
     Beacon,
@@ -246,7 +261,7 @@ impl ProxyKind {
             Self::Minimal => "Minimal proxy (EIP-1167): a clone, fixed for ever",
             Self::Eip1967 => "Proxy (EIP-1967)",
             Self::Transparent => "Transparent proxy (EIP-1967): its admin replaces the code",
-            Self::Uups => "UUPS proxy (EIP-1967, EIP-1822): the implementation replaces itself",
+            Self::Uups => "UUPS proxy (EIP-1822): the implementation replaces itself",
             Self::Beacon => "Beacon proxy (EIP-1967): a beacon names the code",
             Self::Slot => "Proxy: the code's address is in a slot of its own",
             Self::Diamond => "Diamond (EIP-2535): each function has its own code",
@@ -278,6 +293,9 @@ pub struct Finding {
     pub title: String,
     /// Why we say so.
     pub detail: String,
+    /// What to do about it.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub advice: String,
     /// The functions it stands on, as a person reads them.
     pub functions: Vec<String>,
     /// The storage slots it stands on.

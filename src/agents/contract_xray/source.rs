@@ -11,6 +11,7 @@ use super::{
     names::selector,
     proxy,
     report::{Authority, Finding, Guard, Proxy, ProxyKind, Report, Severity},
+    words,
 };
 use crate::{
     chain::{Chain, Unavailable},
@@ -62,25 +63,38 @@ impl CodeSource for Chain {
 /// [`Code::AgentFailed`]: no code at the address or code that nobody can analyse (`retry: no`), or a node or a place that is
 /// missing right now (`retry: same_payment`).
 pub async fn x_ray(input: &Input, source: &impl CodeSource) -> Result<Report, CallError> {
-    match (&input.address, &input.bytecode) {
-        (Some(address), None) => of_address(address.parse().map_err(CallError::agent_failed)?, source).await,
+    x_ray_telling(input, source, |_, _| ()).await
+}
+
+/// Of [`x_ray_telling`].
+pub const STEPS: u32 = 3;
+
+/// The same, telling how far it is: a step of [`STEPS`], in words.
+pub async fn x_ray_telling(input: &Input, source: &impl CodeSource, told: impl Fn(u32, &str)) -> Result<Report, CallError> {
+    let report = match (&input.address, &input.bytecode) {
+        (Some(address), None) => of_address(address.parse().map_err(CallError::agent_failed)?, source, told).await,
         (None, Some(bytecode)) => {
             let code = alloy::hex::decode(bytecode).map_err(CallError::agent_failed)?;
+            told(2, "Following the code");
             let examined = apart::examined(code).await.map_err(failed)?;
             Ok(report(examined))
         }
         // The input was validated before anybody paid.
         _ => Err(for_good("Give either an address or bytecode.")),
-    }
+    }?;
+    Ok(Report { headline: words::headline(&report), ..report })
 }
 
-async fn of_address(address: Address, source: &impl CodeSource) -> Result<Report, CallError> {
+async fn of_address(address: Address, source: &impl CodeSource, told: impl Fn(u32, &str)) -> Result<Report, CallError> {
+    told(1, "Reading the code");
     let code = source.code(address).await.map_err(no_answer)?;
     if code.is_empty() {
         return Err(for_good(&format!("There is no code at {address} on {}.", source.network_name())));
     }
+    told(2, "Following the code");
     let mut examined = apart::examined(code).await.map_err(failed)?;
     examined.contract.address = Some(address.to_string());
+    told(3, "Asking who is in charge");
     if let Some(proxy) = &mut examined.proxy {
         resolve(proxy, address, source).await.map_err(no_answer)?;
     }
@@ -101,6 +115,7 @@ async fn of_address(address: Address, source: &impl CodeSource) -> Result<Report
 fn report(examined: Examined) -> Report {
     Report {
         engine: "computed".to_owned(),
+        headline: String::new(),
         address: None,
         network: None,
         findings: examined.findings,
@@ -173,6 +188,7 @@ fn temper(findings: &mut [Finding], authorities: &[Authority]) {
         if guards.len() > 0 && guards.all(|holder| holder == Some(&nobody)) {
             finding.severity = Severity::Low;
             finding.detail.push_str(" Right now nobody can: the slot that decides holds the zero address.");
+            finding.advice = "Nothing to do while that is so.".to_owned();
         }
     }
     findings.sort_by_key(|finding| (finding.severity, finding.power, finding.in_implementation));

@@ -10,7 +10,7 @@ use super::{
 
 #[component]
 pub fn ReportView(report: Report) -> impl IntoView {
-    let Report { findings, authorities, proxy, contract, implementation, address, explanation, .. } = report;
+    let Report { headline, findings, authorities, proxy, contract, implementation, address, explanation, .. } = report;
     let subject = match &address {
         Some(address) => view! { <p class="xray-subject">"Code at " <code>{address.clone()}</code></p> }.erase(),
         None => view! { <p class="xray-subject">"The bytecode that was sent"</p> }.erase(),
@@ -21,7 +21,10 @@ pub fn ReportView(report: Report) -> impl IntoView {
             .collect();
     view! {
         <div class="xray-report">
-            {subject}
+            <div>
+                {(!headline.is_empty()).then(|| view! { <p class="xray-headline">{headline}</p> }.erase())}
+                {subject}
+            </div>
             <ExplanationView explanation/>
             {worries(findings)}
             {proxy.map(hands_on)}
@@ -36,7 +39,7 @@ fn worries(findings: Vec<Finding>) -> AnyView {
     if findings.is_empty() {
         return view! {
             <section class="xray-section">
-                <h3>"Findings"</h3>
+                <h3>"What somebody can do to you"</h3>
                 <p>"We found no power over those who use this code. That is no promise that there is none."</p>
             </section>
         }
@@ -45,7 +48,7 @@ fn worries(findings: Vec<Finding>) -> AnyView {
     let items: Vec<AnyView> = findings.into_iter().map(worry).collect();
     view! {
         <section class="xray-section">
-            <h3>"Findings"</h3>
+            <h3>"What somebody can do to you"</h3>
             <ul class="xray-findings">{items}</ul>
         </section>
     }
@@ -72,6 +75,7 @@ fn worry(finding: Finding) -> AnyView {
                 {finding.in_implementation.then_some(" (in the implementation)")}
             </p>
             <p>{finding.detail}</p>
+            {(!finding.advice.is_empty()).then(|| view! { <p class="xray-advice"><strong>"What to do: "</strong>{finding.advice}</p> }.erase())}
             <dl class="xray-evidence">{stands_on}</dl>
         </li>
     }
@@ -188,7 +192,7 @@ fn functions(functions: &[Function]) -> AnyView {
         .map(|function| {
             let named = match &function.signature {
                 Some(signature) => view! { <code>{signature.clone()}</code> }.erase(),
-                None => view! { <code>{format!("?({})", function.arguments)}</code> }.erase(),
+                None => view! { <span class="xray-note">"no known name"</span>" "<code>{format!("({})", function.arguments)}</code> }.erase(),
             };
             view! {
                 <tr>
@@ -201,8 +205,9 @@ fn functions(functions: &[Function]) -> AnyView {
             .erase()
         })
         .collect::<Vec<_>>();
+    let unnamed = functions.iter().filter(|function| function.signature.is_none()).count();
     table(
-        &format!("{} functions; names are those that are well known for the selector", functions.len()),
+        &format!("{} functions, {unnamed} without a known name; a name is the usual one for its selector, not proof", functions.len()),
         &["Selector", "Signature", "Kind", "Who is let in"],
         rows,
     )

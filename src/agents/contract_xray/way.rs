@@ -6,11 +6,14 @@ use alloy::primitives::U256;
 
 use super::{
     flow::{Check, Deed, Walk, Write},
-    value::{Part, Place, Test, Value},
+    shape::Step,
+    value::{Test, Value},
 };
 
 /// Words of memory that are remembered on one way.
 const MEMORY_WORDS: usize = 96;
+/// Mappings that are remembered of one function.
+const KEYS: usize = 256;
 
 #[derive(Clone, Default)]
 pub struct State {
@@ -20,6 +23,7 @@ pub struct State {
     memory: Vec<(u32, Value)>,
     /// The first four bytes of known words: they outlive the word, because arguments are written from the fifth on.
     selectors: Vec<(u32, [u8; 4])>,
+    last_selector: Option<[u8; 4]>,
     pub passed: BTreeSet<Check>,
     /// On this way only: it counts when the way ends well.
     pub writes: BTreeSet<Write>,
@@ -47,14 +51,9 @@ impl State {
         if !holds {
             return;
         }
-        match &test {
-            Test::CallerIs(part) => self.passed.insert(Check::Is(part.clone())),
-            Test::CallerIsFixed(address) => self.passed.insert(Check::Fixed(*address)),
-            Test::Truth(Part { place: place @ Place::Member { by_caller: true, .. }, .. }) => {
-                self.passed.insert(Check::In(place.clone()))
-            }
-            Test::Truth(_) | Test::Succeeded(_) => false,
-        };
+        if let Some(check) = Check::of(&test) {
+            self.passed.insert(check);
+        }
     }
 
     pub fn note_deed(&self, walk: &mut Walk, deed: Deed) {
@@ -74,7 +73,15 @@ impl State {
     }
 
     pub fn store(&mut self, at: &Value, word: Value) {
-        let Some(at) = at.small() else { return };
+        let begins = word.known().and_then(|word| {
+            let [a, b, c, d, ..] = word.to_be_bytes::<32>();
+            (word << 32 == U256::ZERO && !word.is_zero()).then_some([a, b, c, d])
+        });
+        let Some(at) = at.small() else {
+            // Where memory is handed out in pieces of any size, the last one that looks like a call's beginning is meant.
+            self.last_selector = begins.or(self.last_selector);
+            return;
+        };
         self.forget_bytes(at, at.saturating_add(32));
         if let (Some(word), true) = (word.known(), self.selectors.len() < MEMORY_WORDS) {
             let [a, b, c, d, ..] = word.to_be_bytes::<32>();
@@ -85,9 +92,16 @@ impl State {
         }
     }
 
+    /// What another contract answers will lie there.
+    pub fn told(&mut self, at: &Value, size: &Value) {
+        if size.small() == Some(0x20) {
+            self.store(at, Value::Told);
+        }
+    }
+
     /// The function that a call with its input here names.
     pub fn selector(&self, at: &Value) -> Option<[u8; 4]> {
-        let at = at.small()?;
+        let Some(at) = at.small() else { return self.last_selector };
         self.selectors.iter().find(|(offset, _)| *offset == at).map(|(_, selector)| *selector)
     }
 
@@ -103,14 +117,20 @@ impl State {
     }
 
     /// A hash of one word is where an array begins, of two words a mapping's entry.
-    pub fn hash(&self, at: &Value, size: &Value) -> Value {
+    pub fn hash(&self, at: &Value, size: &Value, walk: &mut Walk) -> Value {
         let (Some(at), Some(size)) = (at.small(), size.small()) else { return Value::Other };
-        let base = match size {
-            0x20 => self.word(&Value::Known(U256::from(at))),
-            0x40 => self.word(&Value::Known(U256::from(at.saturating_add(0x20)))),
-            _ => return Value::Other,
-        };
-        let by_caller = size == 0x40 && matches!(self.word(&Value::Known(U256::from(at))), Value::Caller);
-        base.member(by_caller)
+        match size {
+            0x20 => self.word(&Value::Known(U256::from(at))).member(Step::Element, false),
+            0x40 => {
+                let key = self.word(&Value::Known(U256::from(at)));
+                let base = self.word(&Value::Known(U256::from(at.saturating_add(0x20))));
+                let entry = base.member(Step::Key, matches!(key, Value::Caller));
+                if let (Value::Hash(place), true) = (&entry, walk.keys.len() < KEYS) {
+                    walk.keys.insert((place.clone(), key.narrow()));
+                }
+                entry
+            }
+            _ => Value::Other,
+        }
     }
 }

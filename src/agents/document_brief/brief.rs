@@ -80,6 +80,7 @@ pub fn of(text: &str, n: usize) -> Report {
     found.shortened("links", &mut links);
     found.shortened("addresses and hashes", &mut on_chain);
     Report {
+        explanation: None,
         engine: "computed".to_owned(),
         headline: remarks::headline(&figures, language, &actions, &on_chain),
         notes: found.notes(),

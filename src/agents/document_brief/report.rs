@@ -1,5 +1,6 @@
 //! What Document Brief answers: plain data, in the order of the text unless said otherwise.
 
+use crate::agents::explanation::Explanation;
 use serde::{Deserialize, Serialize};
 
 use crate::agents::sheet::Note;
@@ -11,7 +12,7 @@ pub const LISTED_MAX: usize = 200;
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[cfg_attr(feature = "ssr", derive(schemars::JsonSchema))]
 pub struct Report {
-    /// What made the answer: always `computed`. No language model has a part in it.
+    /// What made the answer: always `computed`. No language model has a part in it; what one says of it is in `explanation`.
     pub engine: String,
     /// What this text is, in one sentence.
     pub headline: String,
@@ -33,6 +34,9 @@ pub struct Report {
     /// What names something on an EVM chain, each spelling once.
     pub on_chain: Vec<OnChain>,
     pub figures: Figures,
+    /// The report in plain words, by the shop's language model; absent where there is none. No fact is only here.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub explanation: Option<Explanation>,
 }
 
 /// Where something stands. `text[byte..byte_end]` in bytes of UTF-8 and `text[character..character_end]` in Unicode code points, as Python

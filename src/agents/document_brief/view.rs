@@ -4,7 +4,10 @@ use leptos::prelude::*;
 
 use super::{Amount, DateFound, Figures, KeyWord, LanguageFound, Link, LinkKind, OnChain, Quote, Report, Task};
 use crate::{
-    agents::sheet::{code, facts, link, notes, section, sheet, table, text},
+    agents::{
+        explanation::ExplanationView,
+        sheet::{code, facts, link, notes, section, sheet, table, text},
+    },
     ui::Erase,
 };
 
@@ -13,6 +16,7 @@ pub fn ReportView(report: Report) -> impl IntoView {
     sheet(
         report.headline,
         vec![
+            Some(view! { <ExplanationView explanation=report.explanation/> }.erase()),
             notes(report.notes),
             quotes(report.extract),
             key_words(report.key_words),

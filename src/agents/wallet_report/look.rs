@@ -70,6 +70,7 @@ async fn look(
     told(5, STEPS, "Writing the report");
     let facts = Facts { address, network, told: &account, tokens: &tokens, poisoned_by: window.poisoned_by(address) };
     let mut report = Report {
+        explanation: None,
         engine: "computed".to_owned(),
         summary: String::new(),
         address: address.to_string(),

@@ -2,6 +2,7 @@
 //!
 //! Everything of 256 bits is decimal text, so that no reader of the JSON loses a digit; nothing is rounded.
 
+use crate::agents::explanation::Explanation;
 use serde::{Deserialize, Serialize};
 
 pub use crate::agents::sheet::Severity;
@@ -10,7 +11,7 @@ pub use crate::agents::sheet::Severity;
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[cfg_attr(feature = "ssr", derive(schemars::JsonSchema))]
 pub struct Report {
-    /// What made the answer: always `computed`. No language model has a part in it.
+    /// What made the answer: always `computed`. No language model has a part in it; what one says of it is in `explanation`.
     pub engine: String,
     /// All of it in one sentence.
     pub summary: String,
@@ -39,6 +40,9 @@ pub struct Report {
     pub activity: Activity,
     /// Anything that its owner should know, the worst first.
     pub findings: Vec<Finding>,
+    /// The report in plain words, by the shop's language model; absent where there is none. No fact is only here.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub explanation: Option<Explanation>,
 }
 
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]

@@ -7,7 +7,10 @@ use super::{
     report::{Activity, Allowance, Finding, Report, Spender, Token, Via},
 };
 use crate::{
-    agents::sheet::{code, facts, section, sheet, table, text},
+    agents::{
+        explanation::ExplanationView,
+        sheet::{code, facts, section, sheet, table, text},
+    },
     evm::{Address, TxHash},
     ui::{AddressView, Erase, HashView, TimeView},
 };
@@ -15,11 +18,13 @@ use crate::{
 #[component]
 pub fn ReportView(report: Report) -> impl IntoView {
     let Report { findings, tokens, spenders, allowances, activity, .. } = &report;
+    let explained = view! { <ExplanationView explanation=report.explanation.clone()/> }.erase();
     let parts = vec![
+        Some(explained),
         Some(worries(findings)),
         Some(what(&report)),
         Some(holdings(tokens)),
-        Some(asked(spenders, allowances, report.permit2_answers)),
+        Some(asked(&report)),
         takers(tokens, spenders, allowances),
         Some(section("Recent transfers", text(&activity.words))),
         moves(activity, tokens),
@@ -76,19 +81,20 @@ fn holdings(tokens: &[Token]) -> AnyView {
         .iter()
         .map(|token| {
             let held = token.shown.as_deref().unwrap_or("–");
-            vec![text(token.title()), amount(held), address(&token.address), text(token.note.as_deref().unwrap_or_default())]
+            vec![noted(token.title(), token.note.as_ref()), amount(held), address(&token.address)]
         })
         .collect();
-    table("What it holds", &["Token", "Balance", "Contract", "Note"], rows).unwrap_or_else(|| {
+    table("What it holds", &["Token", "Balance", "Contract"], rows).unwrap_or_else(|| {
         section("What it holds", text("No token was looked at: none is known here, none was given, and none moved lately."))
     })
 }
 
-fn asked(spenders: &[Spender], allowances: &[Allowance], permit2_answers: bool) -> AnyView {
+fn asked(Report { tokens, spenders, allowances, permit2_answers, .. }: &Report) -> AnyView {
     let who = spenders.iter().map(Spender::title).collect::<Vec<_>>().join(", ");
     let found = if allowances.is_empty() { "None of them may take anything." } else { "" };
-    let permit2 = if permit2_answers { "" } else { "Permit2’s own allowances could not be asked on this network." };
-    section("Who was asked about", text(format!("{who}. {found} {permit2}")))
+    let permit2 = if *permit2_answers { "" } else { "Permit2’s own allowances could not be asked on this network." };
+    let words = format!("Asked about: {who}. {found} {permit2}");
+    section("Who may take it", view! { <p>{words}</p><Picture tokens spenders allowances/> }.erase())
 }
 
 fn takers(tokens: &[Token], spenders: &[Spender], allowances: &[Allowance]) -> Option<AnyView> {
@@ -106,14 +112,12 @@ fn takers(tokens: &[Token], spenders: &[Spender], allowances: &[Allowance]) -> O
                 text(spender.unwrap_or_default()),
                 amount(&allowance.shown),
                 text(token.unwrap_or_default()),
-                text(how),
-                text(allowance.note.as_deref().unwrap_or_default()),
+                noted(how.to_owned(), allowance.note.as_ref()),
                 address(&allowance.spender),
             ]
         })
         .collect();
-    let table = table("Who may take what", &["Spender", "Amount", "Token", "How", "Note", "Address"], rows)?;
-    Some(view! { <Picture tokens spenders allowances/>{table} }.erase())
+    table("Allowances", &["Spender", "Amount", "Token", "How", "Address"], rows)
 }
 
 fn moves(activity: &Activity, tokens: &[Token]) -> Option<AnyView> {
@@ -136,6 +140,11 @@ fn moves(activity: &Activity, tokens: &[Token]) -> Option<AnyView> {
         })
         .collect();
     table("Received and sent", &["Block", "What", "Amount", "Token", "From or to", "Transaction"], rows)
+}
+
+/// With what is odd about it below.
+fn noted(words: String, note: Option<&String>) -> AnyView {
+    view! { {words}{note.map(|note| view! { <span class="below wallet-below">{note.clone()}</span> }.erase())} }.erase()
 }
 
 /// Exact, however long.

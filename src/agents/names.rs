@@ -1,4 +1,6 @@
-//! Functions that many contracts share, by their selector. A selector is four bytes of a hash, so a name is a hint.
+//! Functions that many contracts share, by their selector: what more than one agent knows by heart.
+//!
+//! A selector is four bytes of a hash, so a name is a hint.
 
 use std::{collections::BTreeMap, sync::LazyLock};
 
@@ -148,6 +150,23 @@ const WELL_KNOWN: &[&str] = &[
      validateUserOp((address,uint256,bytes,bytes,bytes32,uint256,bytes32,bytes,bytes),bytes32,uint256)
      handleOps((address,uint256,bytes,bytes,bytes32,uint256,bytes32,bytes,bytes)[],address) depositTo(address) incrementNonce(uint192)
      isTrustedForwarder(address) trustedForwarder()",
+    // Permit2, batches and routers, as transactions call them.
+    "approve(address,address,uint160,uint48) transferFrom(address,address,uint160,address)
+     transferFrom((address,address,uint160,address)[]) lockdown((address,address)[]) invalidateNonces(address,address,uint48)
+     invalidateUnorderedNonces(uint256,uint256) permit(address,((address,uint160,uint48,uint48),address,uint256),bytes)
+     permit(address,((address,uint160,uint48,uint48)[],address,uint256),bytes)
+     permitTransferFrom(((address,uint256),uint256,uint256),(address,uint256),address,bytes)
+     permitTransferFrom(((address,uint256)[],uint256,uint256),(address,uint256)[],address,bytes)
+     permitWitnessTransferFrom(((address,uint256),uint256,uint256),(address,uint256),address,bytes32,string,bytes)
+     settle(((address,uint256),uint256,uint256),address,(address,uint256),bytes) multiSend(bytes) execute(address[],uint256[],bytes[])
+     executeBatch(bytes32,bytes) scheduleBatch(address[],uint256[],bytes[],bytes32,bytes32,uint256)
+     executeBatch(address[],uint256[],bytes[],bytes32,bytes32) unwrapWETH9(uint256,address) refundETH() sweepToken(address,uint256)
+     selfPermit(address,uint256,uint256,uint8,bytes32,bytes32) wrapETH(uint256)
+     exactInputSingle((address,address,uint24,address,uint256,uint256,uint160)) exactInput((bytes,address,uint256,uint256))
+     exactOutputSingle((address,address,uint24,address,uint256,uint256,uint160)) exactOutput((bytes,address,uint256,uint256))
+     exactOutputSingle((address,address,uint24,address,uint256,uint256,uint256,uint160)) exactOutput((bytes,address,uint256,uint256,uint256))
+     swapETHForExactTokens(uint256,address[],address,uint256) swapTokensForExactETH(uint256,uint256,address[],address,uint256)
+     swapExactETHForTokensSupportingFeeOnTransferTokens(uint256,address[],address,uint256)",
     // Exchanges.
     "factory() WETH() WETH9() token0() token1() getReserves() price0CumulativeLast() price1CumulativeLast() kLast() sync() skim(address)
      swap(uint256,uint256,address,bytes) swap(address,bool,int256,uint160,bytes) MINIMUM_LIQUIDITY() getPair(address,address)
