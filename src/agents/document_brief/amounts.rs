@@ -101,6 +101,9 @@ static PATTERNS: LazyLock<[Regex; 2]> = LazyLock::new(|| {
 
 /// All of them, in the order of the text.
 pub(super) fn of(text: &str, places: &Places, language: Option<Language>) -> Vec<Amount> {
+    if !text.bytes().any(|byte| byte.is_ascii_digit()) {
+        return Vec::new();
+    }
     let mut found: Vec<(Range<usize>, Amount)> = Vec::new();
     for captures in PATTERNS.iter().flat_map(|pattern| pattern.captures_iter(text)) {
         let (Some(whole), Some(unit), Some(number)) = (captures.get(0), captures.name("unit"), captures.name("number")) else {

@@ -72,6 +72,9 @@ static PATTERNS: LazyLock<Patterns> = LazyLock::new(|| {
 
 /// All of them, in the order of the text.
 pub(super) fn of(text: &str, places: &Places) -> Vec<DateFound> {
+    if !text.bytes().any(|byte| byte.is_ascii_digit()) {
+        return Vec::new();
+    }
     let mut found: Vec<(Range<usize>, Result<String, &'static str>)> = Vec::new();
     let mut look = |pattern: &Regex, read: fn(&Captures) -> Option<Result<String, &'static str>>| {
         for captures in pattern.captures_iter(text) {
