@@ -11,7 +11,7 @@ use super::{
     proxy,
     report::Variable,
     shape::{self, Narrow, Tree},
-    value::{Part, Place},
+    value::{Part, Place, array_of},
 };
 
 /// More than any contract in use has; the report stays readable.
@@ -60,6 +60,9 @@ pub(super) fn typed<'w>(
             variables.entry((slot, write.part.first)).or_insert_with(|| Known::seen(&write.part));
         }
     }
+    // An array's elements, and a long text's words, are told with their array.
+    let numbered: BTreeSet<U256> = variables.keys().map(|(slot, _)| *slot).collect();
+    variables.retain(|(slot, _), _| array_of(*slot).is_none_or(|array| !numbered.contains(&array)));
     named(variables, functions)
 }
 

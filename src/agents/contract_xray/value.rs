@@ -68,6 +68,11 @@ impl Place {
     }
 }
 
+/// The numbered slot of the array that has this word among its elements.
+pub fn array_of(word: U256) -> Option<U256> {
+    element(word).and_then(|(place, _)| place.slot())
+}
+
 /// The element that the hash of a numbered slot begins, and how many words after it `word` is.
 fn element(word: U256) -> Option<(Place, U256)> {
     static HASHES: LazyLock<BTreeMap<U256, U256>> = LazyLock::new(|| {

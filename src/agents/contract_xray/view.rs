@@ -119,7 +119,7 @@ fn in_charge(authorities: Vec<Authority>) -> Option<AnyView> {
             };
             view! {
                 <tr>
-                    <th scope="row">{authority.guard.words()}</th>
+                    <th scope="row">{short_guard(&authority.guard.words())}</th>
                     <td>{holder}</td>
                     <td>{codes(authority.functions)}</td>
                 </tr>
@@ -206,8 +206,9 @@ fn functions(functions: &[Function]) -> AnyView {
         })
         .collect::<Vec<_>>();
     let unnamed = functions.iter().filter(|function| function.signature.is_none()).count();
+    let unnamed = if unnamed == 0 { String::new() } else { format!(", {unnamed} without a known name") };
     table(
-        &format!("{} functions, {unnamed} without a known name; a name is the usual one for its selector, not proof", functions.len()),
+        &format!("{} functions{unnamed}; a name is the usual one for its selector, not proof", functions.len()),
         &["Selector", "Signature", "Kind", "Who is let in"],
         rows,
     )
