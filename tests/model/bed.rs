@@ -35,7 +35,7 @@ pub async fn show(shop: &Shop, ada: &Visitor, agent: &str, input: &Value, paymen
         let request = request.header("cookie", ada.cookie.as_deref().unwrap());
         request.body(Body::from(input.to_string())).unwrap()
     };
-    tokio::time::timeout(Duration::from_secs(60), async {
+    tokio::time::timeout(Duration::from_secs(120), async {
         loop {
             let answer = shop.ask(ask()).await;
             if answer.status != 202 {
