@@ -23,7 +23,7 @@ async fn read(html: String) -> Result<Report, CallError> {
 
 #[tokio::test]
 async fn the_process_of_its_own_says_what_we_would_say() {
-    let html = example().html.unwrap();
+    let html = include_str!("../src/agents/page_brief/example.html").to_owned();
     let here = brief(&Page { html: html.clone(), url: Some("https://shop.example/a".to_owned()), is_plain: false }).unwrap();
     assert_eq!(read(html.clone()).await, Ok(here.clone()));
     assert_eq!(serde_json::to_vec(&read(html).await.unwrap()).unwrap(), serde_json::to_vec(&here).unwrap(), "to the byte");

@@ -108,12 +108,12 @@ pub(crate) async fn inspect(input: &Input, tools: &crate::runs::Tools) -> Result
     Ok(report)
 }
 
-/// A letter that has something of everything.
+/// Short: every 402 carries it.
 pub fn example() -> Input {
-    Input { text: form::LETTER.to_owned(), sentences: 3 }
+    Input { text: "Ben, please pay the 0.5 MON by 2026-12-01. The invoice is overdue. Nobody else was asked.".to_owned(), sentences: 1 }
 }
 
-/// The example, as this agent sees it; a test holds it to that.
+/// The form's letter, as this agent sees it; a test holds it to that.
 pub fn sample() -> Report {
     // Our own file, checked by that test: it parses.
     #[allow(clippy::expect_used)]

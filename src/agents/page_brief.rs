@@ -100,12 +100,13 @@ pub(crate) async fn inspect(input: &Input, tools: &crate::runs::Tools) -> Result
     Ok(report)
 }
 
-/// A page that is here already, so that trying it asks nobody else.
+/// A page that is here already, so that trying it asks nobody else. Short: every 402 carries it.
 pub fn example() -> Input {
-    Input { url: None, html: Some(form::EXAMPLE_HTML.to_owned()) }
+    let html = "<title>Prices</title><h1>Prices</h1><p>One answer costs $2.50 from 1 December 2026 on. It is paid once, before the agent runs.</p>";
+    Input { url: None, html: Some(html.to_owned()) }
 }
 
-/// What this agent says of the example; a test holds it to that.
+/// What this agent says of the form's example; a test holds it to that.
 pub fn sample() -> Report {
     // Our own file, checked by that test: it parses.
     #[allow(clippy::expect_used)]

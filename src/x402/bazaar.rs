@@ -1,7 +1,7 @@
 //! The `bazaar` extension of a 402: what the agent takes, so that a facilitator that saw a payment can list it (x402
 //! `specs/extensions/bazaar.md`; docs/protocol.md, "Being found").
 //!
-//! Over HTTP it travels in a header with every 402, so it is kept small: the answer's schema is in `/openapi.json`.
+//! Over HTTP it travels in a header with every 402, so it is kept small: no words, and the answer's schema is in `/openapi.json`.
 
 use serde_json::{Value, json};
 
@@ -15,7 +15,9 @@ const SAMPLE_MAX: usize = 256;
 
 /// `info` shows one call, and `schema` says what `info` may be, with the agent's own input schema at `body`.
 pub fn bazaar(agent: &Agent) -> Value {
-    let (body, definitions) = schema::inside(&agent.input_schema, "#/properties/input/properties/body", "#/$defs/");
+    let (mut body, mut definitions) = schema::inside(&agent.input_schema, "#/properties/input/properties/body", "#/$defs/");
+    without_words(&mut body);
+    definitions.values_mut().for_each(without_words);
     let mut info = json!({ "input": { "type": "http", "method": "POST", "bodyType": "json", "body": agent.example } });
     let mut properties = json!({
         "input": {
@@ -41,6 +43,21 @@ pub fn bazaar(agent: &Agent) -> Value {
         schema["$defs"] = definitions.into();
     }
     json!({ "info": info, "schema": schema })
+}
+
+/// What fields are for is said at length in `/openapi.json`; a header has room for what they may be.
+fn without_words(schema: &mut Value) {
+    let Value::Object(schema) = schema else { return };
+    schema.remove("description");
+    schema.remove("title");
+    for (keyword, part) in schema.iter_mut() {
+        match (keyword.as_str(), part) {
+            ("properties" | "$defs", Value::Object(named)) => named.values_mut().for_each(without_words),
+            ("anyOf" | "oneOf" | "allOf", Value::Array(all)) => all.iter_mut().for_each(without_words),
+            ("items" | "additionalProperties", one) => without_words(one),
+            _ => {}
+        }
+    }
 }
 
 /// The same of the agent as an MCP tool: there its input's schema is a part of `info`.

@@ -38,8 +38,6 @@ macro_rules! looks {
 }
 
 looks! {
-    tx_explainer: "What a transaction did or would do: its call, transfers, approvals, why it failed, its fee. Give exactly one of the \
-        transaction's hash, its raw bytes, or calldata.",
     page_brief: "What a web page says: its text, most important sentences, dates, prices, links. Give its URL, exactly as the question has it.",
     contract_xray: "What a contract can do, from its code: dangerous powers of its owner, proxies, functions, storage. Give either the \
         contract's address or its runtime bytecode, exactly as the question has it.",
@@ -96,6 +94,8 @@ mod tests {
 
     #[test]
     fn every_look_is_a_tool_that_a_server_takes() {
+        let names: std::collections::BTreeSet<String> = LOOKS.iter().map(Look::name).collect();
+        assert_eq!(names.len(), LOOKS.len(), "servers refuse a name that is there twice");
         for look in LOOKS {
             let Tool { name, description, parameters } = look.tool();
             assert!(name.len() <= 64 && name.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'_'), "{name}");

@@ -294,7 +294,7 @@ fn number(count: usize) -> u32 {
 #[allow(clippy::unwrap_used)]
 mod tests {
     use super::*;
-    use crate::agents::page_brief::{example, sample};
+    use crate::agents::page_brief::{form::EXAMPLE_HTML, sample};
 
     fn of(html: &str) -> Result<Report, Unreadable> {
         brief(&Page { html: html.to_owned(), url: None, is_plain: false })
@@ -319,7 +319,7 @@ mod tests {
     /// `COINSLOT_WRITE_SAMPLE=1` writes it anew.
     #[test]
     fn the_sample_is_what_the_example_gives() {
-        let report = of(example().html.as_deref().unwrap()).unwrap();
+        let report = of(EXAMPLE_HTML).unwrap();
         if std::env::var_os("COINSLOT_WRITE_SAMPLE").is_some() {
             let path = concat!(env!("CARGO_MANIFEST_DIR"), "/src/agents/page_brief/sample.json");
             std::fs::write(path, serde_json::to_string_pretty(&report).unwrap() + "\n").unwrap();
