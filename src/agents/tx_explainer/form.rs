@@ -115,9 +115,9 @@ pub fn Form(input: RwSignal<Input>, errors: Signal<Vec<FieldError>>) -> impl Int
     };
     let is_calldata = Memo::new(move |_| input.with(|input| input.calldata.is_some()));
     view! {
-        {examples(vec![("an unlimited approval", fill(EXAMPLE_APPROVAL)), ("a batch of calls", fill(EXAMPLE_BATCH)), ("a signed transaction", fill(EXAMPLE_RAW))])}
         {paste.paste(true, 5, Signal::derive(move || input.with(pasted)), Callback::new(move |text: String| input.update(|input| *input = read(&text, input))))}
         <p class="tx-taken" role="status">{move || input.with(|input| Kind::of(&pasted(input)).words())}</p>
+        {examples(vec![("an unlimited approval", fill(EXAMPLE_APPROVAL)), ("a batch of calls", fill(EXAMPLE_BATCH)), ("a signed transaction", fill(EXAMPLE_RAW))])}
         <div hidden=move || !is_calldata.get()>
             {to.line(false, Signal::derive(move || input.with(|input| input.to.clone().unwrap_or_default())),
                 Callback::new(move |text: String| input.update(|input| input.to = optional(text.trim().to_owned()))))}
