@@ -34,7 +34,7 @@ async function buy(page: Page): Promise<Locator> {
 const STEP = /^Step \d of 5: ./;
 const done = (main: Locator) => expect(main.locator('[role=status].phase')).toHaveText('Done.', { timeout: 30_000 });
 
-test('D5 each step is shown as it happens, with a bar and the steps so far, also after a reload and elsewhere', async ({ page, chain, rpc, wallet: _ }) => {
+test('D5 each step is shown as it happens, with a bar and the steps so far, also after a reload', async ({ page, chain, rpc, wallet: _ }) => {
   test.setTimeout(90_000);
   slow(rpc, chain);
   const main = await buy(page);
@@ -50,15 +50,19 @@ test('D5 each step is shown as it happens, with a bar and the steps so far, also
   await page.reload();
   await expect(steps.first()).toHaveText('Reading the account', { timeout: 10_000 });
   await expect(steps.nth(1)).toBeVisible();
+  await done(main);
+  await expect(bar).toBeHidden();
+});
 
+test('D5 how far a run is stands on its card and in its row too', async ({ page, chain, rpc, wallet: _ }) => {
+  test.setTimeout(90_000);
+  slow(rpc, chain);
+  const main = await buy(page);
+  await expect(main.getByRole('status').filter({ hasText: STEP })).toBeVisible({ timeout: 15_000 });
   await open(page, '/history');
   const card = page.getByRole('region', { name: 'Payments and runs under way' }).getByRole('listitem');
   await expect(card.getByRole('status')).toHaveText(STEP);
   await expect(page.getByRole('row', { name: /Wallet Report/ }).first()).toContainText(/Step \d of 5/);
-
-  await open(page, '/agents/wallet-report');
-  await done(main);
-  await expect(bar).toBeHidden();
 });
 
 test('D5 where events are refused, the page asks instead', async ({ page, chain, rpc, wallet: _ }) => {

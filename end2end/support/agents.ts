@@ -13,10 +13,9 @@ export type OnSale = {
 };
 
 export const ON_SALE: OnSale[] = [
-  { slug: 'contract-xray', example: 'a clone’s bytecode', says: /Findings/, wrong: { bytecode: '0x60806' } },
+  { slug: 'contract-xray', example: 'a clone’s bytecode', says: /A clone of a contract/, wrong: { bytecode: '0x60806' } },
   { slug: 'tx-explainer', example: 'an unlimited approval', says: /unlimited/i, wrong: { hash: '0x12' } },
   { slug: 'wallet-report', example: 'Permit2, a contract', says: /MON/, wrong: { address: '0x12' } },
-  { slug: 'tx-explainer', example: 'an unlimited approval', says: /without limit/, wrong: { calldata: '0xa9' } },
   { slug: 'page-brief', example: 'a notice with prices and dates', says: /price/i, wrong: { url: 'http://127.0.0.1/' } },
   { slug: 'document-brief', example: 'meeting notes', says: /sentence/i, wrong: { text: '', sentences: 5 } },
 ];

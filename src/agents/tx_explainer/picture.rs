@@ -54,7 +54,7 @@ pub fn picture(flow: &Flow) -> Option<AnyView> {
     Some(
         view! {
             <div class="tx-flow" tabindex="0" role="region" aria-label="What changed hands, as a picture">
-                <svg class="picture" role="img" aria-label=said viewBox=format!("0 0 {width} {height}") style=format!("min-width:{}px", width * 3 / 4)>
+                <svg class="picture" class:tx-wide={width > 480} role="img" aria-label=said viewBox=format!("0 0 {width} {height}")>
                     {marks}
                 </svg>
             </div>

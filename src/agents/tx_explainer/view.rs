@@ -131,7 +131,7 @@ fn call(call: Call) -> AnyView {
         KnownBy::Nothing => "no function",
     };
     view! {
-        <li style=format!("--depth:{}", call.depth)>
+        <li class=format!("tx-depth-{}", call.depth.min(6))>
             <p>{name}{to}{value}" "<span class="tx-known">{known}</span></p>
             {call.note.map(|note| view! { <p class="hint">{note}</p> }.erase())}
             {arguments(call.arguments)}
