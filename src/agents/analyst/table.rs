@@ -38,13 +38,13 @@ macro_rules! looks {
 }
 
 looks! {
-    page_brief: "What a web page says: its text, most important sentences, dates, prices, links. Give its URL, exactly as the question has it.",
     contract_xray: "What a contract can do, from its code: dangerous powers of its owner, proxies, functions, storage. Give either the \
         contract's address or its runtime bytecode, exactly as the question has it.",
     wallet_report: "What an account holds and who may take it: balance, tokens, allowances, recent transfers, what kind of account it is. Give its \
         address.",
     tx_explainer: "What a transaction did, would do or why it failed: calls, transfers, approvals, fee. Give exactly one of its hash, its raw \
         bytes, or call data.",
+    page_brief: "What a web page says: its text, most important sentences, dates, prices, links. Give its URL, exactly as the question has it.",
     document_brief: "What a longer text says: its most important sentences, dates, tasks, addresses. Give the text.",
 }
 
