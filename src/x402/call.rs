@@ -108,11 +108,12 @@ pub async fn paid(
             let token = token_payment(&shown);
             match (understand(desk, card, shown), token) {
                 (Ok(shown), _) => shown,
-                (Err(why), None) => return Err(why),
-                (Err(why), Some((network, token, proof))) => {
+                // Only where another payment would be asked for: is this one under way already?
+                (Err(why), Some((network, token, proof))) if why.code.status() == 402 => {
                     authorized::known(desk, &network, token, &proof).await?;
                     return Err(why);
                 }
+                (Err(why), _) => return Err(why),
             }
         }
     };
