@@ -77,6 +77,7 @@ lint: ## formatting, and no warning on either side
 	@scripts/setup.sh run
 	cargo fmt --check
 	cargo clippy --locked --features ssr --all-targets -- -D warnings
+	cargo clippy --locked --features ssr --test agents -- -D warnings # no part of "all targets": it is run by name alone
 	cargo clippy --locked --features hydrate --lib --target wasm32-unknown-unknown -- -D warnings
 	cd end2end && if [ -f tsconfig.json ]; then npx tsc --noEmit; fi
 

@@ -7,9 +7,11 @@ use std::{
 };
 
 use alloy::dyn_abi::DynSolType;
-use coinslot::agents::contract_xray::{
-    Mutability, Power, Variable,
-    examine::{Examined, examine},
+use coinslot::agents::{
+    contract_xray::{
+        Mutability, Power, Variable,
+        examine::{Examined, examine},
+    },
     names,
 };
 use serde::Deserialize;
