@@ -104,7 +104,11 @@ async function calls(to, data, given, depth = 0) {
   told.signature = toFunctionSignature(item);
   told.args = item.inputs.map((param, place) => text(args[place], param));
   told.known = given || contract !== 'Deeds' || KNOWN.has(item.name);
-  if (depth === 0 && item.inputs.length > 0) told.cast = JSON.parse(await cast('decode-calldata', '--json', told.signature, data)).map((one) => bare(typeof one === 'string' ? one : JSON.stringify(one)));
+  if (depth === 0 && item.inputs.length > 0) {
+    // Not its JSON: there, numbers above 2^53 are rounded, and tuples are lists. Beside large numbers it writes them once more, rounded.
+    const said = await cast('decode-calldata', told.signature, data);
+    told.cast = said.trim().split('\n').map((one) => bare(one.replaceAll(/ \[-?\d(\.\d+)?e\d+\]/g, '')));
+  }
   const inside = {
     multicall: () => args[0].map((inner) => [to, inner]),
     execute: () => [[args[0], args[2]]],
@@ -345,7 +349,8 @@ await fail('too much memory', 'panicMemory', [2n ** 70n]);
 await fail('a function that is none', 'panicZero', []);
 await fail('no gas left', 'spin', [], { expected: 'out_of_gas', gas: 200_000n });
 await fail('an instruction that is none', 'invalid', [], { expected: 'invalid', gas: 200_000n });
-await fail('itself without end', 'recurse', [], { expected: 'out_of_gas', gas: 150_000n });
+// The innermost call has no gas left; the outermost keeps a sixty-fourth of it (EIP-150) and reverts without a word.
+await fail('itself without end', 'recurse', [], { expected: 'empty', gas: 150_000n });
 await send('fails: too few tokens', { from: eve, to: coin, data: call('PlayCoin', 'transfer', [bob.address, 10n ** 30n]), fails: true });
 await send('fails: nothing is approved', { from: eve, to: coin, data: call('PlayCoin', 'transferFrom', [ada.address, eve.address, 1n]), fails: true });
 await send('fails: to nobody', { to: coin, data: call('PlayCoin', 'transfer', [zeroAddress, 1n]), fails: true, type: 'legacy' });
