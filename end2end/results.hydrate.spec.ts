@@ -1,6 +1,7 @@
 // The answer, and what happens when there is none: ux.md, section D.
 
 import { readFile } from 'node:fs/promises';
+import { ON_SALE, runExample } from './support/agents.ts';
 import { TOKEN } from './support/contracts.ts';
 import { freshAccount } from './support/buyer.mjs';
 import { expect, open, test } from './support/test.ts';
@@ -72,21 +73,56 @@ test('D4 the answer has its engine, cost, transaction, permalink, copy and downl
   }
 });
 
-test('D4 hostile text in an answer stays text', async ({ page, xray, wallet: _ }) => {
-  const hostile = '<img src=x onerror="window.owned=1"><script>window.owned=1</script>';
-  // As if an agent had answered it: names of functions are what a contract can choose.
-  for (const path of [`**/api/x402/${AGENT}`, '**/api/page/run?*']) {
-    await page.route(path, async (route) => {
-      const answer = await route.fetch();
-      const body = await answer.text();
-      await route.fulfill({ response: answer, body: body.replaceAll('setBlacklisted', JSON.stringify(hostile).slice(1, -1)) });
-    });
-  }
+test('D4 hostile text in an answer stays text', async ({ page, wallet: _ }) => {
+  // An agent that quotes what it was given, on the page of the call and on the run's own.
+  const hostile = 'Pay <img src=x onerror="window.owned=1"><script>window.owned=1</script> by 1 March 2027.';
+  const input = encodeURIComponent(JSON.stringify({ text: `${hostile} A second sentence follows it.`, sentences: 3 }));
+  await open(page, `/agents/document-brief?input=${input}`);
+  const main = page.getByRole('main');
+  await main.getByRole('button', { name: /^Run for / }).click();
+  await expect(main.locator('[role=status].phase')).toHaveText('Done.', { timeout: 20_000 });
+  const answer = page.getByRole('region', { name: 'Answer', exact: true });
+  const holds = async () => {
+    await expect(answer.locator('.written').getByText('window.owned=1').first()).toBeVisible();
+    expect(await page.evaluate(() => (window as unknown as { owned?: number }).owned)).toBeUndefined();
+    await expect(answer.locator('img, script')).toHaveCount(0);
+  };
+  await holds();
+  await open(page, (await answer.getByRole('link', { name: 'This answer' }).getAttribute('href'))!);
+  await holds();
+});
+
+test('D4 what is bought is shown even where its report cannot be written', async ({ guard, page, xray, wallet: _ }) => {
+  guard.allow(/net::ERR_FAILED/);
+  await page.route('**/api/page/report?*', (route) => route.abort());
   await xray.buy({ bytecode: TOKEN });
   await xray.done();
-  await expect(xray.answer.getByText('window.owned=1').first()).toBeVisible();
-  expect(await page.evaluate(() => (window as unknown as { owned?: number }).owned)).toBeUndefined();
-  await expect(xray.main.locator('img[src=x], script')).toHaveCount(0);
+  await expect(xray.answer.locator('pre.json:visible').first()).toContainText('setBlacklisted');
+});
+
+test.describe('a report comes alive', () => {
+  test.use({ timezoneId: 'Asia/Tokyo' });
+
+  test('its buttons copy and its times are the visitor’s own, on the page of the call and on the run’s own', async ({ page, context, wallet: _ }) => {
+    await context.grantPermissions(['clipboard-read', 'clipboard-write']);
+    await open(page, '/agents/wallet-report');
+    await runExample(page, ON_SALE.find(({ slug }) => slug === 'wallet-report')!);
+    const answer = page.getByRole('region', { name: 'Answer', exact: true });
+    const lives = async () => {
+      const report = answer.locator('.written');
+      const time = report.locator('time').first();
+      const shown = new Date((await time.getAttribute('datetime'))!);
+      const hour = new Intl.DateTimeFormat('en-GB', { timeZone: 'Asia/Tokyo', hour: '2-digit', minute: '2-digit', hour12: false }).format(shown);
+      await expect(time).toHaveText(new RegExp(`, ${hour}$`));
+      const fact = report.locator('.exact').first();
+      await fact.getByRole('button', { name: 'Copy' }).click();
+      await expect(fact.getByText('Copied')).toBeVisible();
+      expect(await page.evaluate(() => navigator.clipboard.readText())).toBe(await fact.locator('code').textContent());
+    };
+    await lives();
+    await open(page, (await answer.getByRole('link', { name: 'This answer' }).getAttribute('href'))!);
+    await lives();
+  });
 });
 
 test('D7 no code at the address: told before paying', async ({ wallet, xray }) => {

@@ -108,10 +108,10 @@ async fn an_approval_without_limit_is_the_first_thing_that_is_warned_of() {
     let (ada, bob) = (anvil.account(0), anvil.account(1));
     let unlimited = encoded("approve(address,uint256)", &[&bob.to_string(), &U256::MAX.to_string()]);
     let given = report(&hash(anvil.transact(call(ada, coin, &unlimited)).await), &anvil.chain()).await;
-    assert!(given.summary.contains(&format!("let {} take unlimited PLAY", bob.short())), "{}", given.summary);
+    assert!(given.summary.contains(&format!("let {} take an unlimited amount of PLAY", bob.short())), "{}", given.summary);
     assert_eq!((given.approvals[0].allows, given.approvals[0].basis), (Allows::Unlimited, Basis::Event));
     assert_eq!(given.warnings[0].severity, Severity::High);
-    warning(&given, "may take unlimited PLAY");
+    warning(&given, "may take an unlimited amount of PLAY");
 
     let back = encoded("approve(address,uint256)", &[&bob.to_string(), "0"]);
     let taken = report(&hash(anvil.transact(call(ada, coin, &back)).await), &anvil.chain()).await;
@@ -120,7 +120,7 @@ async fn an_approval_without_limit_is_the_first_thing_that_is_warned_of() {
 
     // The same before anybody signs it.
     let asked = report(&Input { to: Some(coin.to_string()), ..calldata(&unlimited) }, &anvil.chain()).await;
-    assert_eq!(asked.summary, format!("This call would let {} take unlimited PLAY.", bob.short()));
+    assert_eq!(asked.summary, format!("This call would let {} take an unlimited amount of PLAY.", bob.short()));
     assert_eq!((asked.approvals[0].owner.as_str(), asked.approvals[0].basis), ("sender", Basis::CallData));
 }
 

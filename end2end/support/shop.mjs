@@ -33,12 +33,12 @@ function environment() {
 
 /**
  * One local network, polled often, so that a test waits for blocks and not for us.
- * @param {{ payTo: string, rpcUrl: string, walletRpcUrl: string, dollars?: { token: string, operatorKey: string } }} chain
+ * @param {{ payTo: string, rpcUrl: string, walletRpcUrl: string, dollars?: { token: string, operatorKey: string }, modelUrl?: string }} chain
  */
-export function settings({ payTo, rpcUrl, walletRpcUrl, dollars }) {
+export function settings({ payTo, rpcUrl, walletRpcUrl, dollars, modelUrl }) {
   return `[coinslot]
 pay_to = "${payTo}"
-networks = ["local"]${dollars ? `\noperator_key = "${dollars.operatorKey}"` : ''}
+networks = ["local"]${dollars ? `\noperator_key = "${dollars.operatorKey}"` : ''}${modelUrl ? `\nmodel_url = "${modelUrl}"\nmodel_name = "scripted-1"` : ''}
 # One visitor does here what hundreds do elsewhere.
 limit_pages_per_s = 0
 limit_api_per_s = 0

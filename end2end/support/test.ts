@@ -4,17 +4,20 @@ import { test as guarded } from './guard.ts';
 import { Chain } from './chain.mjs';
 import { Buyer, freshAccount } from './buyer.mjs';
 import { Dollar } from './dollar.ts';
+import { Model } from './model.ts';
 import { Rpc } from './rpc.ts';
 import { freePort, settings, Shop } from './shop.mjs';
 import { type Announcement, Wallet } from './wallet.ts';
 import { XrayPage } from './xray.ts';
 
 /** What one Playwright worker opens once and all its tests share. */
-type Market = { chain: Chain; rpc: Rpc; shop: Shop; payTo: string; dollar: Dollar | undefined };
+type Market = { chain: Chain; rpc: Rpc; shop: Shop; payTo: string; dollar: Dollar | undefined; model: Model | undefined };
 
 type Worker = {
   /** Whether the market also sells for the demo dollar: `test.use({ sellsForDollars: true })`, for a whole file. */
   sellsForDollars: boolean;
+  /** Whether it has a language model: `test.use({ hasModel: true })`, for a whole file. */
+  hasModel: boolean;
   market: Market;
 };
 type Each = {
@@ -24,6 +27,8 @@ type Each = {
   rpc: Rpc;
   /** The token, where the market sells for it. */
   dollar: Dollar;
+  /** The language model's server, where the market has one. */
+  model: Model;
   /** Installed in the test's context, with 100 MON, connected to nothing yet. */
   wallet: Wallet;
   /** A payer with the wallet's own account who needs no page. */
@@ -33,24 +38,28 @@ type Each = {
 
 export const test = guarded.extend<Each, Worker>({
   sellsForDollars: [false, { option: true, scope: 'worker' }],
+  hasModel: [false, { option: true, scope: 'worker' }],
   market: [
-    async ({ sellsForDollars }, use) => {
+    async ({ sellsForDollars, hasModel }, use) => {
       const chain = await Chain.start();
       const rpc = await Rpc.start(chain.url);
       const payTo = freshAccount().address;
       const dollar = sellsForDollars ? await Dollar.deploy(chain) : undefined;
+      const model = hasModel ? await Model.start() : undefined;
       const shop = new Shop('serve', await freePort(), {
         settings: settings({
           payTo,
           rpcUrl: rpc.url('shop'),
           walletRpcUrl: rpc.url('wallet'),
           ...(dollar && { dollars: { token: dollar.address, operatorKey: await dollar.operator() } }),
+          ...(model && { modelUrl: model.url }),
         }),
       });
       await shop.start();
-      await use({ chain, rpc, shop, payTo, dollar });
+      await use({ chain, rpc, shop, payTo, dollar, model });
       await shop.stop();
       const books = await shop.books().catch((error: unknown) => error);
+      model?.stop();
       rpc.stop();
       chain.stop();
       if (books instanceof Error) throw books;
@@ -72,6 +81,11 @@ export const test = guarded.extend<Each, Worker>({
   dollar: async ({ market, shop: _ }, use) => {
     if (!market.dollar) throw new Error('this market has no dollars: test.use({ sellsForDollars: true })');
     await use(market.dollar);
+  },
+  model: async ({ market }, use) => {
+    if (!market.model) throw new Error('this market has no model: test.use({ hasModel: true })');
+    await use(market.model);
+    market.model.forget();
   },
   baseURL: async ({ shop }, use) => use(shop.url),
   announcement: [{}, { option: true }],

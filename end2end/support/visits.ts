@@ -1,11 +1,12 @@
 // Every page of the shop, each in the states it can be in: what the accessibility checks and the pictures go through.
 
 import type { BrowserContext } from '@playwright/test';
+import { ON_SALE } from './agents.ts';
 import type { Buyer } from './buyer.mjs';
 import { TOKEN } from './contracts.ts';
 import { AGENT, PRICE_WEI } from './xray.ts';
 
-export const PUBLIC = ['/', `/agents/${AGENT}`, `/agents/${AGENT}#api`, '/history', '/credit', '/nothing'];
+export const PUBLIC = ['/', ...ON_SALE.map(({ slug }) => `/agents/${slug}`), `/agents/${AGENT}#api`, '/history', '/credit', '/nothing'];
 
 /** Buys one run, leaves a bit of credit, and signs the browser in as its payer. The pages that then have something on them. */
 export async function asPayer(context: BrowserContext, buyer: Buyer): Promise<string[]> {

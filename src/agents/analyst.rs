@@ -6,12 +6,13 @@
 
 mod form;
 mod report;
-mod view;
 
 #[cfg(feature = "ssr")]
 pub mod facts;
 #[cfg(feature = "ssr")]
 mod table;
+#[cfg(feature = "ssr")]
+mod view;
 #[cfg(feature = "ssr")]
 mod words;
 #[cfg(feature = "ssr")]
@@ -25,6 +26,7 @@ use serde::{Deserialize, Serialize};
 
 pub use form::Form;
 pub use report::*;
+#[cfg(feature = "ssr")]
 pub use view::ReportView;
 
 use crate::{
@@ -86,6 +88,7 @@ pub fn example() -> Input {
 }
 
 /// Its facts are what the agents compute; a test holds them to that. Its words are an example, and say so.
+#[cfg(feature = "ssr")]
 pub fn sample() -> Report {
     // Our own file, checked by that test: it parses.
     #[allow(clippy::expect_used)]

@@ -12,10 +12,12 @@ use serde_json::Value;
 
 use self::{download::save, markdown::markdown};
 use crate::{
-    agents,
-    pages::data::Shop,
+    pages::{
+        data::{Shop, my_report},
+        loaded::load,
+    },
     run::{RunState, RunView},
-    ui::{CopyButton, Details, HashView, MoneyView, TimeView, hydrated, toast, utc_date_time},
+    ui::{CopyButton, Details, HashView, MoneyView, Spinner, TimeView, Written, hydrated, toast, utc_date_time},
 };
 
 /// What opens a run without its payer's session, where the page's address had it. In the context of the run's pages.
@@ -39,9 +41,8 @@ pub fn Answer(run: RunView) -> impl IntoView {
     let Some(output) = run.output.clone() else {
         return view! { <p class="empty">"The answer was deleted. Its receipt stays."</p> }.erase();
     };
-    let compact = output.to_string();
     let pretty = pretty(&output);
-    let report = agents::find(&run.agent).and_then(|agent| (agent.report)(&compact)).unwrap_or_else(|| json(pretty.clone()));
+    let report = report(&run, pretty.clone());
     view! {
         <section class="answer" aria-label="Answer">
             <h2>"Answer"</h2>
@@ -54,11 +55,38 @@ pub fn Answer(run: RunView) -> impl IntoView {
     .erase()
 }
 
+/// Written by the server, with the page or after it.
+fn report(run: &RunView, pretty: String) -> AnyView {
+    let key = use_context::<RunKey>().map(|RunKey(key)| key);
+    let id = run.id.clone();
+    let written = load(|| (), move |()| my_report(id.clone(), key.clone()));
+    view! {
+        <Suspense fallback=|| view! { <Spinner/> }>
+            {move || {
+                let pretty = pretty.clone();
+                Suspend::new(async move {
+                    match written.await {
+                        Ok(Some(markup)) => view! { <Written markup/> }.erase(),
+                        // What was bought is here all the same.
+                        Ok(None) | Err(_) => json(pretty),
+                    }
+                })
+            }}
+        </Suspense>
+    }
+    .erase()
+}
+
 fn pretty(value: &Value) -> String {
     serde_json::to_string_pretty(value).unwrap_or_else(|_| value.to_string())
 }
 
-fn json(text: String) -> AnyView {
+/// Of an answer as it came.
+pub fn pretty_text(body: &str) -> String {
+    serde_json::from_slice(body.as_bytes()).map_or_else(|_| body.to_owned(), |value| pretty(&value))
+}
+
+pub fn json(text: String) -> AnyView {
     // Focusable, so that a keyboard can scroll it.
     view! { <pre class="json" tabindex="0"><code translate="no">{text}</code></pre> }.erase()
 }

@@ -7,9 +7,7 @@
 //!   `draft`), where it hands calls to (`proxy`), what is stored where (`storage`), what it is called (`names`, `interfaces`).
 
 mod form;
-mod layout;
 mod report;
-mod view;
 
 #[cfg(feature = "ssr")]
 pub mod apart;
@@ -23,6 +21,8 @@ mod first_look;
 mod flow;
 #[cfg(feature = "ssr")]
 mod interfaces;
+#[cfg(feature = "ssr")]
+mod layout;
 #[cfg(feature = "ssr")]
 mod op;
 #[cfg(feature = "ssr")]
@@ -42,6 +42,8 @@ mod valid;
 #[cfg(feature = "ssr")]
 mod value;
 #[cfg(feature = "ssr")]
+mod view;
+#[cfg(feature = "ssr")]
 mod way;
 #[cfg(feature = "ssr")]
 mod words;
@@ -54,6 +56,7 @@ use serde::{Deserialize, Serialize};
 
 pub use form::{ExampleAddress, Form};
 pub use report::*;
+#[cfg(feature = "ssr")]
 pub use view::ReportView;
 
 use crate::{
@@ -139,6 +142,7 @@ pub fn example() -> Input {
 }
 
 /// The demo's contract, as this agent sees it; a test holds it to that.
+#[cfg(feature = "ssr")]
 pub fn sample() -> Report {
     // Our own file, checked by that test: it parses.
     #[allow(clippy::expect_used)]

@@ -6,7 +6,6 @@
 
 mod form;
 mod report;
-mod view;
 
 #[cfg(feature = "ssr")]
 mod actions;
@@ -28,6 +27,8 @@ mod remarks;
 mod syllables;
 #[cfg(feature = "ssr")]
 mod valid;
+#[cfg(feature = "ssr")]
+mod view;
 
 use std::time::Duration;
 
@@ -37,6 +38,7 @@ use serde::{Deserialize, Serialize};
 
 pub use form::Form;
 pub use report::*;
+#[cfg(feature = "ssr")]
 pub use view::ReportView;
 
 use crate::{
@@ -114,6 +116,7 @@ pub fn example() -> Input {
 }
 
 /// The form's letter, as this agent sees it; a test holds it to that.
+#[cfg(feature = "ssr")]
 pub fn sample() -> Report {
     // Our own file, checked by that test: it parses.
     #[allow(clippy::expect_used)]

@@ -2,6 +2,7 @@
 //!
 //! A module on sale has `CARD`, `Input`, `Report`, the paid server function of the module's own name, `Form`, `ReportView`,
 //! `example()` (an input) and `sample()` (an answer); everything else (card, route, 402, page, history row, schemas) comes from these.
+//! The browser has the forms; reports are rendered on the server (`ui::Written`).
 
 pub mod answer;
 pub mod explanation;
@@ -29,10 +30,12 @@ pub struct OnSale {
     pub card: &'static Card,
     /// The form, the price, the stages and the result. The input, as JSON, if one is to be filled in (E6).
     pub panel: fn(prefill: Option<String>) -> AnyView,
-    /// A stored answer, from its JSON. `None`: an older version wrote it, in another shape.
-    pub report: fn(output: &str) -> Option<AnyView>,
-    /// The card's sample answer.
-    pub sample: fn() -> AnyView,
+    /// A stored answer, from its JSON, as HTML. `None`: an older version wrote it, in another shape.
+    #[cfg(feature = "ssr")]
+    pub report: fn(output: &str) -> Option<String>,
+    /// The card's sample answer, as HTML.
+    #[cfg(feature = "ssr")]
+    pub sample: fn() -> String,
 }
 
 macro_rules! on_sale {
@@ -41,17 +44,16 @@ macro_rules! on_sale {
 
         pub const ON_SALE: &[OnSale] = &[$(OnSale {
             card: &$agent::CARD,
-            panel: |prefill| panel::panel(
-                &$agent::CARD,
-                prefill,
-                $agent::$agent,
-                |input, errors| view! { <$agent::Form input errors/> }.erase(),
-                |report| view! { <$agent::ReportView report/> }.erase(),
-            ),
-            report: |output| {
-                serde_json::from_slice(output.as_bytes()).ok().map(|report| view! { <$agent::ReportView report/> }.erase())
+            panel: |prefill| {
+                panel::panel(&$agent::CARD, prefill, |input, errors| view! { <$agent::Form input errors/> }.erase())
             },
-            sample: || view! { <$agent::ReportView report=$agent::sample()/> }.erase(),
+            #[cfg(feature = "ssr")]
+            report: |output| {
+                let report = serde_json::from_slice(output.as_bytes()).ok()?;
+                Some(crate::ui::write(|| view! { <$agent::ReportView report/> }.erase()))
+            },
+            #[cfg(feature = "ssr")]
+            sample: || crate::ui::write(|| view! { <$agent::ReportView report=$agent::sample()/> }.erase()),
         }),*];
 
         #[cfg(feature = "ssr")]

@@ -7,7 +7,6 @@
 
 mod form;
 mod report;
-mod view;
 
 #[cfg(feature = "ssr")]
 mod amount;
@@ -32,6 +31,8 @@ mod readable;
 #[cfg(feature = "ssr")]
 mod valid;
 #[cfg(feature = "ssr")]
+mod view;
+#[cfg(feature = "ssr")]
 mod write;
 
 use std::time::Duration;
@@ -42,6 +43,7 @@ use serde::{Deserialize, Serialize};
 
 pub use form::Form;
 pub use report::*;
+#[cfg(feature = "ssr")]
 pub use view::ReportView;
 
 use crate::{
@@ -107,6 +109,7 @@ pub fn example() -> Input {
 }
 
 /// What this agent says of the form's example; a test holds it to that.
+#[cfg(feature = "ssr")]
 pub fn sample() -> Report {
     // Our own file, checked by that test: it parses.
     #[allow(clippy::expect_used)]

@@ -12,7 +12,7 @@ use crate::ui::Erase;
 use leptos::{html, prelude::*, task::spawn_local};
 use serde::{Serialize, de::DeserializeOwned};
 
-use super::answer::Answer;
+use super::answer::{self, Answer};
 use crate::{
     card::Card,
     error::{CallError, Code, FieldError},
@@ -23,7 +23,7 @@ use crate::{
     run::RunView,
     wallet::Wallet,
     x402::{
-        fetch,
+        fetch::{self, request::Recipe},
         phase::{Call, PayWith, Phase},
     },
 };
@@ -170,24 +170,17 @@ impl BeforePaying {
     }
 }
 
-/// `run` is the paid server function itself: in the browser it asks, pays and answers through `x402::fetch`.
-pub fn panel<I, R, F>(
-    card: &'static Card,
-    prefill: Option<String>,
-    run: fn(I) -> F,
-    form: FormView<I>,
-    report: fn(R) -> AnyView,
-) -> AnyView
+/// It calls the paid server function as any program does, through `x402::fetch`, and takes the answer as it comes: no report's shape is in the
+/// browser.
+pub fn panel<I>(card: &'static Card, prefill: Option<String>, form: FormView<I>) -> AnyView
 where
     I: Clone + Default + Serialize + DeserializeOwned + Send + Sync + 'static,
-    R: Clone + Serialize + DeserializeOwned + Send + Sync + 'static,
-    F: Future<Output = Result<R, CallError>> + Send + 'static,
 {
     let call = fetch::slot(card.slug);
     let read = |json: String| serde_json::from_slice::<I>(json.as_bytes()).ok();
     let input = RwSignal::new(prefill.or_else(|| last_body(call)).and_then(read).unwrap_or_default());
     let sent = StoredValue::new(None::<I>);
-    let unstored = RwSignal::new(None::<R>);
+    let unstored = RwSignal::new(None::<String>);
 
     let before = BeforePaying::provide();
     let launch = move |input: I, is_new: bool| {
@@ -201,8 +194,14 @@ where
                 call.phase.set(Phase::Failed(CallError::invalid_input(found)));
                 return;
             }
-            match run(input).await {
-                Ok(report) => drop(unstored.try_set(Some(report))),
+            let asked = match serde_json::to_string(&input) {
+                Ok(body) => fetch::call(Recipe::post_json(&card.endpoint(), &body), call).await,
+                Err(_) => Err(Code::Internal.into()),
+            };
+            match asked {
+                Ok(answer) if answer.failure().is_none() => drop(unstored.try_set(Some(answer.body))),
+                // `x402::fetch` has said by itself what happened.
+                Ok(_) => {}
                 Err(error) => ended(call, error),
             }
         });
@@ -211,7 +210,7 @@ where
     let start = Callback::new(move |last: bool| launch(if last { asked_last() } else { input.get_untracked() }, !last));
 
     let errors = Signal::derive(move || field_errors(call));
-    let result = Callback::new(move |()| unstored.get().map(report));
+    let result = Callback::new(move |()| unstored.get().map(|body| answer::json(answer::pretty_text(&body))));
     frame(card, call, form(input, errors), errors, start, result)
 }
 
@@ -220,7 +219,7 @@ fn last_body(call: Call) -> Option<String> {
     fetch::tracked().with_untracked(|all| all.iter().find(|known| known.call == call).map(|known| known.body.clone()))
 }
 
-/// `x402::fetch` has said by itself what happened, unless the answer was there and could not be read.
+/// `x402::fetch` has said by itself what happened, unless it was never called.
 fn ended(call: Call, error: CallError) {
     if call.phase.with_untracked(|phase| phase.busy() || *phase == Phase::Done) {
         call.phase.set(Phase::Failed(error));
@@ -309,7 +308,7 @@ fn frame(
             {stages::status(desk)}
             {trouble::new_price(desk)}
             {trouble::failure(desk)}
-            {answer(desk, result)}
+            {answered(desk, result)}
         </section>
     }
     .erase()
@@ -348,7 +347,7 @@ fn focus_first_bad(section: NodeRef<html::Section>, errors: Signal<Vec<FieldErro
 }
 
 /// The run as the server stored it; or, if it cannot be read now, the answer as it came.
-fn answer(desk: Desk, result: Callback<(), Option<AnyView>>) -> AnyView {
+fn answered(desk: Desk, result: Callback<(), Option<AnyView>>) -> AnyView {
     let call = desk.call;
     let run = RwSignal::new(None::<Result<RunView, ()>>);
     let done = Memo::new(move |_| call.phase.with(|phase| *phase == Phase::Done));

@@ -56,10 +56,10 @@ pub fn notes(all: Vec<Note>) -> Option<AnyView> {
     let items: Vec<AnyView> = (all.into_iter())
         .map(|Note { severity, title, detail }| {
             let word = severity.word();
-            view! { <li class="note"><p><span class=format!("severity {word}")>{word}</span>" "<strong>{title}</strong></p><p>{detail}</p></li> }.erase()
+            view! { <li class="finding"><p><span class=format!("severity {word}")>{word}</span>" "<strong>{title}</strong></p><p>{detail}</p></li> }.erase()
         })
         .collect();
-    Some(section("What to look at", view! { <ul class="notes">{items}</ul> }.erase()))
+    Some(section("What to look at", view! { <ul class="findings">{items}</ul> }.erase()))
 }
 
 /// Left out where it has no rows. The first cell of a row names it.

@@ -8,9 +8,7 @@
 //!   `words`, `caution`.
 
 mod form;
-mod picture;
 mod report;
-mod view;
 
 #[cfg(feature = "ssr")]
 mod abi;
@@ -35,6 +33,8 @@ mod logs;
 #[cfg(feature = "ssr")]
 mod nested;
 #[cfg(feature = "ssr")]
+mod picture;
+#[cfg(feature = "ssr")]
 mod raw;
 #[cfg(feature = "ssr")]
 mod rlp;
@@ -49,6 +49,8 @@ mod tx;
 #[cfg(feature = "ssr")]
 mod valid;
 #[cfg(feature = "ssr")]
+mod view;
+#[cfg(feature = "ssr")]
 mod words;
 
 use std::time::Duration;
@@ -59,6 +61,7 @@ use serde::{Deserialize, Serialize};
 
 pub use form::Form;
 pub use report::*;
+#[cfg(feature = "ssr")]
 pub use view::ReportView;
 
 use crate::{
@@ -136,6 +139,7 @@ pub fn example() -> Input {
 }
 
 /// A swap as this agent explains it; a test holds it to that.
+#[cfg(feature = "ssr")]
 pub fn sample() -> Report {
     // Our own file, checked by that test: it parses.
     #[allow(clippy::expect_used)]

@@ -8,9 +8,7 @@
 //!   `findings`: what to worry about, and the sentence.
 
 mod form;
-mod picture;
 mod report;
-mod view;
 
 #[cfg(feature = "ssr")]
 mod account;
@@ -29,9 +27,13 @@ pub mod known;
 #[cfg(feature = "ssr")]
 pub mod look;
 #[cfg(feature = "ssr")]
+mod picture;
+#[cfg(feature = "ssr")]
 mod tokens;
 #[cfg(feature = "ssr")]
 mod valid;
+#[cfg(feature = "ssr")]
+mod view;
 
 use std::time::Duration;
 
@@ -41,6 +43,7 @@ use serde::{Deserialize, Serialize};
 
 pub use form::Form;
 pub use report::*;
+#[cfg(feature = "ssr")]
 pub use view::ReportView;
 
 use crate::{
@@ -104,6 +107,7 @@ pub fn example() -> Input {
 }
 
 /// A wallet as this agent sees it; a test holds it to that.
+#[cfg(feature = "ssr")]
 pub fn sample() -> Report {
     // Our own file, checked by that test: it parses.
     #[allow(clippy::expect_used)]

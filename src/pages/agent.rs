@@ -12,7 +12,7 @@ use leptos_meta::{Meta, Title};
 use leptos_router::hooks::{use_params_map, use_query_map};
 
 use super::{
-    data::{Shop, my_run},
+    data::{Shop, my_run, the_sample},
     not_found::NotFound,
     shop::with_shop,
 };
@@ -22,8 +22,9 @@ use crate::{
         contract_xray::ExampleAddress,
         panel::{Fee, PanelTerms},
     },
+    card::Card,
     money::Money,
-    ui::{Heading, MoneyView, Spinner, Tab, Tabs},
+    ui::{Heading, MoneyView, Spinner, Tab, Tabs, Written},
 };
 
 /// More of a prefilled input than this is not worth an address (bytes; the agent's own limit is checked by the server).
@@ -67,8 +68,24 @@ fn run(agent: &'static OnSale) -> AnyView {
         <section class="sample" aria-labelledby="sample">
             <h2 id="sample">"A sample answer"</h2>
             <p class="hint">"Made by this agent, from another input than yours."</p>
-            <div class="sheet">{(agent.sample)()}</div>
+            <div class="sheet">{sample(agent.card)}</div>
         </section>
+    }
+    .erase()
+}
+
+/// Written by the server, with the page or after it.
+pub(super) fn sample(card: &'static Card) -> AnyView {
+    let written = load(|| (), |()| the_sample(card.slug.to_owned()));
+    view! {
+        <Suspense fallback=|| view! { <Spinner/> }>
+            {move || Suspend::new(async move {
+                match written.await {
+                    Ok(markup) => view! { <Written markup/> }.erase(),
+                    Err(error) => view! { <p class="notice" role="status">{error.error}</p> }.erase(),
+                }
+            })}
+        </Suspense>
     }
     .erase()
 }

@@ -4,7 +4,7 @@ use crate::ui::Erase;
 use leptos::prelude::*;
 use leptos_meta::{Meta, Title};
 
-use super::{data::Shop, shop::with_shop};
+use super::{agent::sample, data::Shop, shop::with_shop};
 use crate::{
     agents::{ON_SALE, OnSale},
     ui::{CopyButton, Details, Heading, MoneyView},
@@ -95,7 +95,7 @@ fn card(agent: &'static OnSale, shop: &Shop) -> AnyView {
                 <p class="slot">{price}{others}<small>" per answer"</small></p>
                 <a class="button primary" href=card.page()>{format!("Open {}", card.name)}</a>
             </div>
-            <Details summary="Sample answer">{(agent.sample)()}</Details>
+            <Details summary="Sample answer">{sample(card)}</Details>
         </article>
     }
     .erase()

@@ -11,7 +11,7 @@ pub mod receipt;
 pub mod run;
 
 pub mod connect;
-mod loaded;
+pub mod loaded;
 mod own_run;
 pub mod personal;
 pub mod shop;

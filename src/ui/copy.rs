@@ -4,27 +4,11 @@ use std::time::Duration;
 
 use super::Erase;
 use leptos::{prelude::*, task::spawn_local};
+use wasm_bindgen::JsCast;
 use wasm_bindgen_futures::JsFuture;
+use web_sys::{Element, MouseEvent};
 
-use super::hydrated;
-
-#[derive(Clone, Copy, PartialEq)]
-enum Copied {
-    NotYet,
-    Done,
-    /// No permission, or no clipboard: browsers have none on plain http off loopback.
-    Refused,
-}
-
-impl Copied {
-    fn word(self) -> Option<&'static str> {
-        match self {
-            Self::NotYet => None,
-            Self::Done => Some("Copied"),
-            Self::Refused => Some("Select and copy it by hand"),
-        }
-    }
-}
+use super::{hydrated, written::Writing};
 
 /// How long the word stays. Long enough to be read, short enough to be true.
 const WORD_STAYS: Duration = Duration::from_millis(2500);
@@ -39,34 +23,45 @@ pub fn CopyButton(
     worded: bool,
 ) -> impl IntoView {
     let live = hydrated();
-    let copied = RwSignal::new(Copied::NotYet);
+    // What the server writes for good has to bring its text along: nothing else of it reaches the browser.
+    let brought = use_context::<Writing>().map(|Writing| text.clone());
     let text = StoredValue::new(text);
-    let copy = move |_| {
-        spawn_local(async move {
-            copied.set(if write(&text.get_value()).await { Copied::Done } else { Copied::Refused });
-            set_timeout(
-                move || {
-                    copied.try_set(Copied::NotYet);
-                },
-                WORD_STAYS,
-            );
-        });
+    let copy = move |event: MouseEvent| {
+        if let Some(button) = event.current_target().and_then(|target| target.dyn_into().ok()) {
+            put(&button, text.get_value());
+        }
     };
     view! {
         <span class="copy" class:worded=worded>
-            <button type="button" title=label disabled=move || !live.get() on:click=copy>
+            <button type="button" title=label data-copy=brought disabled=move || !live.get() on:click=copy>
                 <svg viewBox="0 0 16 16" width="16" height="16" aria-hidden="true" focusable="false">
                     <rect x="5.75" y="5.75" width="7.5" height="7.5" rx="1.5" fill="none" stroke="currentColor" stroke-width="1.5"></rect>
                     <path d="M10.25 3.5v-.25a1 1 0 0 0-1-1h-6a1 1 0 0 0-1 1v6a1 1 0 0 0 1 1h.25" fill="none" stroke="currentColor" stroke-width="1.5"></path>
                 </svg>
                 <span class:visually-hidden=!worded>{label}</span>
             </button>
-            <span class="copied" aria-live="polite">{move || copied.get().word()}</span>
+            <span class="copied" aria-live="polite"></span>
         </span>
     }
     .erase()
 }
 
+/// Of a button that brought its text along.
+pub(super) fn put_brought(button: &Element) {
+    if let Some(text) = button.get_attribute("data-copy") {
+        put(button, text);
+    }
+}
+
+fn put(button: &Element, text: String) {
+    let Some(word) = button.next_element_sibling() else { return };
+    spawn_local(async move {
+        word.set_text_content(Some(if write(&text).await { "Copied" } else { "Select and copy it by hand" }));
+        set_timeout(move || word.set_text_content(None), WORD_STAYS);
+    });
+}
+
+/// False: no permission, or no clipboard: browsers have none on plain http off loopback.
 async fn write(text: &str) -> bool {
     let window = window();
     // Without a secure context `navigator.clipboard` is undefined, which the bindings do not expect.

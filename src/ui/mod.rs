@@ -16,6 +16,7 @@ mod state;
 mod tabs;
 mod time;
 mod toast;
+mod written;
 
 pub use copy::CopyButton;
 pub use details::Details;
@@ -30,3 +31,6 @@ pub use state::StatusWord;
 pub use tabs::{Tab, Tabs};
 pub use time::{TimeView, utc_date_time, utc_text};
 pub use toast::{Toasts, toast};
+#[cfg(feature = "ssr")]
+pub use written::write;
+pub use written::{Markup, Written};

@@ -27,7 +27,8 @@ pub fn utc_date_time(ms: i64) -> String {
     format!("{year:04}-{month:02}-{day:02}T{hour:02}:{minute:02}:{second:02}Z")
 }
 
-fn local_text(ms: i64) -> String {
+/// In the visitor's own zone.
+pub(super) fn local_text(ms: i64) -> String {
     // Minutes that UTC is ahead of here, at that moment: summer time is in it. Milliseconds of any date the browser knows fit an f64.
     let behind = js_sys::Date::new(&wasm_bindgen::JsValue::from_f64(ms as f64)).get_timezone_offset();
     // A date that the browser cannot tell is NaN here, which becomes 0: UTC.

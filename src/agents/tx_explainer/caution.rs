@@ -68,7 +68,7 @@ fn grants(case: &Case<'_>, notes: &mut Vec<Note>) {
                 };
                 notes.push(note(
                     Severity::High,
-                    format!("{} may take {words} of {owner}", spender.short()),
+                    format!("{} may take {words} from {owner}", spender.short()),
                     format!("The approval has no limit: {spender} may take all of this token that {owner} has now or gets later{until}. If you do not know this spender, set the approval to 0."),
                 ));
             }
@@ -79,7 +79,7 @@ fn grants(case: &Case<'_>, notes: &mut Vec<Note>) {
             )),
             (Allows::Bounded, _) => notes.push(note(
                 Severity::Low,
-                format!("{} may take {words} of {owner}", spender.short()),
+                format!("{} may take {words} from {owner}", spender.short()),
                 "The approval is for this amount alone, and stands until it is used or taken back.",
             )),
             (Allows::Nothing, _) => {}

@@ -248,7 +248,7 @@ pub struct Approval {
     pub id: Option<String>,
     /// Unix seconds, where it ends by itself.
     pub until: Option<u64>,
-    /// `unlimited USDC`, `every Ticket`, `nothing any more`.
+    /// `an unlimited amount of USDC`, `everything the owner has of Ticket`, `nothing of USDC any more`.
     pub words: String,
     pub basis: Basis,
 }

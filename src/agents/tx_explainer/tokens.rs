@@ -160,9 +160,9 @@ impl Assets {
         let sum = |amount: Amount| self.tokens(granted.token, amount);
         let name = || self.name(granted.token);
         match &granted.grant {
-            Grant::Amount(amount) if amount.is_zero() => (Allows::Nothing, Some(sum(*amount)), format!("no {} any more", name())),
+            Grant::Amount(amount) if amount.is_zero() => (Allows::Nothing, Some(sum(*amount)), format!("nothing of {} any more", name())),
             Grant::Amount(amount) | Grant::More(amount) if super::asked::is_unlimited(*amount) => {
-                (Allows::Unlimited, Some(sum(*amount)), format!("unlimited {}", name()))
+                (Allows::Unlimited, Some(sum(*amount)), format!("an unlimited amount of {}", name()))
             }
             Grant::Amount(amount) => (Allows::Bounded, Some(sum(*amount)), sum(*amount).words),
             Grant::More(amount) => (Allows::Bounded, Some(sum(*amount)), format!("{} more than before", sum(*amount).words)),
@@ -172,8 +172,8 @@ impl Assets {
                 let words = format!("{} #{}", name(), short_id(&id.to_string()));
                 if nobody { (Allows::Nothing, None, format!("{words}: nobody any more")) } else { (Allows::Bounded, None, words) }
             }
-            Grant::All(true) => (Allows::All, None, format!("every {} of the owner", name())),
-            Grant::All(false) => (Allows::Nothing, None, format!("no {} any more", name())),
+            Grant::All(true) => (Allows::All, None, format!("everything the owner has of {}", name())),
+            Grant::All(false) => (Allows::Nothing, None, format!("nothing of {} any more", name())),
             Grant::Account(true) => (Allows::Account, None, "everything the account can do".to_owned()),
             Grant::Account(false) => (Allows::Nothing, None, "no code any more".to_owned()),
         }

@@ -42,7 +42,7 @@ fn worries(findings: &[Finding]) -> AnyView {
             let word = finding.severity.word();
             let about: Vec<AnyView> = finding.about.iter().map(|about| code(about.clone())).collect();
             view! {
-                <li class="note">
+                <li class="finding">
                     <p><span class=format!("severity {word}")>{word}</span>" "<strong>{finding.title.clone()}</strong></p>
                     <p>{finding.detail.clone()}</p>
                     {about}
@@ -51,7 +51,7 @@ fn worries(findings: &[Finding]) -> AnyView {
             .erase()
         })
         .collect();
-    section("Findings", view! { <ul class="notes">{items}</ul> }.erase())
+    section("Findings", view! { <ul class="findings">{items}</ul> }.erase())
 }
 
 fn what(report: &Report) -> AnyView {

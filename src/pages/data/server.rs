@@ -6,6 +6,7 @@ use leptos_axum::ResponseOptions;
 
 use super::{Demo, History, Line, Shop, Snippet, Statement, What};
 use crate::{
+    agents,
     error::{CallError, Code},
     evm::Address,
     ledger::{
@@ -91,6 +92,15 @@ pub async fn run(id: String, key: Option<String>) -> Result<RunView, CallError> 
     let run = readable(&desk, &headers(), &id, key.as_deref()).await?;
     let progress = desk.books.progress(&run.id).await.map_err(broken)?;
     Ok(desk.view_with(&run, progress))
+}
+
+pub async fn report(id: String, key: Option<String>) -> Result<Option<String>, CallError> {
+    let run = readable(&desk()?, &headers(), &id, key.as_deref()).await?;
+    Ok(agents::find(&run.agent).zip(run.output.as_deref()).and_then(|(agent, output)| (agent.report)(output)))
+}
+
+pub fn sample(slug: &str) -> Result<String, CallError> {
+    agents::find(slug).map(|agent| (agent.sample)()).ok_or_else(|| Code::NoSuchAgent.into())
 }
 
 pub async fn statement(before: Option<String>) -> Result<Statement, CallError> {
