@@ -12,12 +12,9 @@ use serde_json::Value;
 
 use self::{download::save, markdown::markdown};
 use crate::{
-    pages::{
-        data::{Shop, my_report},
-        loaded::load,
-    },
+    pages::data::{Shop, my_report},
     run::{RunState, RunView},
-    ui::{CopyButton, Details, HashView, MoneyView, Spinner, TimeView, Written, hydrated, toast, utc_date_time},
+    ui::{CopyButton, Details, HashView, MoneyView, TimeView, hydrated, toast, utc_date_time, written},
 };
 
 /// What opens a run without its payer's session, where the page's address had it. In the context of the run's pages.
@@ -42,7 +39,7 @@ pub fn Answer(run: RunView) -> impl IntoView {
         return view! { <p class="empty">"The answer was deleted. Its receipt stays."</p> }.erase();
     };
     let pretty = pretty(&output);
-    let report = report(&run, pretty.clone());
+    let report = report(&run, &output, pretty.clone());
     view! {
         <section class="answer" aria-label="Answer">
             <h2>"Answer"</h2>
@@ -55,26 +52,26 @@ pub fn Answer(run: RunView) -> impl IntoView {
     .erase()
 }
 
-/// Written by the server, with the page or after it.
-fn report(run: &RunView, pretty: String) -> AnyView {
+/// Written by the server, with the page or when it is asked for.
+fn report(run: &RunView, output: &Value, pretty: String) -> AnyView {
+    #[cfg(feature = "ssr")]
+    let now = Some(html(&run.agent, &output.to_string()));
+    #[cfg(not(feature = "ssr"))]
+    let now = {
+        let _ = output;
+        None
+    };
     let key = use_context::<RunKey>().map(|RunKey(key)| key);
     let id = run.id.clone();
-    let written = load(|| (), move |()| my_report(id.clone(), key.clone()));
-    view! {
-        <Suspense fallback=|| view! { <Spinner/> }>
-            {move || {
-                let pretty = pretty.clone();
-                Suspend::new(async move {
-                    match written.await {
-                        Ok(Some(markup)) => view! { <Written markup/> }.erase(),
-                        // What was bought is here all the same.
-                        Ok(None) | Err(_) => json(pretty),
-                    }
-                })
-            }}
-        </Suspense>
-    }
-    .erase()
+    // What was bought is here all the same.
+    written(now, move || my_report(id.clone(), key.clone()), move |_| json(pretty.clone()))
+}
+
+/// A stored answer for reading. The JSON it is, where no agent on sale knows its shape (E10).
+#[cfg(feature = "ssr")]
+pub fn html(agent: &str, output: &str) -> String {
+    let report = crate::agents::find(agent).and_then(|agent| (agent.report)(output));
+    report.unwrap_or_else(|| crate::ui::write(|| json(pretty_text(output))))
 }
 
 fn pretty(value: &Value) -> String {

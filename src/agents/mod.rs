@@ -2,7 +2,7 @@
 //!
 //! A module on sale has `CARD`, `Input`, `Report`, the paid server function of the module's own name, `Form`, `ReportView`,
 //! `example()` (an input) and `sample()` (an answer); everything else (card, route, 402, page, history row, schemas) comes from these.
-//! The browser has the forms; reports are rendered on the server (`ui::Written`).
+//! The browser has the forms; reports are rendered on the server (`ui::written`).
 
 pub mod answer;
 pub mod explanation;
@@ -32,10 +32,20 @@ pub struct OnSale {
     pub panel: fn(prefill: Option<String>) -> AnyView,
     /// A stored answer, from its JSON, as HTML. `None`: an older version wrote it, in another shape.
     #[cfg(feature = "ssr")]
-    pub report: fn(output: &str) -> Option<String>,
+    report: fn(output: &str) -> Option<String>,
     /// The card's sample answer, as HTML.
     #[cfg(feature = "ssr")]
-    pub sample: fn() -> String,
+    sample: fn() -> String,
+}
+
+impl OnSale {
+    /// The card's sample answer, as HTML: on the server, where reports are written.
+    pub fn sample(&self) -> Option<String> {
+        #[cfg(feature = "ssr")]
+        return Some((self.sample)());
+        #[cfg(not(feature = "ssr"))]
+        None
+    }
 }
 
 macro_rules! on_sale {

@@ -170,21 +170,36 @@ impl BeforePaying {
     }
 }
 
-/// It calls the paid server function as any program does, through `x402::fetch`, and takes the answer as it comes: no report's shape is in the
-/// browser.
+/// It calls the paid server function as any program does, through `x402::fetch`, and takes the answer as it comes: of an agent, only its input's
+/// shape is in the browser.
 pub fn panel<I>(card: &'static Card, prefill: Option<String>, form: FormView<I>) -> AnyView
 where
     I: Clone + Default + Serialize + DeserializeOwned + Send + Sync + 'static,
 {
     let call = fetch::slot(card.slug);
-    let read = |json: String| serde_json::from_slice::<I>(json.as_bytes()).ok();
-    let input = RwSignal::new(prefill.or_else(|| last_body(call)).and_then(read).unwrap_or_default());
-    let sent = StoredValue::new(None::<I>);
-    let unstored = RwSignal::new(None::<String>);
-
+    let begun = prefill.or_else(|| last_body(call)).and_then(|json| serde_json::from_slice(json.as_bytes()).ok());
+    let input = RwSignal::<I>::new(begun.unwrap_or_default());
+    let body = Callback::new(move |()| input.with_untracked(|input| serde_json::to_string(input).unwrap_or_default()));
+    let errors = Signal::derive(move || field_errors(call));
     let before = BeforePaying::provide();
-    let launch = move |input: I, is_new: bool| {
-        sent.set_value(Some(input.clone()));
+    frame(card, call, form(input, errors), errors, starting(card, call, body, before))
+}
+
+/// What the form and the call have in common.
+#[derive(Clone, Copy)]
+struct Start {
+    /// Sends what is in the form, or, with `true`, what was sent last.
+    start: Callback<bool>,
+    /// The answer's own bytes, for where its run cannot be read.
+    unstored: RwSignal<Option<String>>,
+}
+
+/// `body`: what is in the form, as JSON.
+fn starting(card: &'static Card, call: Call, body: Callback<(), String>, before: BeforePaying) -> Start {
+    let sent = StoredValue::new(None::<String>);
+    let unstored = RwSignal::new(None::<String>);
+    let launch = move |body: String, is_new: bool| {
+        sent.set_value(Some(body.clone()));
         unstored.set(None);
         // At once: a second click in the same instant finds it busy.
         call.phase.set(Phase::Asking);
@@ -194,24 +209,19 @@ where
                 call.phase.set(Phase::Failed(CallError::invalid_input(found)));
                 return;
             }
-            let asked = match serde_json::to_string(&input) {
-                Ok(body) => fetch::call(Recipe::post_json(&card.endpoint(), &body), call).await,
-                Err(_) => Err(Code::Internal.into()),
-            };
-            match asked {
+            // What else it ends in, `x402::fetch` says by itself.
+            match fetch::call(Recipe::post_json(&card.endpoint(), &body), call).await {
                 Ok(answer) if answer.failure().is_none() => drop(unstored.try_set(Some(answer.body))),
-                // `x402::fetch` has said by itself what happened.
                 Ok(_) => {}
                 Err(error) => ended(call, error),
             }
         });
     };
-    let asked_last = move || sent.get_value().or_else(|| last_body(call).and_then(read)).unwrap_or_else(|| input.get_untracked());
-    let start = Callback::new(move |last: bool| launch(if last { asked_last() } else { input.get_untracked() }, !last));
-
-    let errors = Signal::derive(move || field_errors(call));
-    let result = Callback::new(move |()| unstored.get().map(|body| answer::json(answer::pretty_text(&body))));
-    frame(card, call, form(input, errors), errors, start, result)
+    let start = Callback::new(move |last: bool| {
+        let again = if last { sent.get_value().or_else(|| last_body(call)) } else { None };
+        launch(again.unwrap_or_else(|| body.run(())), !last);
+    });
+    Start { start, unstored }
 }
 
 /// The exact body of the call's last payment, if it had one.
@@ -233,15 +243,9 @@ fn field_errors(call: Call) -> Vec<FieldError> {
     })
 }
 
-/// The part that is not compiled anew for each agent. `start(true)` sends what was sent last; `result` shows an answer that no run was named for.
-fn frame(
-    card: &'static Card,
-    call: Call,
-    form: AnyView,
-    errors: Signal<Vec<FieldError>>,
-    start: Callback<bool>,
-    result: Callback<(), Option<AnyView>>,
-) -> AnyView {
+/// The part that is not compiled anew for each agent.
+fn frame(card: &'static Card, call: Call, form: AnyView, errors: Signal<Vec<FieldError>>, start: Start) -> AnyView {
+    let Start { start, unstored } = start;
     let wallet = Wallet::get();
     let ways: Signal<Vec<PanelTerms>> = use_context().unwrap_or_else(|| Signal::stored(Vec::new()));
     let chosen = RwSignal::new(None::<Asset>);
@@ -308,7 +312,7 @@ fn frame(
             {stages::status(desk)}
             {trouble::new_price(desk)}
             {trouble::failure(desk)}
-            {answered(desk, result)}
+            {answered(desk, unstored)}
         </section>
     }
     .erase()
@@ -347,7 +351,7 @@ fn focus_first_bad(section: NodeRef<html::Section>, errors: Signal<Vec<FieldErro
 }
 
 /// The run as the server stored it; or, if it cannot be read now, the answer as it came.
-fn answered(desk: Desk, result: Callback<(), Option<AnyView>>) -> AnyView {
+fn answered(desk: Desk, unstored: RwSignal<Option<String>>) -> AnyView {
     let call = desk.call;
     let run = RwSignal::new(None::<Result<RunView, ()>>);
     let done = Memo::new(move |_| call.phase.with(|phase| *phase == Phase::Done));
@@ -366,7 +370,7 @@ fn answered(desk: Desk, result: Callback<(), Option<AnyView>>) -> AnyView {
         <div class="answer">
             {move || match run.get() {
                 Some(Ok(run)) => view! { <Answer run/> }.erase(),
-                Some(Err(())) => result.run(()).erase(),
+                Some(Err(())) => unstored.get().map(|body| answer::json(answer::pretty_text(&body))).erase(),
                 None => ().erase(),
             }}
         </div>

@@ -22,9 +22,8 @@ use crate::{
         contract_xray::ExampleAddress,
         panel::{Fee, PanelTerms},
     },
-    card::Card,
     money::Money,
-    ui::{Heading, MoneyView, Spinner, Tab, Tabs, Written},
+    ui::{Heading, MoneyView, Spinner, Tab, Tabs, written},
 };
 
 /// More of a prefilled input than this is not worth an address (bytes; the agent's own limit is checked by the server).
@@ -68,26 +67,16 @@ fn run(agent: &'static OnSale) -> AnyView {
         <section class="sample" aria-labelledby="sample">
             <h2 id="sample">"A sample answer"</h2>
             <p class="hint">"Made by this agent, from another input than yours."</p>
-            <div class="sheet">{sample(agent.card)}</div>
+            <div class="sheet">{sample(agent)}</div>
         </section>
     }
     .erase()
 }
 
-/// Written by the server, with the page or after it.
-pub(super) fn sample(card: &'static Card) -> AnyView {
-    let written = load(|| (), |()| the_sample(card.slug.to_owned()));
-    view! {
-        <Suspense fallback=|| view! { <Spinner/> }>
-            {move || Suspend::new(async move {
-                match written.await {
-                    Ok(markup) => view! { <Written markup/> }.erase(),
-                    Err(error) => view! { <p class="notice" role="status">{error.error}</p> }.erase(),
-                }
-            })}
-        </Suspense>
-    }
-    .erase()
+/// Written by the server, with the page or when it is asked for.
+pub(super) fn sample(agent: &'static OnSale) -> AnyView {
+    let later = || the_sample(agent.card.slug.to_owned());
+    written(agent.sample(), later, |error| view! { <p class="notice" role="status">{error.error}</p> }.erase())
 }
 
 /// Its page stays: answers that were bought before lead here.

@@ -11,7 +11,6 @@ use crate::{
     network::Network,
     run::RunView,
     session::SessionView,
-    ui::Markup,
 };
 
 /// The shop as every page needs it. The same for everybody, fixed while the server runs.
@@ -148,32 +147,16 @@ pub async fn my_run(id: String, key: Option<String>) -> Result<RunView, CallErro
     server::told(server::run(id, key).await)
 }
 
-/// The answer of such a run, for reading. `None`: there is none, or no agent of today's knows its shape.
+/// The answer of such a run as HTML, for reading. `NoSuchRun` for everybody else's, and where its answer was deleted.
 #[server(prefix = "/api/page", endpoint = "report", input = GetUrl, output = Json)]
-async fn report_html(id: String, key: Option<String>) -> Result<Option<String>, CallError> {
+pub async fn my_report(id: String, key: Option<String>) -> Result<String, CallError> {
     server::told(server::report(id, key).await)
 }
 
-/// As `report_html`.
-///
-/// # Errors
-/// `NoSuchRun` for everybody else's (E1).
-pub async fn my_report(id: String, key: Option<String>) -> Result<Option<Markup>, CallError> {
-    report_html(id, key).await.map(|html| html.map(Markup))
-}
-
-/// What an answer of the agent looks like. `NoSuchAgent` for what this shop never had.
+/// What an answer of the agent looks like, as HTML. `NoSuchAgent` for what this shop never had.
 #[server(prefix = "/api/page", endpoint = "sample", input = GetUrl, output = Json)]
-async fn sample_html(agent: String) -> Result<String, CallError> {
+pub async fn the_sample(agent: String) -> Result<String, CallError> {
     server::told(server::sample(&agent))
-}
-
-/// As `sample_html`.
-///
-/// # Errors
-/// `NoSuchAgent` for what this shop never had.
-pub async fn the_sample(agent: String) -> Result<Markup, CallError> {
-    sample_html(agent).await.map(Markup)
 }
 
 /// Of the signed-in wallet. `NotSignedIn` without one.

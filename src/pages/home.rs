@@ -95,7 +95,7 @@ fn card(agent: &'static OnSale, shop: &Shop) -> AnyView {
                 <p class="slot">{price}{others}<small>" per answer"</small></p>
                 <a class="button primary" href=card.page()>{format!("Open {}", card.name)}</a>
             </div>
-            <Details summary="Sample answer">{sample(card)}</Details>
+            <Details summary="Sample answer">{sample(agent)}</Details>
         </article>
     }
     .erase()

@@ -11,7 +11,7 @@ pub mod receipt;
 pub mod run;
 
 pub mod connect;
-pub mod loaded;
+mod loaded;
 mod own_run;
 pub mod personal;
 pub mod shop;

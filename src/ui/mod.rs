@@ -33,4 +33,4 @@ pub use time::{TimeView, utc_date_time, utc_text};
 pub use toast::{Toasts, toast};
 #[cfg(feature = "ssr")]
 pub use written::write;
-pub use written::{Markup, Written};
+pub use written::written;

@@ -4,37 +4,21 @@
 //! rendered on the server alone, with the page or when it is asked for, and put in as it is. Two things in it come alive: buttons that copy, and
 //! times, which are told in the visitor's own zone.
 
+use std::future::Future;
+
 use super::Erase;
-use leptos::{html::Div, prelude::*};
-use serde::{Deserialize, Serialize};
+use leptos::{html::Div, prelude::*, task::spawn_local};
 use wasm_bindgen::JsCast;
 use web_sys::{Element, MouseEvent};
 
-use super::{copy::put_brought, time::local_text};
-
-/// HTML of our own making: of a view, in which all text is escaped (D4).
-///
-/// The page that carries it does not carry it a second time as data: read again in the browser it is empty, and what is there already stays.
-#[derive(Clone, Debug, Default, PartialEq)]
-pub struct Markup(pub String);
-
-impl Serialize for Markup {
-    fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        serializer.serialize_str("")
-    }
-}
-
-impl<'de> Deserialize<'de> for Markup {
-    fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        String::deserialize(deserializer).map(Self)
-    }
-}
+use super::{Spinner, copy::put_brought, time::local_text};
+use crate::error::CallError;
 
 /// In the context of a view while `write` renders it.
 #[derive(Clone, Copy)]
 pub(super) struct Writing;
 
-/// The view's HTML, for good: its handlers and effects are not in it.
+/// The view's HTML, for good: its handlers and effects are not in it. All text in it is escaped, as in any view (D4).
 #[cfg(feature = "ssr")]
 pub fn write(view: impl FnOnce() -> AnyView) -> String {
     Owner::new().with(|| {
@@ -43,13 +27,42 @@ pub fn write(view: impl FnOnce() -> AnyView) -> String {
     })
 }
 
-#[component]
-pub fn Written(markup: Markup) -> impl IntoView {
+enum Later {
+    /// Here, or on its way into a page that the server renders.
+    Here,
+    Awaited,
+    Missing(CallError),
+}
+
+/// `now`: what `write` made, on the server; the browser finds it there, and the page does not carry it a second time as data. Where it comes to such
+/// a place later, it asks for it by `later`; `missing` is shown where it gets none.
+pub fn written<Fut>(
+    now: Option<String>,
+    later: impl Fn() -> Fut + Send + 'static,
+    missing: impl Fn(CallError) -> AnyView + Send + Sync + 'static,
+) -> AnyView
+where
+    Fut: Future<Output = Result<String, CallError>> + 'static,
+{
+    let is_here = now.is_some() || Owner::current_shared_context().is_some_and(|page| page.during_hydration());
+    let state = RwSignal::new(if is_here { Later::Here } else { Later::Awaited });
     let whole = NodeRef::<Div>::new();
     Effect::new(move |_| {
-        if let Some(whole) = whole.get() {
+        let Some(whole) = whole.get() else { return };
+        if is_here {
             bring_to_life(&whole);
+            return;
         }
+        let asked = later();
+        spawn_local(async move {
+            let came = asked.await;
+            if let Ok(html) = &came {
+                whole.set_inner_html(html);
+                bring_to_life(&whole);
+            }
+            // Nobody is here any more once this is gone.
+            let _ = state.try_set(came.map_or_else(Later::Missing, |_| Later::Here));
+        });
     });
     let copy = |event: MouseEvent| {
         let clicked = event.target().and_then(|target| target.dyn_into::<Element>().ok());
@@ -57,7 +70,15 @@ pub fn Written(markup: Markup) -> impl IntoView {
             put_brought(&button);
         }
     };
-    view! { <div class="written" node_ref=whole inner_html=markup.0 on:click=copy></div> }.erase()
+    view! {
+        <div class="written" node_ref=whole inner_html=now.unwrap_or_default() on:click=copy></div>
+        {move || state.with(|state| match state {
+            Later::Here => ().erase(),
+            Later::Awaited => view! { <Spinner/> }.erase(),
+            Later::Missing(error) => missing(error.clone()),
+        })}
+    }
+    .erase()
 }
 
 fn bring_to_life(whole: &Element) {
@@ -93,11 +114,5 @@ mod tests {
         assert!(written.contains(r#"data-copy="&lt;a&gt;&quot;""#) && written.contains("disabled"), "{written}");
         let rendered = Owner::new().with(|| button().to_html());
         assert!(!rendered.contains("data-copy"), "{rendered}");
-    }
-
-    #[test]
-    fn a_page_does_not_carry_it_twice() {
-        assert_eq!(serde_json::to_string(&Some(Markup("<p>long</p>".into()))).ok().as_deref(), Some(r#""""#));
-        assert_eq!(serde_json::from_str::<Option<Markup>>(r#""""#).ok(), Some(Some(Markup::default())));
     }
 }

@@ -6,7 +6,7 @@ use leptos_axum::ResponseOptions;
 
 use super::{Demo, History, Line, Shop, Snippet, Statement, What};
 use crate::{
-    agents,
+    agents::{self, OnSale, answer},
     error::{CallError, Code},
     evm::Address,
     ledger::{
@@ -94,13 +94,13 @@ pub async fn run(id: String, key: Option<String>) -> Result<RunView, CallError> 
     Ok(desk.view_with(&run, progress))
 }
 
-pub async fn report(id: String, key: Option<String>) -> Result<Option<String>, CallError> {
+pub async fn report(id: String, key: Option<String>) -> Result<String, CallError> {
     let run = readable(&desk()?, &headers(), &id, key.as_deref()).await?;
-    Ok(agents::find(&run.agent).zip(run.output.as_deref()).and_then(|(agent, output)| (agent.report)(output)))
+    run.output.map(|output| answer::html(&run.agent, &output)).ok_or_else(|| Code::NoSuchRun.into())
 }
 
 pub fn sample(slug: &str) -> Result<String, CallError> {
-    agents::find(slug).map(|agent| (agent.sample)()).ok_or_else(|| Code::NoSuchAgent.into())
+    agents::find(slug).and_then(OnSale::sample).ok_or_else(|| Code::NoSuchAgent.into())
 }
 
 pub async fn statement(before: Option<String>) -> Result<Statement, CallError> {
