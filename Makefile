@@ -36,9 +36,12 @@ dev: ## serves from the sources and builds again at each change; needs a chain: 
 	LEPTOS_SITE_ROOT=target/site-dev COINSLOT_NETWORKS=$${COINSLOT_NETWORKS:-local} COINSLOT_PAY_TO=$${COINSLOT_PAY_TO:-0xc0157070c0157070c0157070c0157070c0157070} \
 		cargo leptos watch -- serve
 
-build: site binary ## leaves the one file dist/coinslot
+# The library and the page have nothing of each other: they are compiled at the same time.
+build: ## leaves the one file dist/coinslot
+	@cargo build --release --locked --features ssr --lib & library=$$!; \
+	$(MAKE) --no-print-directory site && wait $$library && $(MAKE) --no-print-directory binary
 
-# The page first: the binary holds it.
+# Before the binary, which holds it.
 SITE := target/site/pkg/coinslot.wasm
 site: $(SITE)
 $(SITE): $(shell find src style public -not -name '.*' 2>/dev/null) Cargo.toml Cargo.lock
@@ -76,6 +79,9 @@ agents-check: ## the agents' answers against solc, cast, viem, trafilatura and s
 lint: ## formatting, and no warning on either side
 	@scripts/setup.sh run
 	cargo fmt --check
+	@features() { cargo tree --locked --features ssr --prefix none --format '{p} {f}' --edges "$$1" | sed 's/ (\*)//' | sort -u; }; \
+	twice="$$(comm -23 <(features normal,build) <(features normal,build,dev))"; \
+	[ -z "$$twice" ] || { echo "compiled once for the binary and again for its tests: Cargo.toml gives these the features that the tests ask for"; echo "$$twice"; exit 1; }
 	cargo clippy --locked --features ssr --all-targets -- -D warnings
 	cargo clippy --locked --features ssr --test agents -- -D warnings # no part of "all targets": it is run by name alone
 	cargo clippy --locked --features hydrate --lib --target wasm32-unknown-unknown -- -D warnings

@@ -37,6 +37,14 @@ test("an agent's page prints what a program does, from its address to its price"
   for (const name of ['openapi.json', 'llms.txt']) await expect(api.getByRole('link', { name })).toHaveAttribute('href', `/${name}`);
 });
 
+test('what a visitor downloads of the page’s program stays as small as it is', async ({ page, shop }) => {
+  const html = await (await page.request.get('/')).text();
+  const wasm = /href="(\/pkg\/coinslot\.[0-9a-f]+\.wasm)"/.exec(html)![1]!;
+  const answer = await fetch(new URL(wasm, shop.url), { headers: { 'accept-encoding': 'br' }, method: 'HEAD' });
+  expect(answer.headers.get('content-encoding')).toBe('br');
+  expect(Number(answer.headers.get('content-length'))).toBeLessThan(525_000);
+});
+
 test('what is not there is a 404 that leads back', async ({ page }) => {
   for (const path of ['/agents/nothing', '/nothing', '/runs/nothing', '/receipts/nothing']) {
     expect((await page.goto(path))?.status(), path).toBe(404);

@@ -96,6 +96,11 @@ pub fn text(words: impl ToString) -> AnyView {
     words.to_string().erase()
 }
 
+/// On one line, however narrow its column: a day, a figure.
+pub fn whole(words: impl ToString) -> AnyView {
+    view! { <span class="whole">{words.to_string()}</span> }.erase()
+}
+
 /// An address, a hash, a selector: as it is, with a button that copies it.
 pub fn code(exact: String) -> AnyView {
     view! { <span class="exact"><code translate="no">{exact.clone()}</code><CopyButton text=exact label="Copy"/></span> }.erase()

@@ -6,7 +6,7 @@ use super::{Amount, DateFound, Figures, KeyWord, LanguageFound, Link, LinkKind, 
 use crate::{
     agents::{
         explanation::ExplanationView,
-        sheet::{code, facts, link, notes, section, sheet, table, text},
+        sheet::{code, facts, link, notes, section, sheet, table, text, whole},
     },
     ui::Erase,
 };
@@ -81,7 +81,7 @@ fn action(action: Task) -> Vec<AnyView> {
 }
 
 fn date(date: DateFound) -> Vec<AnyView> {
-    vec![text(date.text), text(date.iso.or(date.open).unwrap_or_default()), text(date.at.line)]
+    vec![text(date.text), whole(date.iso.or(date.open).unwrap_or_default()), text(date.at.line)]
 }
 
 fn amount(amount: Amount) -> Vec<AnyView> {

@@ -7,7 +7,7 @@ use super::{Heading, Report, Sentence};
 use crate::{
     agents::{
         explanation::ExplanationView,
-        sheet::{self, link, section, table, text},
+        sheet::{self, link, section, table, text, whole},
     },
     ui::{CopyButton, Details, Erase},
 };
@@ -20,7 +20,7 @@ pub fn ReportView(report: Report) -> impl IntoView {
     let id = format!("page-{}-{}", words.len(), extract.first().map_or(0, |sentence| sentence.offset));
     let price_rows = prices.into_iter().map(|price| vec![text(price.amount), text(price.currency), text(price.sentence)]).collect();
     let date_rows = (dates.into_iter())
-        .map(|date| vec![text(date.as_written), text(date.date.unwrap_or_else(|| "two days are possible".to_owned())), text(date.sentence)])
+        .map(|date| vec![text(date.as_written), date.date.map_or_else(|| text("two days are possible"), whole), text(date.sentence)])
         .collect();
     let link_count = links.len();
     let link_rows = (links.into_iter())
