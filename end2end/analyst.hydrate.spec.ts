@@ -34,7 +34,7 @@ test('a question in words: each step is shown as it happens, and the answer name
   await expect(answer).toContainText('to one contract for ever [1]');
   await expect(answer).toContainText(MODEL);
   await expect(answer).toContainText('What can that contract do?');
-  await expect(answer.getByText('contract-xray').first()).toBeVisible();
+  await expect(answer.getByText('Contract X-ray').first()).toBeVisible();
   await check(page, 'analyst, answered');
 });
 

@@ -6,7 +6,8 @@ use super::report::{Fact, Report, Step};
 use crate::{
     agents::{
         explanation::{by, paragraphs},
-        sheet::{section, table, text},
+        find,
+        sheet::{section, table, text, whole},
     },
     ui::Erase,
 };
@@ -36,7 +37,12 @@ const HEADS: &[&str] = &["Fact", "What was computed", "By"];
 
 /// With the number that the answer has in brackets.
 fn row(fact: Fact) -> Vec<AnyView> {
-    vec![text(format!("[{}]", fact.number)), text(fact.text), text(fact.agent)]
+    vec![whole(format!("[{}]", fact.number)), text(fact.text), whole(name(&fact.agent))]
+}
+
+/// As it is called in the shop window; as the model called it, where nothing is sold by that name.
+fn name(agent: &str) -> String {
+    find(agent).map_or_else(|| agent.to_owned(), |agent| agent.card.name.to_owned())
 }
 
 fn lines(lines: Vec<String>) -> AnyView {
@@ -50,7 +56,7 @@ fn looks(steps: Vec<Step>) -> AnyView {
     }
     let items = steps
         .into_iter()
-        .map(|step| view! { <li><strong>{step.agent}</strong>" "<code>{step.input}</code>" "{step.outcome}</li> }.erase())
+        .map(|step| view! { <li><strong>{name(&step.agent)}</strong>" "<code>{step.input}</code>" "{step.outcome}</li> }.erase())
         .collect::<Vec<_>>();
     section("What it looked at", view! { <ol class="analyst-steps">{items}</ol> }.erase())
 }
