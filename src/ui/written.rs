@@ -31,7 +31,7 @@ enum Later {
     /// Here, or on its way into a page that the server renders.
     Here,
     Awaited,
-    Missing(CallError),
+    Missing(Box<CallError>),
 }
 
 /// `now`: what `write` made, on the server; the browser finds it there, and the page does not carry it a second time as data. Where it comes to such
@@ -61,7 +61,7 @@ where
                 bring_to_life(&whole);
             }
             // Nobody is here any more once this is gone.
-            let _ = state.try_set(came.map_or_else(Later::Missing, |_| Later::Here));
+            let _ = state.try_set(came.map_or_else(|error| Later::Missing(Box::new(error)), |_| Later::Here));
         });
     });
     let copy = |event: MouseEvent| {
@@ -75,7 +75,7 @@ where
         {move || state.with(|state| match state {
             Later::Here => ().erase(),
             Later::Awaited => view! { <Spinner/> }.erase(),
-            Later::Missing(error) => missing(error.clone()),
+            Later::Missing(error) => missing((**error).clone()),
         })}
     }
     .erase()
