@@ -3,7 +3,7 @@
 SHELL := bash
 .SHELLFLAGS := -euo pipefail -c
 .DEFAULT_GOAL := help
-.PHONY: help setup run dev build site binary test test-llm interop agents-check lint clean
+.PHONY: help setup run dev build library site binary test test-llm interop agents-check lint clean
 
 # Everything that is built for more than one checkout lives here, so that a fresh clone on the same machine is warm.
 export COINSLOT_CACHE ?= $(HOME)/.cache/coinslot
@@ -38,8 +38,11 @@ dev: ## serves from the sources and builds again at each change; needs a chain: 
 
 # The library and the page have nothing of each other: they are compiled at the same time.
 build: ## leaves the one file dist/coinslot
-	@cargo build --release --locked --features ssr --lib & library=$$!; \
-	$(MAKE) --no-print-directory site && wait $$library && $(MAKE) --no-print-directory binary
+	@$(MAKE) --no-print-directory -j library site
+	@$(MAKE) --no-print-directory binary
+
+library:
+	@cargo build --release --locked --features ssr --lib
 
 # Before the binary, which holds it.
 SITE := target/site/pkg/coinslot.wasm

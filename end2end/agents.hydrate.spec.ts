@@ -30,3 +30,35 @@ test('every agent on sale is among them', async ({ page }) => {
   const agents = (await (await page.request.get('/api/agents')).json()) as { slug: string }[];
   expect(agents.map(({ slug }) => slug).sort()).toEqual(ON_SALE.map(({ slug }) => slug).sort());
 });
+
+test('a sample is loaded when somebody looks at it', async ({ page }) => {
+  const asked: string[] = [];
+  page.on('request', (request) => asked.push(new URL(request.url()).pathname));
+  await open(page, '/history');
+  await page.getByRole('link', { name: 'Agents', exact: true }).click();
+  const card = page.getByRole('article', { name: 'Contract X-ray' });
+  await expect(card).toBeVisible();
+  expect(asked).not.toContain('/api/page/sample');
+  await card.getByText('Sample answer').click();
+  await expect(card.getByRole('table').first()).toBeVisible();
+  expect(asked.filter((path) => path === '/api/page/sample')).toHaveLength(1);
+});
+
+test('from one agent’s page to the next, a sample is its own agent’s or none', async ({ guard, page }) => {
+  guard.allow(/net::ERR_FAILED/);
+  const go = (path: string) =>
+    page.evaluate((path) => {
+      history.pushState(null, '', path);
+      dispatchEvent(new PopStateEvent('popstate'));
+    }, path);
+  const sample = page.locator('.sample .written');
+  await open(page, '/agents/document-brief');
+  await expect(sample).toContainText('Harbour Fund');
+  await page.route('**/api/page/sample?*', (route) => route.abort());
+  await go('/agents/wallet-report');
+  await expect(page.getByRole('heading', { level: 1 })).toHaveText('Wallet Report');
+  await expect(sample).toBeEmpty();
+  await page.unroute('**/api/page/sample?*');
+  await go('/agents/page-brief');
+  await expect(sample).toContainText('The Saturday market moves');
+});

@@ -63,7 +63,11 @@ macro_rules! on_sale {
                 Some(crate::ui::write(|| view! { <$agent::ReportView report/> }.erase()))
             },
             #[cfg(feature = "ssr")]
-            sample: || crate::ui::write(|| view! { <$agent::ReportView report=$agent::sample()/> }.erase()),
+            sample: || {
+                static HTML: std::sync::OnceLock<String> = std::sync::OnceLock::new();
+                let written = || crate::ui::write(|| view! { <$agent::ReportView report=$agent::sample()/> }.erase());
+                HTML.get_or_init(written).clone()
+            },
         }),*];
 
         #[cfg(feature = "ssr")]

@@ -27,6 +27,17 @@ pub enum Visitor {
     Payer(Address),
 }
 
+impl Visitor {
+    /// Is what was loaded for `whose` for this visitor?
+    fn may_see(self, whose: Option<Address>) -> bool {
+        match self {
+            Self::Unknown => true,
+            Self::Nobody => whose.is_none(),
+            Self::Payer(address) => whose == Some(address),
+        }
+    }
+}
+
 #[derive(Clone, Copy)]
 struct TheVisitor(Memo<Visitor>);
 
@@ -69,11 +80,7 @@ impl<T> Mine<T> {
     }
 
     fn is_for(&self, visitor: Visitor) -> bool {
-        match visitor {
-            Visitor::Unknown => true,
-            Visitor::Nobody => self.whose.is_none(),
-            Visitor::Payer(address) => self.whose == Some(address),
-        }
+        visitor.may_see(self.whose)
     }
 }
 
@@ -113,19 +120,23 @@ where
             <Transition fallback=|| view! { <Spinner/> }>
                 {move || Suspend::new(async move {
                     let mine = loaded.await;
-                    move || self.one(&mine, visitor.get(), loaded)
+                    let whose = mine.whose;
+                    // A visitor who turns out to be who was thought leaves the page as it is: what was read, or is being read, stays.
+                    let other = Memo::new(move |_| Some(visitor.get()).filter(|visitor| !visitor.may_see(whose)));
+                    move || self.one(&mine, other.get(), loaded)
                 })}
             </Transition>
         }
         .erase()
     }
 
-    fn one(self, mine: &Mine<T>, visitor: Visitor, loaded: Loaded<Mine<T>>) -> AnyView {
-        let instead = match (mine.is_for(visitor), visitor, mine.what.clone()) {
-            (true, _, Ok(what)) => return (self.show)(what),
-            (false, Visitor::Nobody, _) => view! { <SignInFirst what=self.what/> }.erase(),
-            (false, ..) => view! { <Spinner/> }.erase(),
-            (true, _, Err(error)) => match error.code {
+    /// `other`: a visitor for whom it was not loaded.
+    fn one(self, mine: &Mine<T>, other: Option<Visitor>, loaded: Loaded<Mine<T>>) -> AnyView {
+        let instead = match (other, mine.what.clone()) {
+            (None, Ok(what)) => return (self.show)(what),
+            (Some(Visitor::Nobody), _) => view! { <SignInFirst what=self.what/> }.erase(),
+            (Some(_), _) => view! { <Spinner/> }.erase(),
+            (None, Err(error)) => match error.code {
                 Code::NotSignedIn => view! { <SignInFirst what=self.what/> }.erase(),
                 Code::NoSuchRun => (self.missing)(),
                 _ => failed(error, move || loaded.refetch()),

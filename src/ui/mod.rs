@@ -1,6 +1,6 @@
 //! Building blocks of every page: money, ids, times, copy buttons, state words, toasts.
 //!
-//! They know no agent and no page. Each renders the same on the server and in the browser; what only the browser knows (its clock's
+//! They know no agent and no page. Each renders the same on the server and in the browser, but for what the server alone writes (`written`); what only the browser knows (its clock's
 //! zone, its clipboard) comes in an effect, after hydration.
 
 mod copy;

@@ -8,8 +8,8 @@ use std::future::Future;
 
 use super::Erase;
 use leptos::{html::Div, prelude::*, task::spawn_local};
-use wasm_bindgen::JsCast;
-use web_sys::{Element, MouseEvent};
+use wasm_bindgen::{JsCast, closure::Closure};
+use web_sys::{AddEventListenerOptions, Element, MouseEvent};
 
 use super::{Spinner, copy::put_brought, time::local_text};
 use crate::error::CallError;
@@ -38,7 +38,7 @@ enum Later {
 /// a place later, it asks for it by `later`; `missing` is shown where it gets none.
 pub fn written<Fut>(
     now: Option<String>,
-    later: impl Fn() -> Fut + Send + 'static,
+    later: impl FnOnce() -> Fut + Send + Sync + 'static,
     missing: impl Fn(CallError) -> AnyView + Send + Sync + 'static,
 ) -> AnyView
 where
@@ -47,31 +47,38 @@ where
     let is_here = now.is_some() || Owner::current_shared_context().is_some_and(|page| page.during_hydration());
     let state = RwSignal::new(if is_here { Later::Here } else { Later::Awaited });
     let whole = NodeRef::<Div>::new();
+    let later = StoredValue::new(Some(later));
     Effect::new(move |_| {
         let Some(whole) = whole.get() else { return };
         if is_here {
             bring_to_life(&whole);
             return;
         }
-        let asked = later();
-        spawn_local(async move {
-            let came = asked.await;
-            if let Ok(html) = &came {
-                whole.set_inner_html(html);
-                bring_to_life(&whole);
-            }
+        // The element may have been another's, in whose place this one is now.
+        whole.set_inner_html("");
+        let closed = whole.closest("details:not([open])").ok().flatten();
+        let ask = move || {
             // Nobody is here any more once this is gone.
-            let _ = state.try_set(came.map_or_else(|error| Later::Missing(Box::new(error)), |_| Later::Here));
-        });
-    });
-    let copy = |event: MouseEvent| {
-        let clicked = event.target().and_then(|target| target.dyn_into::<Element>().ok());
-        if let Some(button) = clicked.and_then(|clicked| clicked.closest("button[data-copy]").ok().flatten()) {
-            put_brought(&button);
+            let Some(asked) = later.try_update_value(Option::take).flatten().map(|later| later()) else { return };
+            spawn_local(async move {
+                let came = asked.await;
+                if state.is_disposed() {
+                    return;
+                }
+                if let Ok(html) = &came {
+                    whole.set_inner_html(html);
+                    bring_to_life(&whole);
+                }
+                state.set(came.map_or_else(|error| Later::Missing(Box::new(error)), |_| Later::Here));
+            });
+        };
+        match closed {
+            Some(details) => once_opened(&details, ask),
+            None => ask(),
         }
-    };
+    });
     view! {
-        <div class="written" node_ref=whole inner_html=now.unwrap_or_default() on:click=copy></div>
+        <div class="written" node_ref=whole inner_html=now.unwrap_or_default()></div>
         {move || state.with(|state| match state {
             Later::Here => ().erase(),
             Later::Awaited => view! { <Spinner/> }.erase(),
@@ -81,8 +88,26 @@ where
     .erase()
 }
 
+/// Nobody loads what he does not look at.
+fn once_opened(details: &Element, act: impl FnOnce() + 'static) {
+    let options = AddEventListenerOptions::new();
+    options.set_once(true);
+    let act = Closure::once_into_js(act);
+    let _ = details.add_event_listener_with_callback_and_add_event_listener_options("toggle", act.unchecked_ref(), &options);
+}
+
+thread_local! {
+    /// One for all buttons, for as long as the page is there.
+    static COPY: Closure<dyn Fn(MouseEvent)> = Closure::new(|click: MouseEvent| {
+        if let Some(button) = click.current_target().and_then(|target| target.dyn_into().ok()) {
+            put_brought(&button);
+        }
+    });
+}
+
 fn bring_to_life(whole: &Element) {
     each(whole, "button[data-copy]", |button| {
+        let _ = COPY.with(|copy| button.add_event_listener_with_callback("click", copy.as_ref().unchecked_ref()));
         let _ = button.remove_attribute("disabled");
     });
     each(whole, "time[datetime]", |time| {

@@ -118,7 +118,7 @@ pub enum Means {
     Credit,
 }
 
-/// One paid call as the page holds it: provided as context beside the action that runs it.
+/// One paid call as the page holds it: its agent's slot, whatever component began it.
 #[derive(Clone, Copy, PartialEq)]
 pub struct Call {
     pub phase: RwSignal<Phase>,

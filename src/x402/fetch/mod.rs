@@ -1,4 +1,5 @@
-//! The browser's side: 402 → wallet → proof → retry → answer. The `client` of every paid server function, and `window.x402Fetch`.
+//! The browser's side: 402 → wallet → proof → retry → answer. What the agents' panels call, the `client` of
+//! every paid server function, and `window.x402Fetch`.
 //!
 //! - `request`: the recipe that is sent again, and the answer. `payment`: offers and what answers them. `authorization`: a token payment as a
 //!   signature. `pending`: the list of payments without an answer. `waiting`: what an answer means and when to ask again. All five are pure, and
@@ -46,7 +47,7 @@ pub use script::{call_of_scripts, export_to_javascript};
 #[cfg(feature = "hydrate")]
 pub use storage::{prefer, preferred};
 
-/// The `client` of every paid server function. What it is doing is in the `Call` of the context that the action was made in.
+/// The `client` of every paid server function. What it is doing is in the `Call` of its context or, without one, of its agent's slot.
 pub struct X402;
 
 /// A call that was paid for, or is being paid, as the page shows it wherever the visitor went meanwhile (C9, C10).
