@@ -1,7 +1,10 @@
 //! The report as it is read: what to worry about first, then what it stands on. Every text is data, never markup (D4).
 
 use leptos::prelude::*;
-use crate::{agents::explanation::ExplanationView, ui::Erase};
+use crate::{
+    agents::{explanation::ExplanationView, sheet::code},
+    ui::Erase,
+};
 
 use super::{
     layout::{Layout, short},
@@ -12,7 +15,7 @@ use super::{
 pub fn ReportView(report: Report) -> impl IntoView {
     let Report { headline, findings, authorities, proxy, contract, implementation, address, explanation, .. } = report;
     let subject = match &address {
-        Some(address) => view! { <p class="xray-subject">"Code at " <code>{address.clone()}</code></p> }.erase(),
+        Some(address) => view! { <p class="xray-subject">"Code at " {code(address.clone())}</p> }.erase(),
         None => view! { <p class="xray-subject">"The bytecode that was sent"</p> }.erase(),
     };
     let sections: Vec<AnyView> =
@@ -91,7 +94,7 @@ fn hands_on(proxy: Proxy) -> AnyView {
     ]
     .into_iter()
     .filter_map(|(what, value)| value.map(|value| (what, value)))
-    .map(|(what, value)| view! { <div><dt>{what}</dt><dd><code>{value}</code></dd></div> }.erase())
+    .map(|(what, value)| view! { <div><dt>{what}</dt><dd>{code(value)}</dd></div> }.erase())
     .collect::<Vec<_>>();
     view! {
         <section class="xray-section xray-proxy">
@@ -114,7 +117,7 @@ fn in_charge(authorities: Vec<Authority>) -> Option<AnyView> {
                 Some(address) if address.trim_start_matches(['0', 'x']).is_empty() => {
                     view! { "nobody (the zero address)" }.erase()
                 }
-                Some(address) => view! { <code>{address}</code> }.erase(),
+                Some(address) => code(address),
                 None => view! { "the code alone does not tell" }.erase(),
             };
             view! {
@@ -141,14 +144,13 @@ fn in_charge(authorities: Vec<Authority>) -> Option<AnyView> {
 /// All of one piece of code.
 fn code_of(contract: &Contract, title: &'static str) -> AnyView {
     let facts = [
-        ("Address", contract.address.clone()),
-        ("Size", Some(format!("{} bytes", contract.code_size))),
-        ("Keccak-256", Some(contract.code_hash.clone())),
-        ("Compiler", Some(compiler(contract))),
+        ("Address", contract.address.clone().map(code)),
+        ("Size", Some(view! { <code>{format!("{} bytes", contract.code_size)}</code> }.erase())),
+        ("Keccak-256", Some(code(contract.code_hash.clone()))),
+        ("Compiler", Some(view! { <code>{compiler(contract)}</code> }.erase())),
     ]
     .into_iter()
-    .filter_map(|(what, value)| value.map(|value| (what, value)))
-    .map(|(what, value)| view! { <div><dt>{what}</dt><dd><code>{value}</code></dd></div> }.erase())
+    .filter_map(|(what, value)| value.map(|value| view! { <div><dt>{what}</dt><dd>{value}</dd></div> }.erase()))
     .collect::<Vec<_>>();
     let standards = contract
         .interfaces

@@ -197,7 +197,8 @@ fn about(one: Transaction) -> AnyView {
 }
 
 fn events(all: Vec<Event>) -> AnyView {
-    let summary = ["What contracts wrote down: ", &all.len().to_string(), " events"].concat();
+    let events = if all.len() == 1 { "event" } else { "events" };
+    let summary = format!("What contracts wrote down: {} {events}", all.len());
     let items: Vec<AnyView> = (all.into_iter())
         .map(|event| {
             let name = event.signature.or(event.topic).unwrap_or_else(|| "without a name".to_owned());
