@@ -51,7 +51,7 @@ impl Server {
             url: base_url(&self.url).unwrap(),
             key: None,
             name: NAME.into(),
-            timeout: Duration::from_secs(60),
+            timeout: Duration::from_secs(120),
             explains: true,
         })
     }
@@ -63,7 +63,7 @@ fn question(text: &str, streamed: bool) -> Ask {
         tools: Vec::new(),
         form: None,
         tokens_max: 60,
-        within: Duration::from_secs(60),
+        within: Duration::from_secs(120),
         streamed,
     }
 }
