@@ -47,10 +47,11 @@ test('what a model explains is labelled with its name, beside what was computed'
   await expect(answer).toContainText(/A clone of a contract/);
 });
 
-test('a model that goes away after the price fails nothing that is computed', async ({ page, model, wallet: _ }) => {
+test('a model that says nothing fails nothing that is computed, and the report says so', async ({ page, model, wallet: _ }) => {
   model.play(() => ({}));
   await open(page, '/agents/contract-xray');
   await runExample(page, ON_SALE.find(({ slug }) => slug === 'contract-xray')!);
   const answer = page.getByRole('region', { name: 'Answer', exact: true });
+  await expect(answer.getByRole('note')).toContainText('There is no explanation in plain words this time');
   await expect(answer).toContainText(/A clone of a contract/);
 });

@@ -1,7 +1,7 @@
 //! A finished run's answer: the report, what it cost, where it can be found again, and the ways to take it along.
 //!
-//! Everything an agent wrote is data here: text in elements, escaped by the server that writes the report (`ui::written`). The answer of an agent that is no longer on sale, or in a shape
-//! that an older version wrote, is shown as the JSON it is (E10).
+//! Everything an agent wrote is data here: text in elements, escaped by the server that writes the report (`ui::written`). The answer of an
+//! agent that is no longer on sale, or in a shape that an older version wrote, is shown as the JSON it is (E10).
 
 mod download;
 mod markdown;
