@@ -3,7 +3,7 @@
 SHELL := bash
 .SHELLFLAGS := -euo pipefail -c
 .DEFAULT_GOAL := help
-.PHONY: help setup run dev build library site binary test test-llm interop agents-check lint clean
+.PHONY: help setup run dev build library site binary site-check test test-llm interop agents-check lint clean
 
 # Everything that is built for more than one checkout lives here, so that a fresh clone on the same machine is warm.
 export COINSLOT_CACHE ?= $(HOME)/.cache/coinslot
@@ -33,38 +33,39 @@ run: ## sets up, builds and opens the demo: a local chain, a demo wallet, play m
 
 # A site of its own: `make build` would take the unoptimised page for a finished one.
 dev: ## serves from the sources and builds again at each change; needs a chain: `anvil --block-time 0.4 --slots-in-an-epoch 1`
+	@scripts/setup.sh dev
 	LEPTOS_SITE_ROOT=target/site-dev COINSLOT_NETWORKS=$${COINSLOT_NETWORKS:-local} COINSLOT_PAY_TO=$${COINSLOT_PAY_TO:-0xc0157070c0157070c0157070c0157070c0157070} \
 		cargo leptos watch -- serve
 
-# The library and the page have nothing of each other: they are compiled at the same time.
+# The library and the page have nothing of each other: they are compiled at the same time, and share make's job slots, so that there are never
+# more compilers than cores. `+` hands the slots on.
+CORES := $(shell nproc 2>/dev/null || sysctl -n hw.ncpu)
+
 build: ## leaves the one file dist/coinslot
-	@$(MAKE) --no-print-directory -j library site
+	@$(MAKE) --no-print-directory -j$(CORES) library site
 	@$(MAKE) --no-print-directory binary
 
 library:
-	@cargo build --release --locked --features ssr --lib
+	+@cargo build --release --locked --features ssr --lib
 
-# Before the binary, which holds it.
-SITE := target/site/pkg/coinslot.wasm
-site: $(SITE)
-$(SITE): $(shell find src style public -not -name '.*' 2>/dev/null) Cargo.toml Cargo.lock
-	cargo leptos build --release --precompress --frontend-only
-	@test -s $@ || { echo "the page was not built: $@ is missing"; exit 1; }
-	@touch $@
+site:
+	+@scripts/site.sh
+
+site-check: ## where cargo-leptos is installed: it makes the same site
+	@scripts/site-check.sh
 
 # What the site is made of; the binary's file that embeds it is compiled again when this changes.
-EMBED = COINSLOT_SITE="$$(cd target/site && find . -type f | LC_ALL=C sort | xargs sha256sum | sha256sum | cut -c1-16)"
+EMBED = COINSLOT_SITE="$$(cat target/site.stamp)"
 
-binary: $(SITE)
+# The binary holds the site.
+binary:
 	@$(EMBED) cargo build --release --locked --features ssr --bin coinslot
 	@mkdir -p dist
 	@cmp -s $(CARGO_TARGET_DIR)/release/coinslot dist/coinslot || cp -f $(CARGO_TARGET_DIR)/release/coinslot dist/coinslot
 
 test: ## everything, with no internet: units, both databases, a real chain node, a real browser against dist/coinslot
 	@scripts/setup.sh test
-	@$(MAKE) --no-print-directory build
-	$(EMBED) cargo test --release --locked --features ssr
-	cd end2end && npx playwright test && npm run --silent test:docs && npm run --silent test:interop
+	@scripts/test.sh
 
 test-llm: ## the language model's client and what stands on it, against a small real model (127 MB, once)
 	@scripts/setup.sh llm
@@ -81,14 +82,16 @@ agents-check: ## the agents' answers against solc, cast, viem, trafilatura and s
 
 lint: ## formatting, and no warning on either side
 	@scripts/setup.sh run
-	cargo fmt --check
+	cargo fmt --all --check
 	@features() { cargo tree --locked --features ssr --prefix none --format '{p} {f}' --edges "$$1" | sed 's/ (\*)//' | sort -u; }; \
 	twice="$$(comm -23 <(features normal,build) <(features normal,build,dev))"; \
 	[ -z "$$twice" ] || { echo "compiled once for the binary and again for its tests: Cargo.toml gives these the features that the tests ask for"; echo "$$twice"; exit 1; }
-	cargo clippy --locked --features ssr --all-targets -- -D warnings
-	cargo clippy --locked --features ssr --test agents -- -D warnings # no part of "all targets": it is run by name alone
-	cargo clippy --locked --features hydrate --lib --target wasm32-unknown-unknown -- -D warnings
+	cargo clippy --release --locked --features ssr --all-targets -- -D warnings # in the profiles of the build, whose macros are compiled already
+	cargo clippy --release --locked --features ssr --test agents -- -D warnings # no part of "all targets": it is run by name alone
+	cargo clippy --profile wasm-release --locked --features hydrate --lib --target wasm32-unknown-unknown -- -D warnings
+	cargo clippy --profile build-tool --locked --package page-bindgen -- -D warnings
 	cd end2end && if [ -f tsconfig.json ]; then npx tsc --noEmit; fi
+	node scripts/lint-release.mjs
 
 clean: ## removes what was built here; the cache outside stays
 	rm -rf dist target/site target/site-dev

@@ -17,7 +17,7 @@ const ROOT = path.resolve(import.meta.dirname, '..');
 const TARGET = path.resolve(process.env.CARGO_TARGET_DIR ?? path.join(ROOT, 'target'));
 const COPY = path.join(TARGET, 'add-an-agent');
 /** What the two builds read. */
-const SOURCE = ['.cargo', 'Cargo.lock', 'Cargo.toml', 'Leptos.toml', 'end2end/contracts', 'migrations', 'rustfmt.toml', 'clippy.toml', 'src'];
+const SOURCE = ['.cargo', 'Cargo.lock', 'Cargo.toml', 'Leptos.toml', 'crates', 'end2end/contracts', 'migrations', 'rustfmt.toml', 'clippy.toml', 'src'];
 /** The server does not open without a page; the one that is built serves here, since nobody looks at it. */
 const SITE = 'target/site';
 const PROFILE = process.env.PROFILE ?? 'release';

@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Installs what is missing: `setup.sh run` for building and running, `setup.sh test` for the tests as well,
+# Installs what is missing: `setup.sh run` for building and running, `setup.sh dev` for `make dev` as well, `setup.sh test` for the tests,
 # `setup.sh agents` for what the agents' answers are compared with, `setup.sh llm` for a small language model.
 # Each tool: what is there already → the ordinary way → the way that needs only a package registry. When all is there it does nothing.
 # `setup.sh chromium`, `setup.sh anvil`, `setup.sh python` and `setup.sh llm-python` print a path, for the Makefile.
@@ -108,20 +108,21 @@ cargo_tool() { # crate, program, version, how long, extra arguments…
     rm -rf "$cache/tools-target"
 }
 
-page_tools() {
+# What `make dev` takes; `make build` does without (scripts/site.sh).
+dev_tools() {
     local bindgen
     bindgen="$(locked_version wasm-bindgen)"
     is_version cargo-leptos 0.3.11 || is_version cargo leptos 0.3.11 ||
-        cargo_tool cargo-leptos cargo-leptos 0.3.11 "7 to 14 minutes" --locked --ignore-rust-version
-    is_version wasm-bindgen "$bindgen" || cargo_tool wasm-bindgen-cli wasm-bindgen "$bindgen" "2 to 3 minutes"
+        cargo_tool cargo-leptos cargo-leptos 0.3.11 "7 to 18 minutes" --locked --ignore-rust-version
+    is_version wasm-bindgen "$bindgen" || cargo_tool wasm-bindgen-cli wasm-bindgen "$bindgen" "2 to 4 minutes"
 }
 
-# ── from npm: anvil, wasm-opt, Playwright ─────────────────────────────────────────────────────────────────────────────────
+# ── from npm: anvil, wasm-opt, esbuild, Playwright ─────────────────────────────────────────────────────────────────────────────────
 
 packages() {
     [ -L end2end/node_modules ] && return # somebody's own
     [ -d end2end/node_modules/@foundry-rs/anvil ] && cmp -s end2end/package-lock.json end2end/node_modules/.coinslot-lock && return
-    say "npm packages: anvil, wasm-opt, Playwright (seconds to a minute)"
+    say "npm packages: anvil, wasm-opt, esbuild, Playwright (seconds to a minute)"
     (cd end2end && npm ci --no-audit --no-fund --loglevel=error >&2) || fail "npm ci failed in end2end"
     cp end2end/package-lock.json end2end/node_modules/.coinslot-lock
 }
@@ -221,13 +222,14 @@ pages_to_read() {
 has_venv() { have python3 && python3 -c 'import ensurepip, sys, venv; sys.exit(sys.version_info < (3, 10))' 2>/dev/null; }
 
 case "${1:-run}" in
-    run) rust; wasm_std; packages; page_tools ;;
-    test) rust; wasm_std; packages; page_tools; browser; postgres; python_packages ;;
+    run) rust; wasm_std; packages ;;
+    dev) rust; wasm_std; packages; dev_tools ;;
+    test) rust; wasm_std; packages; browser; postgres; python_packages ;;
     agents) rust; packages; agents_packages; agents_python; pages_to_read ;;
     llm) rust; packages; language_model ;;
     chromium) chromium ;;
     anvil) anvil ;;
     python) echo "$venv/bin/python" ;;
     llm-python) if [ -f "$llm_venv/.coinslot-requirements" ]; then echo "$llm_venv/bin/python"; fi ;;
-    *) fail "expected run, test, agents or llm" ;;
+    *) fail "expected run, dev, test, agents or llm" ;;
 esac

@@ -8,11 +8,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use alloy::{
-    hex,
-    primitives::keccak256,
-    providers::{Provider, ProviderBuilder},
-};
+use alloy::{hex, primitives::keccak256};
 use coinslot::{
     agents::contract_xray::{
         Contract, Finding, Form, Guard, Input, Mutability, Power, ProxyKind, Report, ReportView, Severity, apart,
@@ -27,6 +23,11 @@ use coinslot::{
 use garde::Validate;
 use leptos::prelude::*;
 use serde::Deserialize;
+
+#[path = "anvil/process.rs"]
+mod anvil_process;
+
+use anvil_process::AnvilProcess;
 
 #[derive(Deserialize)]
 struct Artifact {
@@ -576,13 +577,24 @@ async fn given_bytecode_asks_no_chain() {
 }
 
 /// A node's answers, read as the shop reads them, but for the batching and the failover.
-struct Node(alloy::providers::DynProvider);
+struct Node {
+    url: url::Url,
+    client: reqwest::Client,
+}
 
 impl Node {
+    /// The result, or the error object.
+    async fn request(&self, method: &str, params: serde_json::Value) -> Result<serde_json::Value, serde_json::Value> {
+        let request = serde_json::json!({ "jsonrpc": "2.0", "id": 1, "method": method, "params": params });
+        let answer = self.client.post(self.url.clone()).json(&request).send().await.expect("anvil answers");
+        let mut answer: serde_json::Value = answer.json().await.expect("in JSON");
+        if answer.get("error").is_some() { Err(answer["error"].take()) } else { Ok(answer["result"].take()) }
+    }
+
     async fn ask(&self, method: &'static str, words: Vec<String>) -> Result<Vec<u8>, Unavailable> {
         let words: Vec<_> = words.into_iter().chain(["latest".to_owned()]).collect();
-        let answer: String = self.0.raw_request(method.into(), words).await.expect("anvil answers");
-        Ok(hex::decode(answer).unwrap())
+        let answer = self.request(method, words.into()).await.expect("anvil answers");
+        Ok(hex::decode(answer.as_str().unwrap()).unwrap())
     }
 }
 
@@ -602,8 +614,8 @@ impl CodeSource for Node {
     }
     async fn call(&self, to: Address, data: &[u8]) -> Result<Option<Vec<u8>>, Unavailable> {
         let call = serde_json::json!({ "to": to.to_string(), "data": hex::encode_prefixed(data) });
-        let answer: Result<String, _> = self.0.raw_request("eth_call".into(), (call, "latest")).await;
-        Ok(answer.ok().map(|answer| hex::decode(answer).unwrap()))
+        let answer = self.request("eth_call", serde_json::json!([call, "latest"])).await;
+        Ok(answer.ok().map(|answer| hex::decode(answer.as_str().unwrap()).unwrap()))
     }
 }
 
@@ -613,10 +625,10 @@ async fn send(node: &Node, from: &str, to: Option<&str>, data: String) -> Option
     if let Some(to) = to {
         transaction["to"] = to.into();
     }
-    let hash: String = node.0.raw_request("eth_sendTransaction".into(), [transaction]).await.expect("sent");
+    let hash = node.request("eth_sendTransaction", serde_json::json!([transaction])).await.expect("sent");
     // Mined at once; the receipt may follow a moment later.
     for _ in 0..200 {
-        let receipt: serde_json::Value = node.0.raw_request("eth_getTransactionReceipt".into(), [hash.clone()]).await.unwrap();
+        let receipt = node.request("eth_getTransactionReceipt", serde_json::json!([hash])).await.unwrap();
         if !receipt.is_null() {
             assert_eq!(receipt["status"], "0x1", "{receipt}");
             return receipt["contractAddress"].as_str().map(str::to_owned);
@@ -626,16 +638,11 @@ async fn send(node: &Node, from: &str, to: Option<&str>, data: String) -> Option
     panic!("{hash} was not mined");
 }
 
-fn anvil() -> alloy::node_bindings::AnvilInstance {
-    let path = std::env::var_os("ANVIL").map_or_else(|| PathBuf::from("anvil"), PathBuf::from);
-    alloy::node_bindings::Anvil::at(path).chain_id(31337).timeout(20_000).try_spawn().expect("no anvil: run make setup")
-}
-
 /// What is deployed by real transactions is read as it stands: constructor, immutables, storage and all.
 #[tokio::test]
 async fn contracts_on_a_real_chain_are_read_through_their_proxies() {
-    let anvil = anvil();
-    let node = Node(ProviderBuilder::new().connect_http(anvil.endpoint_url()).erased());
+    let anvil = AnvilProcess::start(31337, &[]);
+    let node = Node { url: anvil.url(), client: coinslot::http_client::builder().build().unwrap() };
     let deployer = format!("{:#x}", anvil.addresses()[0]);
     let word = |address: &str| format!("{:0>64}", address.trim_start_matches("0x"));
     let creation = |name: &str| format!("0x{}", artifact(name).creation);

@@ -3,7 +3,7 @@
 //! - `rpc`: several nodes as one; every answer that belongs together comes from one node in one batch.
 //! - `settled`: whether a signed token transfer took place. `token`: what tokens and Permit2 are asked.
 //! - `record`: one transaction as it is on record, run again, and traced.
-//! - `transport`: the same nodes, for alloy's providers.
+//! - `sending`: fees, gas and nonce of a transaction of our own.
 //! - `transfer`: what a transaction moved, and how certain that is.
 //! - `state`: what accounts and contracts are at one block, and what was written down up to it.
 //! - `follow`: reads each block once while anyone waits, and hands on what became final.
@@ -24,16 +24,17 @@ mod reader;
 pub mod record;
 mod ring;
 pub mod rpc;
+mod sending;
 mod settled;
 pub mod state;
 pub mod token;
 pub mod transfer;
-pub mod transport;
 mod wire;
 
 pub use follow::{Cursor, FinalBlock, Follower, Interest};
 pub(crate) use node::is_loopback;
 pub use rpc::{Chain, ChainSettings, Finality, Unavailable};
+pub use sending::{Fees, Trial};
 pub use settled::{At, Nonce, Seen, SignedTransfer};
 pub use token::{EXACT_PROXY, PERMIT2};
 pub use transfer::{Sighting, Transfer};

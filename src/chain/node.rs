@@ -11,6 +11,8 @@ use serde::{Deserialize, de::DeserializeOwned};
 use serde_json::{Value, json, value::RawValue};
 use url::Url;
 
+use crate::http_client;
+
 /// Larger than any single block we have met; a scan of several busy ones is made smaller by its asker.
 const ANSWER_BYTES_MAX: usize = 32 * 1024 * 1024;
 
@@ -122,7 +124,7 @@ pub(super) struct Node {
 
 impl Node {
     pub fn new(place: String, url: Url, timeout: Duration) -> Self {
-        let mut client = reqwest::Client::builder()
+        let mut client = http_client::builder()
             .redirect(reqwest::redirect::Policy::none())
             .connect_timeout(timeout)
             .timeout(timeout)

@@ -3,7 +3,7 @@
 //! Every method is one transaction. Time comes in as Unix milliseconds (`now_ms`), never from a clock in here.
 //! SQL is written once, in the part that SQLite and PostgreSQL share; `migrations/` is where to start reading.
 //!
-//! - `store`: the database: opening, migrating, beginning a transaction.
+//! - `store`, `migrations`: the database: opening, migrating, beginning a transaction.
 //! - `entries`, `signed`: the journal, and the balances it adds up to. The only code that moves money.
 //! - `deposits`: money that has arrived. `credit`: what stands to a payer's credit.
 //! - `runs`: a run as a row. `present`, `hold`, `work`: its transitions, in this order.
@@ -24,6 +24,7 @@ pub mod deposits;
 pub mod entries;
 mod hold;
 mod instances;
+mod migrations;
 mod present;
 pub mod progress;
 pub mod runs;

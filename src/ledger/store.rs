@@ -17,6 +17,8 @@ use sqlx::{
 };
 use uuid::{Timestamp, Uuid, timestamp::context::ContextV7};
 
+use super::migrations::migrator;
+
 /// Connections of one process. SQLite has one writer anyway; PostgreSQL's default is a hundred for all instances.
 const CONNECTIONS_MAX: u32 = 16;
 /// A request that waits longer for a connection is better told to come again.
@@ -133,7 +135,7 @@ async fn connect(kind: Kind, url: &str) -> Result<Books> {
         .after_connect(move |connection, _| Box::pin(async move { connection.execute(on_connect(kind)).await.map(drop) }))
         .connect(url)
         .await?;
-    sqlx::migrate!().run(&pool).await?;
+    migrator().run(&pool).await?;
     Ok(Books { pool, kind, ids: Arc::new(Mutex::new(ContextV7::new())) })
 }
 

@@ -21,7 +21,7 @@ use super::{
     settings::ModelSettings,
     wire::{Heard, request},
 };
-use crate::chain::is_loopback;
+use crate::{chain::is_loopback, http_client};
 
 /// For a connection to come about.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(3);
@@ -84,7 +84,7 @@ impl fmt::Debug for Model {
 
 impl Model {
     pub fn new(settings: ModelSettings) -> Self {
-        let mut client = Client::builder()
+        let mut client = http_client::builder()
             // It would take the key along.
             .redirect(reqwest::redirect::Policy::none())
             .connect_timeout(CONNECT_TIMEOUT)

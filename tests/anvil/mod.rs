@@ -4,6 +4,7 @@
 //! test cannot go on with.
 #![allow(dead_code, clippy::unwrap_used, clippy::expect_used)] // each test binary uses its own part of it
 
+pub mod process;
 pub mod proxy;
 
 use std::{
@@ -11,7 +12,6 @@ use std::{
     time::Duration,
 };
 
-use alloy::node_bindings::{AnvilInstance, NodeError};
 use coinslot::{
     chain::{Chain, ChainSettings, Finality},
     evm::{Address, TxHash},
@@ -21,13 +21,15 @@ use coinslot::{
 use serde_json::{Value, json};
 use url::Url;
 
+use self::process::AnvilProcess;
+
 /// How long a test waits for what must come: far more than it takes, also on a machine that is busy.
 pub const PATIENCE: Duration = Duration::from_secs(30);
 
 pub const CHAIN_ID: u64 = 31337;
 
 pub struct Anvil {
-    instance: AnvilInstance,
+    process: AnvilProcess,
     client: reqwest::Client,
     mines_at_once: AtomicBool,
 }
@@ -47,35 +49,24 @@ impl Anvil {
     pub async fn start_with(arguments: &[&str]) -> Self {
         let mines_at_once = arguments.is_empty();
         let arguments: Vec<String> = arguments.iter().map(|argument| (*argument).to_owned()).collect();
-        let spawn = move || {
-            alloy::node_bindings::Anvil::at(std::env::var_os("ANVIL").unwrap_or_else(|| "anvil".into()))
-                .chain_id(CHAIN_ID)
-                .args(["--slots-in-an-epoch", "1"])
-                .args(arguments)
-                .timeout(u64::try_from(PATIENCE.as_millis()).unwrap())
-                .try_spawn()
-        };
-        let instance = match tokio::task::spawn_blocking(spawn).await.unwrap() {
-            Ok(instance) => instance,
-            Err(NodeError::SpawnError(_)) => panic!("anvil is not installed: run make setup"),
-            Err(e) => panic!("anvil does not start: {e}"),
-        };
-        let client = reqwest::Client::builder().no_proxy().build().unwrap();
-        Self { instance, client, mines_at_once: AtomicBool::new(mines_at_once) }
+        let spawn = move || AnvilProcess::start(CHAIN_ID, &arguments.iter().map(String::as_str).collect::<Vec<_>>());
+        let process = tokio::task::spawn_blocking(spawn).await.unwrap();
+        let client = coinslot::http_client::builder().no_proxy().build().unwrap();
+        Self { process, client, mines_at_once: AtomicBool::new(mines_at_once) }
     }
 
     pub fn url(&self) -> Url {
-        self.instance.endpoint_url()
+        self.process.url()
     }
 
     /// One of ten that are unlocked and own 10 000 coins each.
     pub fn account(&self, index: usize) -> Address {
-        Address(self.instance.addresses()[index].into_array())
+        Address(self.process.addresses()[index].into_array())
     }
 
     /// The private key of one of the ten.
     pub fn key(&self, index: usize) -> [u8; 32] {
-        self.instance.keys()[index].to_bytes().into()
+        self.process.keys()[index].0
     }
 
     /// # Panics

@@ -89,7 +89,7 @@ impl Asked {
 
 impl Proxy {
     pub async fn before(target: Url) -> Self {
-        let client = reqwest::Client::builder().no_proxy().build().unwrap();
+        let client = coinslot::http_client::builder().no_proxy().build().unwrap();
         let shared = Arc::new(Shared {
             target,
             client,

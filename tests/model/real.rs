@@ -37,7 +37,7 @@ impl Server {
         let child =
             Command::new(python).arg(script).arg(port.to_string()).stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap();
         let mut server = Self { child, url: format!("http://127.0.0.1:{port}") };
-        let (begun, client) = (Instant::now(), reqwest::Client::builder().timeout(Duration::from_secs(5)).build().unwrap());
+        let (begun, client) = (Instant::now(), coinslot::http_client::builder().timeout(Duration::from_secs(5)).build().unwrap());
         while !client.get(format!("{}/health", server.url)).send().await.is_ok_and(|answer| answer.status() == 200) {
             assert!(server.child.try_wait().unwrap().is_none(), "it ended at its start");
             assert!(begun.elapsed() < Duration::from_secs(60), "it is not ready after a minute");

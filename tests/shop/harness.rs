@@ -2,10 +2,7 @@
 
 use std::{path::Path, sync::Arc, time::Duration};
 
-use alloy::{
-    node_bindings::{Anvil, AnvilInstance},
-    signers::{SignerSync, local::PrivateKeySigner},
-};
+use alloy::signers::{SignerSync, local::PrivateKeySigner};
 use axum::{
     Router,
     body::{Body, to_bytes},
@@ -38,6 +35,11 @@ use tempfile::TempDir;
 use tokio_util::sync::CancellationToken;
 use tower::ServiceExt;
 
+#[path = "../anvil/process.rs"]
+mod anvil_process;
+
+use anvil_process::AnvilProcess;
+
 pub const PUBLIC_URL: &str = "http://127.0.0.1:4020";
 pub const SHOP: Address = Address([0x50; 20]);
 pub const PRICE: u128 = 100_000_000_000_000;
@@ -50,7 +52,7 @@ pub const QUICK: Pace =
 
 /// A chain that mines only when it is told to.
 pub struct Node {
-    anvil: AnvilInstance,
+    anvil: AnvilProcess,
     http: reqwest::Client,
 }
 
@@ -77,28 +79,21 @@ impl Node {
     }
 
     fn start_with(chain_id: u64, blocks: &[&str]) -> Self {
-        let path = std::env::var("ANVIL").unwrap_or_else(|_| "anvil".into());
-        let anvil = Anvil::at(path)
-            .chain_id(chain_id)
-            .args(["--slots-in-an-epoch", "1"])
-            .args(blocks)
-            .timeout(20_000)
-            .try_spawn()
-            .expect("anvil starts; if it is missing, run make setup");
-        Self { anvil, http: reqwest::Client::new() }
+        let anvil = AnvilProcess::start(chain_id, blocks);
+        Self { anvil, http: coinslot::http_client::builder().build().unwrap() }
     }
 
     pub fn url(&self) -> url::Url {
-        self.anvil.endpoint_url()
+        self.anvil.url()
     }
 
     pub fn key(&self, index: usize) -> PrivateKeySigner {
-        PrivateKeySigner::from_signing_key(self.anvil.keys()[index].clone().into())
+        PrivateKeySigner::from_bytes(&self.anvil.keys()[index]).unwrap()
     }
 
     pub async fn rpc(&self, method: &str, params: Value) -> Value {
         let body = json!({"jsonrpc": "2.0", "id": 1, "method": method, "params": params});
-        let answer: Value = self.http.post(self.anvil.endpoint_url()).json(&body).send().await.unwrap().json().await.unwrap();
+        let answer: Value = self.http.post(self.anvil.url()).json(&body).send().await.unwrap().json().await.unwrap();
         assert!(answer.get("error").is_none(), "{method}: {answer}");
         answer["result"].clone()
     }
@@ -143,7 +138,7 @@ impl Shop {
     }
 
     pub async fn with(node: Arc<Node>, data: Arc<TempDir>, staff: Staff) -> Self {
-        let url = node.anvil.endpoint_url();
+        let url = node.anvil.url();
         Self::at(node, data, staff, vec![url]).await
     }
 

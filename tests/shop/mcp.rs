@@ -278,7 +278,7 @@ async fn a_client_from_anywhere_shakes_hands_lists_and_buys_over_a_socket() {
     let url = format!("http://{}/mcp", listener.local_addr().unwrap());
     let service = shop.router.clone().into_make_service_with_connect_info::<SocketAddr>();
     let server = tokio::spawn(async move { axum::serve(listener, service).await.unwrap() });
-    let http = reqwest::Client::new();
+    let http = coinslot::http_client::builder().build().unwrap();
     // As a page of another origin, under a name that was bound to this address.
     let base = |request: reqwest::RequestBuilder| {
         request

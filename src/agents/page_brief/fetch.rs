@@ -16,7 +16,7 @@ use std::{
 };
 
 use reqwest::{
-    Client, Response,
+    Response,
     dns::{Addrs, Name, Resolve, Resolving},
     header::{ACCEPT, ACCEPT_ENCODING, CONTENT_ENCODING, CONTENT_TYPE, HeaderName, LOCATION},
     redirect,
@@ -28,6 +28,7 @@ use self::{
     guard::Wrong,
 };
 use super::brief::Page;
+use crate::http_client;
 
 /// For all of it, redirects included.
 const TIME_MAX: Duration = Duration::from_secs(10);
@@ -143,7 +144,7 @@ async fn ask(url: &Url, net: &impl Net) -> Result<Response, FetchError> {
     if checked.is_empty() {
         return Err(Wrong::Private(plain(first.ip())).into());
     }
-    let client = Client::builder()
+    let client = http_client::builder()
         .no_proxy()
         .redirect(redirect::Policy::none())
         .referer(false)

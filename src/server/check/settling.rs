@@ -6,6 +6,7 @@ use serde::Deserialize;
 use url::Url;
 
 use super::{Line, is_open};
+use crate::http_client;
 use crate::{
     card::Card,
     chain::Chain,
@@ -159,6 +160,6 @@ async fn supported(url: &Url) -> Result<Supported, String> {
         std::error::Error::source(&cause).map_or_else(|| cause.to_string(), ToString::to_string)
     };
     let url = url.join("supported").map_err(|cause| cause.to_string())?;
-    let answer = reqwest::Client::new().get(url).timeout(PATIENCE).send().await.map_err(told)?;
+    let answer = http_client::builder().build().map_err(told)?.get(url).timeout(PATIENCE).send().await.map_err(told)?;
     answer.error_for_status().map_err(told)?.json().await.map_err(told)
 }

@@ -70,7 +70,7 @@ pub struct Ready {
 /// No chain node, or it does not answer.
 pub async fn prepare(state: Option<&Path>, public_url: &str) -> Result<Ready, CannotDemo> {
     let chain = LocalChain::start(state).await?;
-    let node = node::Node::new(chain.url());
+    let node = node::Node::new(chain.url())?;
     let (example_contract, ()) = tokio::try_join!(contract::deploy(&node), dollar::deploy(&node))?;
     let network = ChainSettings {
         network: Network {

@@ -6,6 +6,8 @@ use serde_json::{Value, json};
 use tokio::sync::Mutex;
 use url::Url;
 
+use crate::http_client;
+
 #[derive(Debug, thiserror::Error)]
 pub enum NodeError {
     #[error("{0}")]
@@ -25,8 +27,10 @@ pub struct Node {
 }
 
 impl Node {
-    pub fn new(url: &Url) -> Self {
-        Self { http: reqwest::Client::new(), url: url.clone(), sending: Arc::default() }
+    /// # Errors
+    /// This machine cannot make an HTTP client.
+    pub fn new(url: &Url) -> Result<Self, NodeError> {
+        Ok(Self { http: http_client::builder().build()?, url: url.clone(), sending: Arc::default() })
     }
 
     /// Hands a whole request on and gives the whole answer back, error or not.

@@ -1,47 +1,33 @@
 //! The facilitator in this process: the operator's key signs the settlement, the operator's coins pay its gas.
 //!
-//! Checking and calling the contracts is `x402-chain-eip155`'s. Ours is what it leaves open: which bytes were sent is on
-//! record before they are; gas has a limit; a text that says "on-chain error" is looked into; and the chain's own word,
-//! not the library's, says whether money moved.
+//! The bytes are on record before any node gets them, gas has a limit, and the chain's own word says whether money moved:
+//! a settlement that seems to have worked is looked at before anybody hears of it.
 
 use std::{
     sync::{
-        Arc, Mutex as Cell, PoisonError,
+        Arc,
         atomic::{AtomicBool, Ordering},
     },
-    time::Duration,
+    time::{Duration, SystemTime, UNIX_EPOCH},
 };
 
 use alloy::{
+    consensus::{SignableTransaction, TxEip1559},
     eips::eip2718::Encodable2718,
-    network::{EthereumWallet, NetworkTransactionBuilder, TransactionBuilder},
-    primitives::B256,
-    providers::{Provider, RootProvider},
-    rpc::types::{TransactionReceipt, TransactionRequest},
-    signers::local::PrivateKeySigner,
+    primitives::{B256, TxKind, U256},
+    signers::{SignerSync, local::PrivateKeySigner},
 };
-use serde_json::Value;
 use tokio::{sync::Mutex, time::timeout};
 use tracing::warn;
-use x402_chain_eip155::{
-    chain::{Eip155ChainReference, Eip155MetaTransactionProvider, MetaTransaction},
-    v1_eip155_exact::Eip155ExactError,
-    v2_eip155_exact::V2Eip155ExactFacilitator,
-};
-use x402_types::{
-    chain::{ChainId, ChainProviderOps},
-    proto::{PaymentVerificationError as Said, VerifyRequest},
-    scheme::{X402SchemeFacilitator, X402SchemeFacilitatorError as Failed},
-};
 
 use super::{
     Record, Sending, SettleError, Unknown, VerifyError, confirmed,
     diagnose::{Finding, diagnose},
 };
 use crate::{
-    chain::{Chain, EXACT_PROXY, PERMIT2, transport::ChainTransport},
+    chain::{Chain, EXACT_PROXY, Fees, PERMIT2, Trial},
     evm::{Address, TxHash},
-    x402::authorization::{Authorization, Method, Refused},
+    x402::authorization::{Authorization, Method, Refused, alloy_address},
 };
 
 /// More than any of the two methods takes with a plain wallet (90 000, 130 000), and as much again for a contract wallet's
@@ -50,6 +36,9 @@ const GAS_MAX: u64 = 300_000;
 
 /// Added to what the node estimates, in percent. Monad charges the limit, so it is small.
 const GAS_MARGIN_PERCENT: u64 = 10;
+
+/// A payment that ends sooner than this is not begun: the block that would carry it out may come too late.
+const EXPIRY_MARGIN_S: u64 = 6;
 
 /// How long a settlement is waited for before the answer is "unknown".
 const PATIENCE: Duration = Duration::from_secs(10);
@@ -69,7 +58,7 @@ pub struct Operator(Arc<Inner>);
 
 struct Inner {
     chain: Chain,
-    wallet: EthereumWallet,
+    signer: PrivateKeySigner,
     address: Address,
     /// The wallet's next nonce: where `pending` is `latest`, as on Monad, the node alone would give one twice.
     /// 0: nothing is known that the node does not know.
@@ -89,8 +78,8 @@ impl Operator {
     pub fn with_patience(key: &[u8; 32], chain: Chain, patience: Duration) -> Result<Self, BadKey> {
         let signer = PrivateKeySigner::from_bytes(&B256::from(*key)).map_err(|_| BadKey)?;
         let address = Address(signer.address().into_array());
-        let (wallet, turn, has_permit2) = (EthereumWallet::from(signer), Mutex::new(0), AtomicBool::new(false));
-        Ok(Self(Arc::new(Inner { chain, wallet, address, turn, patience, has_permit2 })))
+        let (turn, has_permit2) = (Mutex::new(0), AtomicBool::new(false));
+        Ok(Self(Arc::new(Inner { chain, signer, address, turn, patience, has_permit2 })))
     }
 
     /// Who pays the gas: this account needs coins.
@@ -117,58 +106,50 @@ impl Operator {
         Ok(())
     }
 
+    /// What [`diagnose`] finds, then its time, then whether the chain would carry it out for us.
     pub(super) async fn verify(&self, authorization: &Authorization) -> Result<(), VerifyError> {
-        let rail = Arc::new(Rail::new(&self.0, None));
-        let failed = match rail.exact().verify(&request(authorization)?).await {
-            Ok(answer) if answer.0["isValid"] == true => return Ok(()),
-            Ok(_) => Failed::OnchainFailure("it was found invalid".to_owned()),
-            Err(failed) => failed,
-        };
-        if let Some(unavailable) = rail.transport.trouble() {
-            return Err(unavailable.into());
-        }
         match diagnose(self.chain(), authorization).await? {
-            Finding::Used => Err(Refused::new(authorization.method.words().used).into()),
-            Finding::Refused(refused) => Err(refused.into()),
-            Finding::Nothing => Err(self.translate(authorization, failed)),
+            Finding::Used => return Err(Refused::new(authorization.method.words().used).into()),
+            Finding::Refused(refused) => return Err(refused.into()),
+            Finding::Nothing => is_in_time(authorization)?,
+        }
+        let (to, data) = authorization.settlement();
+        let trial = Trial { from: self.0.address, to, data: &data };
+        match self.chain().simulate(trial, GAS_MAX).await? {
+            Some(_) => Ok(()),
+            None => Err(Refused::new(authorization.method.words().simulation).into()),
         }
     }
 
     pub(super) async fn settle(&self, authorization: &Authorization, record: &Record<'_>) -> Result<TxHash, SettleError> {
-        let rail = Arc::new(Rail::new(&self.0, Some(record)));
-        let answer = rail.exact().settle(&request(authorization)?).await;
-        let cause = match &answer {
-            Ok(_) => "it was settled".to_owned(),
-            Err(failed) => self.quiet(failed),
+        let hash = match self.0.broadcast(authorization, record).await? {
+            Broadcast::Refused(cause) => return self.not_sent(authorization, &cause).await,
+            Broadcast::Signed { hash, cause } => return Err(Unknown::after(hash, cause).into()),
+            Broadcast::Sent(hash) => hash,
         };
-        match rail.progress() {
-            Progress::Nothing => self.not_sent(authorization, &rail, &cause).await,
-            Progress::NotRecorded(cause) => Err(Unknown::new(cause).into()),
-            Progress::Signed(hash) => Err(Unknown::after(hash, cause).into()),
-            Progress::Included(hash) => confirmed(self.chain(), authorization, hash).await,
-            Progress::Reverted(hash) => self.reverted(authorization, hash).await,
+        match timeout(self.0.patience, self.0.included(hash)).await {
+            Ok(true) => confirmed(self.chain(), authorization, hash).await,
+            Ok(false) => self.reverted(authorization, hash).await,
+            Err(_) => {
+                // The node may have dropped it; a gap in the nonces would hold up all that come after.
+                *self.0.turn.lock().await = 0;
+                Err(Unknown::after(hash, format!("no receipt yet for {hash}")).into())
+            }
         }
     }
 
-    /// The node found that it would fail, or could not be asked: nothing was signed.
-    async fn not_sent(&self, authorization: &Authorization, rail: &Rail<'_, '_>, cause: &str) -> Result<TxHash, SettleError> {
-        if let Some(unavailable) = rail.transport.trouble() {
-            return Err(unavailable.into());
-        }
-        match diagnose(self.chain(), authorization).await? {
-            Finding::Used => Err(Unknown::new("its nonce is used already").into()),
-            Finding::Refused(refused) => Err(refused.into()),
-            Finding::Nothing => match self.verify(authorization).await {
-                // It would go through: what hinders it is on our side, gas for instance.
-                Ok(()) => {
-                    let (operator, network) = (self.0.address, &self.chain().network().name);
-                    warn!(%operator, network, cause, "{operator} cannot settle on {network} (has it coins for gas?): {cause}");
-                    Err(Unknown::new(cause).into())
-                }
-                Err(VerifyError::Refused(refused)) if refused.is_used() => Err(Unknown::new("its nonce is used already").into()),
-                Err(VerifyError::Refused(refused)) => Err(refused.into()),
-                Err(VerifyError::Unknown(unknown)) => Err(unknown.into()),
-            },
+    /// Nothing was signed: the chain would not carry it out, or something hinders us.
+    async fn not_sent(&self, authorization: &Authorization, cause: &str) -> Result<TxHash, SettleError> {
+        match self.verify(authorization).await {
+            // It would go through: what hinders it is on our side, gas for instance.
+            Ok(()) => {
+                let (operator, network) = (self.0.address, &self.chain().network().name);
+                warn!(%operator, network, cause, "{operator} cannot settle on {network} (has it coins for gas?): {cause}");
+                Err(Unknown::new(cause).into())
+            }
+            Err(VerifyError::Refused(refused)) if refused.is_used() => Err(Unknown::new("its nonce is used already").into()),
+            Err(VerifyError::Refused(refused)) => Err(refused.into()),
+            Err(VerifyError::Unknown(unknown)) => Err(unknown.into()),
         }
     }
 
@@ -181,164 +162,90 @@ impl Operator {
             Err(unavailable) => Err(Unknown::after(hash, unavailable.to_string()).into()),
         }
     }
-
-    /// The library's words into x402's. What only a mistake of ours brings about is not the payer's.
-    fn translate(&self, authorization: &Authorization, failed: Failed) -> VerifyError {
-        let words = authorization.method.words();
-        let Failed::PaymentVerification(said) = &failed else {
-            return Refused::new(words.simulation).into(); // every node's trouble was told apart before
-        };
-        let reason = match said {
-            Said::InvalidPaymentAmount => words.amount,
-            Said::Early => words.early,
-            Said::Expired => words.expired,
-            Said::RecipientMismatch => words.recipient,
-            Said::InsufficientFunds => words.balance,
-            Said::InsufficientAllowance => Refused::ALLOWANCE,
-            Said::InvalidSignature(_) => words.signature,
-            Said::TransactionSimulation(_) => words.simulation,
-            Said::InvalidFormat(_)
-            | Said::ChainIdMismatch
-            | Said::AssetMismatch
-            | Said::UnsupportedChain
-            | Said::UnsupportedScheme
-            | Said::AcceptedRequirementsMismatch => return Unknown::new(self.quiet(&failed)).into(),
-        };
-        Refused::new(reason).into()
-    }
-
-    /// For the log: short, one line.
-    fn quiet(&self, failed: &Failed) -> String {
-        failed.to_string().chars().map(|c| if c.is_control() { ' ' } else { c }).take(300).collect()
-    }
 }
 
-fn request(authorization: &Authorization) -> Result<VerifyRequest, Unknown> {
-    let request: Value = authorization.request();
-    serde_json::value::to_raw_value(&request).map(VerifyRequest::from).map_err(|e| Unknown::new(e.to_string()))
+/// Between `validAfter` and `validBefore`, by our clock: what a block would refuse for its time is told in these words.
+fn is_in_time(authorization: &Authorization) -> Result<(), Refused> {
+    let now = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_secs());
+    let words = authorization.method.words();
+    if authorization.valid_after > now {
+        return Err(Refused::new(words.early));
+    }
+    if authorization.valid_before < now.saturating_add(EXPIRY_MARGIN_S) {
+        return Err(Refused::new(words.expired));
+    }
+    Ok(())
 }
 
 /// How far a settlement came.
-#[derive(Clone, Debug, Default)]
-enum Progress {
-    #[default]
-    Nothing,
-    NotRecorded(String),
-    /// And perhaps sent.
-    Signed(TxHash),
-    Included(TxHash),
-    Reverted(TxHash),
+enum Broadcast {
+    /// Nothing was signed; why.
+    Refused(String),
+    /// A node may have it.
+    Signed { hash: TxHash, cause: String },
+    /// A node has it.
+    Sent(TxHash),
 }
 
-/// What the library sends through: one for each authorization that is verified or settled.
-struct Rail<'a, 'r> {
-    operator: &'a Inner,
-    transport: ChainTransport,
-    rpc: RootProvider,
-    reference: Eip155ChainReference,
-    /// `None`: this one is only to verify.
-    record: Option<&'a Record<'r>>,
-    progress: Cell<Progress>,
-}
-
-impl<'a, 'r> Rail<'a, 'r> {
-    fn new(operator: &'a Inner, record: Option<&'a Record<'r>>) -> Self {
-        let transport = ChainTransport::new(operator.chain.clone(), GAS_MAX);
-        let (rpc, reference) = (transport.provider(), Eip155ChainReference::new(operator.chain.network().chain_id));
-        Self { operator, transport, rpc, reference, record, progress: Cell::default() }
-    }
-
-    fn exact(self: &Arc<Self>) -> V2Eip155ExactFacilitator<Arc<Self>> {
-        V2Eip155ExactFacilitator::new(self.clone(), Default::default())
-    }
-
-    fn progress(&self) -> Progress {
-        self.progress.lock().unwrap_or_else(PoisonError::into_inner).clone()
-    }
-
-    fn came_to(&self, progress: Progress) {
-        *self.progress.lock().unwrap_or_else(PoisonError::into_inner) = progress;
-    }
-
+impl Inner {
     /// Signs, records and sends. Whatever fails before anything is signed leaves no trace.
-    async fn broadcast(&self, call: MetaTransaction) -> Result<TxHash, Eip155ExactError> {
-        let not_sent = |cause: &str| Eip155ExactError::ContractCall(cause.to_owned());
-        let Self { operator, rpc, .. } = self;
-        let record = self.record.ok_or_else(|| not_sent("nothing is sent to verify"))?;
-        let from = operator.wallet.default_signer().address();
-        let fees = rpc.estimate_eip1559_fees().await?;
-        let unsigned = TransactionRequest::default()
-            .with_from(from)
-            .with_to(call.to)
-            .with_input(call.calldata)
-            .with_chain_id(self.reference.inner())
-            .with_max_fee_per_gas(fees.max_fee_per_gas)
-            .with_max_priority_fee_per_gas(fees.max_priority_fee_per_gas);
-        let gas = rpc.estimate_gas(unsigned.clone()).await?; // what would revert stops here and costs nothing
+    ///
+    /// # Errors
+    /// No node answers, or it could not be recorded: nothing was sent.
+    async fn broadcast(&self, authorization: &Authorization, record: &Record<'_>) -> Result<Broadcast, Unknown> {
+        let (to, data) = authorization.settlement();
+        let fees = self.chain.fees().await?;
+        // What would revert stops here and costs nothing.
+        let Some(gas) = self.chain.estimate_gas(Trial { from: self.address, to, data: &data }, fees).await? else {
+            return Ok(Broadcast::Refused("it would revert".to_owned()));
+        };
         if gas > GAS_MAX {
-            return Err(not_sent("it takes more gas than is paid for"));
+            return Ok(Broadcast::Refused("it takes more gas than is paid for".to_owned()));
         }
-        let gas = (gas + gas * GAS_MARGIN_PERCENT / 100).min(GAS_MAX);
+        let gas_limit = (gas + gas * GAS_MARGIN_PERCENT / 100).min(GAS_MAX);
 
-        let mut next = operator.turn.lock().await; // until a node has it: nonces go out in order
-        let nonce = rpc.get_transaction_count(from).pending().await?.max(*next);
-        let signed = unsigned.with_nonce(nonce).with_gas_limit(gas).build(&operator.wallet).await;
-        let signed = signed.map_err(|e| not_sent(&e.to_string()))?;
-        let (hash, raw) = (TxHash(signed.tx_hash().0), signed.encoded_2718());
-        let recorded = timeout(operator.patience, record(Sending { hash, raw: raw.clone() })).await;
+        let mut next = self.turn.lock().await; // until a node has it: nonces go out in order
+        let nonce = self.chain.next_nonce(self.address).await?.max(*next);
+        let Sending { hash, raw } = match self.sign(to, data, nonce, gas_limit, fees) {
+            Ok(signed) => signed,
+            Err(cause) => return Ok(Broadcast::Refused(cause.to_string())),
+        };
+        let recorded = timeout(self.patience, record(Sending { hash, raw: raw.clone() })).await;
         let recorded = recorded.map_err(|_| "a settlement could not be recorded in time".to_owned());
-        if let Err(cause) = recorded.and_then(|recorded| recorded.map_err(|e| e.to_string())) {
-            self.came_to(Progress::NotRecorded(cause));
-            return Err(not_sent("a settlement could not be recorded"));
-        }
-        self.came_to(Progress::Signed(hash));
+        recorded.and_then(|recorded| recorded.map_err(|e| e.to_string())).map_err(Unknown::new)?;
         *next = 0; // refused, or no answer: believe the node again
-        operator.chain.send_raw(&raw).await.map_err(|unavailable| not_sent(&unavailable.to_string()))?;
+        if let Err(unavailable) = self.chain.send_raw(&raw).await {
+            return Ok(Broadcast::Signed { hash, cause: unavailable.to_string() });
+        }
         *next = nonce + 1;
-        Ok(hash)
+        Ok(Broadcast::Sent(hash))
     }
 
-    async fn included(&self, hash: TxHash) -> TransactionReceipt {
-        let pause = self.operator.chain.settings().poll.min(LOOK);
+    fn sign(&self, to: Address, data: Vec<u8>, nonce: u64, gas_limit: u64, fees: Fees) -> Result<Sending, alloy::signers::Error> {
+        let transaction = TxEip1559 {
+            chain_id: self.chain.network().chain_id,
+            nonce,
+            gas_limit,
+            max_fee_per_gas: fees.max_fee_per_gas,
+            max_priority_fee_per_gas: fees.max_priority_fee_per_gas,
+            to: TxKind::Call(alloy_address(to)),
+            value: U256::ZERO,
+            access_list: Default::default(),
+            input: data.into(),
+        };
+        let signature = self.signer.sign_hash_sync(&transaction.signature_hash())?;
+        let signed = transaction.into_signed(signature);
+        Ok(Sending { hash: TxHash(signed.hash().0), raw: signed.encoded_2718() })
+    }
+
+    /// Waits for a block that includes it: did it succeed there?
+    async fn included(&self, hash: TxHash) -> bool {
+        let pause = self.chain.settings().poll.min(LOOK);
         loop {
-            if let Ok(Some(receipt)) = self.rpc.get_transaction_receipt(hash.0.into()).await {
-                return receipt;
+            if let Ok(Some(succeeded)) = self.chain.succeeded(hash).await {
+                return succeeded;
             }
             tokio::time::sleep(pause).await;
         }
-    }
-}
-
-impl Eip155MetaTransactionProvider for Rail<'_, '_> {
-    type Error = Eip155ExactError;
-    type Inner = RootProvider;
-
-    fn inner(&self) -> &RootProvider {
-        &self.rpc
-    }
-
-    fn chain(&self) -> &Eip155ChainReference {
-        &self.reference
-    }
-
-    async fn send_transaction(&self, call: MetaTransaction) -> Result<TransactionReceipt, Eip155ExactError> {
-        let hash = self.broadcast(call).await?;
-        let Ok(receipt) = timeout(self.operator.patience, self.included(hash)).await else {
-            // The node may have dropped it; a gap in the nonces would hold up all that come after.
-            *self.operator.turn.lock().await = 0;
-            return Err(Eip155ExactError::ContractCall(format!("no receipt yet for {hash}")));
-        };
-        self.came_to(if receipt.status() { Progress::Included(hash) } else { Progress::Reverted(hash) });
-        Ok(receipt)
-    }
-}
-
-impl ChainProviderOps for Rail<'_, '_> {
-    fn signer_addresses(&self) -> Vec<String> {
-        vec![self.operator.address.to_string()]
-    }
-
-    fn chain_id(&self) -> ChainId {
-        self.reference.into()
     }
 }

@@ -24,6 +24,7 @@ use super::{
 use crate::{
     chain::{Chain, is_loopback},
     evm::{Address, TxHash},
+    http_client,
     x402::{
         authorization::{Authorization, Method, Refused},
         wire::EXACT,
@@ -91,7 +92,7 @@ struct Settled {
 impl Remote {
     /// `url`: where `/verify` and the others are below.
     pub fn new(url: Url, chain: Chain) -> Self {
-        let mut client = Client::builder()
+        let mut client = http_client::builder()
             .redirect(reqwest::redirect::Policy::none())
             .connect_timeout(ASK_TIMEOUT)
             .user_agent(concat!("coinslot/", env!("CARGO_PKG_VERSION")));

@@ -1,0 +1,38 @@
+//! The migrations, compiled in, in their order. The text of one that is out in the world is never changed.
+
+use sqlx::{
+    SqlSafeStr,
+    migrate::{Migration, MigrationType, Migrator},
+};
+
+/// Number, name and text of each file in `migrations/`.
+const ALL: &[(i64, &str, &str)] = &[(1, "books", include_str!("../../migrations/1_books.sql"))];
+
+/// Applies what a database does not have yet, each once, under a lock.
+pub(super) fn migrator() -> Migrator {
+    let migration = |&(version, name, sql): &(i64, &'static str, &'static str)| {
+        Migration::new(version, name.into(), MigrationType::Simple, sql.into_sql_str(), false)
+    };
+    Migrator::with_migrations(ALL.iter().map(migration).collect())
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_file_of_the_folder_is_in_the_list() {
+        let folder = std::fs::read_dir(concat!(env!("CARGO_MANIFEST_DIR"), "/migrations")).unwrap();
+        let mut files: Vec<_> = folder.map(|file| file.unwrap().file_name().into_string().unwrap()).collect();
+        let mut listed: Vec<_> = ALL.iter().map(|(version, name, _)| format!("{version}_{name}.sql")).collect();
+        files.sort();
+        listed.sort();
+        assert_eq!(files, listed);
+    }
+
+    #[test]
+    fn the_numbers_rise() {
+        assert!(ALL.is_sorted_by(|(earlier, ..), (later, ..)| earlier < later));
+    }
+}
