@@ -38,7 +38,7 @@ stamp="$(find "$page" public style scripts/site.sh -type f | LC_ALL=C sort | tr 
 rm -rf "$site" && mkdir -p "$site/pkg"
 cp -R public/. "$site"
 cp -R "$page"/. "$site/pkg"
-"$bin/esbuild" --log-level=warning --bundle --minify --external:/* style/main.css --outfile="$site/pkg/coinslot.css"
+"$bin/esbuild" --log-level=warning --bundle --minify style/main.css --outfile="$site/pkg/coinslot.css"
 node --input-type=module - "$site" <<'JS'
 import { readdirSync, readFileSync, statSync, writeFileSync } from 'node:fs';
 import { brotliCompressSync, constants, gzipSync } from 'node:zlib';
