@@ -2,6 +2,8 @@
 #![cfg(feature = "ssr")]
 #![allow(clippy::unwrap_used, clippy::expect_used)]
 
+use std::time::Duration;
+
 use alloy::sol_types::eip712_domain;
 use axum::{
     Router,
@@ -276,4 +278,24 @@ fn a_demo_has_its_own_operator_and_no_facilitator() {
     let _home = demo::Home::of(&mut settings, false).unwrap();
     assert_eq!(settings.operator_key.map(|key| key.bytes()), Some(OPERATOR_KEY));
     assert!(settings.facilitator_urls.is_empty() && settings.database_url.is_none());
+}
+
+/// The number of the newest block. Asking is what keeps the chain awake.
+async fn newest(router: &Router) -> u64 {
+    let number = ask(router, "eth_blockNumber", json!([])).await["result"].as_str().unwrap().to_owned();
+    u64::from_str_radix(number.trim_start_matches("0x"), 16).unwrap()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_chain_that_nobody_asks_makes_no_blocks_and_wakes_at_a_question() {
+    let (ready, router) = open(None).await;
+    let before = newest(&router).await;
+    // Time itself is the subject: in ten seconds a chain that never rests makes 25 blocks, one that rests after two makes 5 or 6.
+    tokio::time::sleep(Duration::from_secs(10)).await;
+    let after = newest(&router).await;
+    assert!(after - before <= 8, "{} blocks while nobody asked", after - before);
+
+    let goes_on = async { while newest(&router).await < after + 3 {} };
+    tokio::time::timeout(Duration::from_secs(20), goes_on).await.expect("blocks come while somebody asks");
+    ready.chain.stop().await;
 }
