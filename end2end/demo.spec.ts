@@ -107,6 +107,33 @@ test('the same in dollars: one signature more, no coins, and the choice is still
   expect(await demo.books()).toBeTruthy();
 });
 
+test('P1 the demo wallet pays through a relayer where its switch says so, and the payment buys the answer', async ({ page, demo }) => {
+  const xray = new XrayPage(page);
+  await xray.open();
+  await xray.main.getByRole('button', { name: 'the demo’s token' }).click();
+  await xray.run.click();
+  await confirm(page);
+  await expect(sheet(page)).toContainText('wants you to sign in');
+  await confirm(page);
+  const relay = sheet(page).getByRole('checkbox', { name: 'Pay through a relayer, as MetaMask’s gas sponsorship does' });
+  await expect(sheet(page)).toContainText('at most');
+  await relay.check();
+  await expect(sheet(page)).toContainText('None for you: the relayer pays it');
+  await confirm(page);
+  await xray.done();
+  await expect(xray.answer).toContainText("network fee, paid by the wallet's sponsor");
+
+  await test.step('the switch is remembered, and can be taken back', async () => {
+    await xray.lookAt({ bytecode: '0x6001600155' });
+    await xray.run.click();
+    await expect(relay).toBeChecked();
+    await relay.uncheck();
+    await confirm(page);
+    await expect(xray.status).toHaveText('Done.');
+  });
+  expect(await demo.books()).toBeTruthy();
+});
+
 test('declining in the demo wallet charges nothing', async ({ page }) => {
   const xray = new XrayPage(page);
   await xray.open();

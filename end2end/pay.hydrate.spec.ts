@@ -218,6 +218,62 @@ test('B12 the retry repeats method, body and headers exactly', async ({ page, xr
   }
 });
 
+test('M3 x402Fetch sends what fetch takes as a body, and pays for nothing that is no call', async ({ page, guard, wallet, xray }) => {
+  guard.allow(/status of 4(00|02|05|13|15)/);
+  await xray.open();
+  const ask = (kind: string) =>
+    page.evaluate(
+      async ([kind, bytecode]) => {
+        const { x402Fetch } = window as unknown as { x402Fetch: typeof fetch };
+        const json = JSON.stringify({ bytecode });
+        const url = '/api/x402/contract-xray';
+        const headers = { 'Content-Type': 'application/json' };
+        const form = new FormData();
+        form.set('bytecode', bytecode!);
+        const inits: Record<string, RequestInit | undefined> = {
+          nothing: undefined,
+          get: { headers },
+          head: { method: 'HEAD', headers },
+          put: { method: 'PUT', headers, body: json },
+          'no body': { method: 'POST', headers },
+          'an empty blob': { method: 'POST', headers, body: new Blob([]) },
+          form: { method: 'POST', body: form },
+          parameters: { method: 'POST', headers, body: new URLSearchParams({ bytecode: bytecode! }) },
+          object: { method: 'POST', headers, body: { bytecode } as unknown as string },
+          'bytes of no type': { method: 'POST', body: new TextEncoder().encode(json) },
+          blob: { method: 'POST', body: new Blob([` ${json}`], { type: 'application/json' }) },
+          bytes: { method: 'POST', headers, body: new TextEncoder().encode(`  ${json}`) },
+        };
+        const answer =
+          kind === 'request' ? await x402Fetch(new Request(url, { method: 'post', headers, body: `   ${json}` })) : await x402Fetch(url, inits[kind!]);
+        return answer.status;
+      },
+      [kind, TOKEN],
+    );
+  for (const [kind, status] of Object.entries({
+    nothing: 402,
+    get: 402,
+    head: 402,
+    put: 405,
+    'no body': 402,
+    'an empty blob': 402,
+    form: 415,
+    parameters: 400,
+    object: 400,
+    'bytes of no type': 415,
+  }))
+    expect([kind, await ask(kind)]).toEqual([kind, status]);
+  expect(wallet.windows).toEqual([]);
+  expect(xray.paid()).toEqual([]);
+
+  const spaces = ['blob', 'bytes', 'request'];
+  for (const [at, kind] of spaces.entries()) {
+    expect([kind, await ask(kind)]).toEqual([kind, 200]);
+    expect(wallet.sent).toHaveLength(at + 1);
+    expect(xray.paid().at(-1)!.postData()).toBe(`${' '.repeat(at + 1)}${JSON.stringify({ bytecode: TOKEN })}`);
+  }
+});
+
 test('B13 the server watches before the wallet opens, and the proof is kept before it is sent', async ({ page, guard, wallet, xray }) => {
   guard.allow(/net::ERR_FAILED/);
   const order: string[] = [];

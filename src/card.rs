@@ -46,6 +46,9 @@ impl Need {
 pub enum Settle {
     /// After the work: a run that fails costs its payer nothing. The ordinary way.
     AfterWork,
+    /// For agents whose work is dear: after the work for those who have bought here before with a key of their own; before it for a first purchase
+    /// and for every account with code, of whom nobody knows whether their signature holds until the work is done.
+    FirstFromStrangers,
     /// Before it, for agents whose work costs its seller a lot: an authorization can be cancelled while the agent works. A run that fails
     /// leaves its price as credit.
     First,

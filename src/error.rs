@@ -59,6 +59,8 @@ macro_rules! codes {
 
 codes! {
     PaymentPending = 202, SamePayment, "Your payment is on its way. It is not final yet.";
+    /// It came inside somebody else's transaction, and no node tells whose coin moved.
+    PayerUnknown = 202, SamePayment, "Your payment has arrived; we are finding out which account sent it.";
     Running = 202, SamePayment, "Your payment arrived. The agent is running.";
 
     BadPaymentHeader = 400, No, "The payment header cannot be read. Nothing was charged.";
@@ -75,12 +77,14 @@ codes! {
     PaymentRequired = 402, NewPayment, "Payment required";
     PaymentInvalid = 402, NewPayment, "The payment does not fit the offer. Nothing was charged.";
     SettlementFailed = 402, NewPayment, "The payment could not be settled. Nothing was charged.";
-    UnsupportedTransfer = 402, NewPayment, "The money moved inside a contract call, which we cannot book. Pay with a plain transfer.";
+    /// Of before: rows of then have it. What they were about is looked at again when it is shown again (`Run::may_be_judged_again`).
+    UnsupportedTransfer = 402, NewPayment, "The money moved inside a contract call. Send the same payment again: it is looked at once more.";
     PaymentReverted = 402, NewPayment, "Failed on chain. The network fee is lost, the price was not paid.";
     WrongRecipient = 402, NewPayment, "The transaction did not pay this shop.";
     WrongNetwork = 402, NewPayment, "The payment is on a network where this agent is not sold.";
     AmountTooLow = 402, NewPayment, "The payment is less than the price. What arrived is your credit.";
     PaymentTooOld = 402, NewPayment, "The payment is older than the offer. It is your credit.";
+    PaymentReplaced = 402, NewPayment, "The payment was replaced; nothing was paid. The offer is open again.";
     OfferExpired = 402, NewPayment, "The offer has expired. Here is a fresh one.";
 
     PayerMismatch = 403, No, "Another wallet sent this payment. It stays the credit of the wallet that paid.";

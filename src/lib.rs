@@ -44,7 +44,21 @@ pub mod text;
 #[cfg(feature = "hydrate")]
 #[wasm_bindgen::prelude::wasm_bindgen]
 pub fn hydrate() {
+    leptos::mount::hydrate_body(app::App);
+    begun();
+}
+
+/// The same, where the document is not what the server rendered, and cannot be made so: the page is rendered here.
+#[cfg(feature = "hydrate")]
+#[wasm_bindgen::prelude::wasm_bindgen]
+pub fn draw() {
+    leptos::mount::mount_to_body(app::App);
+    begun();
+}
+
+/// Only now a panic is an error of ours: until then it says that the document is a stranger's, and the start script goes on (`app/shell`).
+#[cfg(feature = "hydrate")]
+fn begun() {
     console_error_panic_hook::set_once();
     x402::fetch::export_to_javascript();
-    leptos::mount::hydrate_body(app::App);
 }

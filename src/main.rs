@@ -1,4 +1,4 @@
-//! serve · demo · check · books · new-agent
+//! serve · demo · check · books · credit · new-agent
 
 mod site;
 
@@ -7,10 +7,12 @@ use std::{path::PathBuf, process::ExitCode};
 use clap::{Parser, Subcommand};
 use coinslot::{
     agents,
+    evm::{Address, TxHash},
     runs::apart,
     server::{
         books,
         check::{self, Line, State},
+        credit::{self, Claim},
         demo, logging, new_agent,
         opening::{self, CannotOpen, Kind, Opening},
         settings::{Settings, Sources, WrongSettings, explained},
@@ -48,6 +50,25 @@ enum Command {
         #[arg(long)]
         chain: bool,
     },
+    /// Credit a payment to the account that sent it, where the chain's nodes cannot tell: what arrived inside somebody else's transaction while no
+    /// node traces, or tokens that a relayer bundled. Once; recorded with who did
+    Credit {
+        /// The transaction that brought it, 0x and 64 digits
+        #[arg(long, value_name = "HASH")]
+        transaction: TxHash,
+        /// The account whose credit it is
+        #[arg(long, value_name = "ADDRESS")]
+        payer: Address,
+        /// The network, by its table's name, slug or CAIP-2 id [default: the one that knows the transaction]
+        #[arg(long, value_name = "NETWORK")]
+        network: Option<String>,
+        /// How much of what arrived, such as "0.0001 MON" [default: all that has no payer yet]
+        #[arg(long, value_name = "AMOUNT")]
+        amount: Option<String>,
+        /// Who says so [default: the system's user]
+        #[arg(long, value_name = "NAME")]
+        by: Option<String>,
+    },
     /// In a checkout: write a new agent, src/agents/NAME.rs, that compiles, and put it on sale
     NewAgent {
         /// Such as tide-table
@@ -82,7 +103,7 @@ async fn run(cli: Coinslot) -> ExitCode {
         Command::Serve => "info",
         Command::Demo => "warn",
         // What they found is their answer.
-        Command::Check | Command::Books { .. } | Command::NewAgent { .. } => "error",
+        Command::Check | Command::Books { .. } | Command::Credit { .. } | Command::NewAgent { .. } => "error",
     };
     logging::start(&settings, level);
     let opened = match cli.command {
@@ -94,6 +115,10 @@ async fn run(cli: Coinslot) -> ExitCode {
             return tell(check::check(&settings, &cards).await);
         }
         Command::Books { chain } => return tell(books::prove(&settings, chain).await),
+        Command::Credit { transaction, payer, network, amount, by } => {
+            let by = by.unwrap_or_else(credit::system_user);
+            return tell(vec![credit::credit(&settings, &Claim { transaction, payer, network, amount, by }).await]);
+        }
         // It needs no settings: `main` has done it.
         Command::NewAgent { name } => return begin_agent(&name),
     };

@@ -87,6 +87,16 @@ impl Amount {
         }
     }
 
+    /// To three significant digits, to the nearest. What has no more than three is as it was.
+    pub fn rounded(self) -> Self {
+        let text = self.to_string();
+        let (kept, rest) = text.split_at(text.len().min(3));
+        let up = rest.as_bytes().first().is_some_and(|digit| *digit >= b'5');
+        // Digits of our own: it parses, but for what rounds up past 256 bits.
+        let kept = kept.parse::<u32>().unwrap_or_default() + u32::from(up);
+        format!("{kept}{:0<width$}", "", width = rest.len()).parse().unwrap_or(self)
+    }
+
     /// As an EIP-1193 quantity: `0x5af3107a4000`.
     pub fn to_hex_quantity(self) -> String {
         format!("{:#x}", self.0)
@@ -223,6 +233,11 @@ impl Money {
     pub fn with(&self, amount: Amount) -> Self {
         Self { amount, ..self.clone() }
     }
+
+    /// To three significant digits: how a network's fee is told, before and after it is paid. A price, and what stands in the books, never is.
+    pub fn rounded(&self) -> Self {
+        self.with(self.amount.rounded())
+    }
 }
 
 /// `0.0001 MON`
@@ -248,6 +263,25 @@ mod tests {
         }
         assert_eq!(mon("0.0001").to_string(), "100000000000000");
         assert_eq!(mon("1.50").to_units(18), "1.5");
+    }
+
+    #[test]
+    fn p4_a_fee_is_told_to_three_digits() {
+        for (exact, told) in [
+            ("0.002142", "0.00214"),
+            ("0.0021", "0.0021"),
+            ("0.002100000000021", "0.0021"),
+            ("0.0021449999", "0.00214"),
+            ("0.002145", "0.00215"),
+            ("0.0009996", "0.001"),
+            ("1234.5", "1230"),
+            ("0.000000000000000147", "0.000000000000000147"),
+            ("0", "0"),
+        ] {
+            assert_eq!(mon(exact).rounded().to_units(18), told, "{exact}");
+        }
+        let most = Amount::from_be_bytes([0xff; 32]);
+        assert!(most.rounded() >= mon("1"), "whatever a node says");
     }
 
     #[test]

@@ -12,6 +12,9 @@ use crate::{
 /// Gas of a plain transfer to an account without code. Monad charges the gas *limit*, so it is given exactly.
 pub const TRANSFER_GAS: u64 = 21_000;
 
+/// Monad's mainnet and testnet.
+pub const CHARGE_GAS_LIMIT: [u64; 2] = [143, 10143];
+
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Network {
@@ -35,6 +38,9 @@ pub struct Network {
     pub faucet: Option<String>,
     /// Wei for one unit of gas, for the estimate that is shown before a wallet is connected.
     pub gas_price_hint: Amount,
+    /// Do wallets pay the gas of their accounts' transfers here, as MetaMask does on Monad for an account that keeps 10 MON? Then the page says so.
+    #[serde(default)]
+    pub wallet_sponsors_gas: bool,
     /// What is sold for besides the coin, in the order of preference. Only those that somebody settles here (`x402::facilitator`).
     #[serde(default)]
     pub tokens: Vec<Token>,
@@ -104,9 +110,19 @@ impl Network {
         }
     }
 
-    /// What a plain transfer costs at `gas_price` wei: limit × price.
+    /// What so much gas costs at `gas_price` wei for one unit of it, exactly. `None` past 256 bits.
+    pub fn fee(&self, gas: u64, gas_price: Amount) -> Option<Money> {
+        gas_price.times(gas).map(|fee| self.coin(fee))
+    }
+
+    /// The same of a plain transfer: limit × price.
     pub fn transfer_fee(&self, gas_price: Amount) -> Option<Money> {
-        gas_price.times(TRANSFER_GAS).map(|fee| self.coin(fee))
+        self.fee(TRANSFER_GAS, gas_price)
+    }
+
+    /// Is the gas *limit* charged here, and not what was used (docs.monad.xyz, "Gas pricing")?
+    pub fn charges_gas_limit(&self) -> bool {
+        CHARGE_GAS_LIMIT.contains(&self.chain_id)
     }
 
     pub fn transaction_url(&self, hash: TxHash) -> Option<String> {

@@ -102,6 +102,47 @@ async fn a_visitor_sees_the_chain_and_nothing_more_of_the_node() {
     ready.chain.stop().await;
 }
 
+/// As MetaMask's sponsored payments land on Monad: somebody else's transaction, without value; the coin moves in an inner call.
+#[tokio::test]
+async fn p1_the_demo_wallet_pays_through_a_relayer_as_sponsored_wallets_do() {
+    let (ready, router) = open(None).await;
+    let pay = async |wei: u128| {
+        let payment = json!({ "to": PAY_TO, "value": format!("{wei:#x}") });
+        let (status, paid) = answer(&router, post("/demo/relay", &payment)).await;
+        assert_eq!(status, StatusCode::OK, "{paid}");
+        let receipt = async || ask(&router, "eth_getTransactionReceipt", json!([paid["transaction"]])).await["result"].clone();
+        tokio::time::timeout(std::time::Duration::from_secs(10), async {
+            while receipt().await.is_null() {
+                tokio::time::sleep(std::time::Duration::from_millis(50)).await;
+            }
+        })
+        .await
+        .expect("a block every 0.4 s");
+        (receipt().await, ask(&router, "eth_getTransactionByHash", json!([paid["transaction"]])).await["result"].clone())
+    };
+    let before = balance(&router, WALLET).await;
+    let (receipt, first) = pay(100_000_000_000_000).await;
+    assert_eq!((&receipt["status"], &first["type"], &first["value"]), (&json!("0x1"), &json!("0x4"), &json!("0x0")), "{first}");
+    assert_eq!((&first["to"], first["from"] == json!(WALLET)), (&json!(WALLET), false), "somebody else's");
+    assert_eq!(balance(&router, PAY_TO).await, 100_000_000_000_000);
+    assert_eq!(before - balance(&router, WALLET).await, 100_000_000_000_000, "and the payer bears no gas");
+
+    // The account is delegated now: the next payment needs no word of its key.
+    let (receipt, second) = pay(200_000_000_000_000).await;
+    assert_eq!((&receipt["status"], second["authorizationList"].is_array()), (&json!("0x1"), false), "{second}");
+    assert_eq!(balance(&router, PAY_TO).await, 300_000_000_000_000);
+
+    // It still takes coins, and nobody else moves its own.
+    assert_eq!(answer(&router, post("/demo/faucet", &json!({ "address": WALLET }))).await.0, StatusCode::OK);
+    let theft =
+        ask(&router, "eth_call", json!([{ "to": WALLET, "data": format!("0x{:0>64}{:0>64}", "ee", "1") }, "latest"])).await;
+    assert!(theft["error"].is_object(), "{theft}");
+    for odd in [json!({}), json!({ "to": PAY_TO, "value": "1" }), json!({ "to": "me", "value": "0x1" })] {
+        assert_eq!(answer(&router, post("/demo/relay", &odd)).await.1["code"], "bad_json", "{odd}");
+    }
+    ready.chain.stop().await;
+}
+
 #[tokio::test]
 async fn another_name_another_site_and_a_form_are_refused() {
     let (ready, router) = open(None).await;

@@ -4,12 +4,20 @@
 
 mod books;
 
+#[path = "ledger/arriving.rs"]
+mod arriving;
 #[path = "ledger/claiming.rs"]
 mod claiming;
 #[path = "ledger/crashing.rs"]
 mod crashing;
+#[path = "ledger/following.rs"]
+mod following;
 #[path = "ledger/keeping.rs"]
 mod keeping;
+#[path = "ledger/long.rs"]
+mod long;
+#[path = "ledger/migrating.rs"]
+mod migrating;
 #[path = "ledger/paying.rs"]
 mod paying;
 #[path = "ledger/people.rs"]
@@ -18,6 +26,8 @@ mod people;
 mod presenting;
 #[path = "ledger/progressing.rs"]
 mod progressing;
+#[path = "ledger/replacing.rs"]
+mod replacing;
 #[path = "ledger/settling.rs"]
 mod settling;
 #[path = "ledger/summing.rs"]

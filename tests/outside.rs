@@ -99,6 +99,42 @@ mod settings {
     }
 
     #[test]
+    fn p3_who_is_asked_for_traces_and_how_often_the_balance_is_looked_at_are_settings() {
+        let settings = read(&[("COINSLOT_NETWORKS", "local, monad")]).unwrap();
+        for network in &settings.networks {
+            assert!(network.trace_urls.is_empty(), "those of rpc_urls that trace");
+            assert_eq!(network.idle_look, Duration::from_secs(60));
+        }
+        let settings = read(&[
+            ("COINSLOT_NETWORKS", "local"),
+            ("COINSLOT_NETWORK__LOCAL__TRACE_URLS", "http://127.0.0.1:7,http://127.0.0.1:8"),
+            ("COINSLOT_NETWORK__LOCAL__IDLE_LOOK_S", "5"),
+        ])
+        .unwrap();
+        let [local] = settings.networks.as_slice() else { panic!("one network") };
+        assert_eq!(
+            local.trace_urls.iter().map(|url| url.as_str()).collect::<Vec<_>>(),
+            ["http://127.0.0.1:7/", "http://127.0.0.1:8/"]
+        );
+        assert_eq!(local.idle_look, Duration::from_secs(5));
+        assert!(!format!("{local:?}").contains("127.0.0.1:7"), "they may hold keys");
+        let wrong = refused(&[("COINSLOT_NETWORKS", "local"), ("COINSLOT_NETWORK__LOCAL__IDLE_LOOK_S", "0")]);
+        assert_eq!(wrong, "COINSLOT_NETWORK__LOCAL__IDLE_LOOK_S is \"0\": expected whole seconds, 1 to 86400");
+    }
+
+    #[test]
+    fn p4_whether_wallets_sponsor_gas_is_the_networks_own_setting() {
+        let sponsored = |env: &[(&str, &str)]| {
+            let networks = read(env).unwrap().networks;
+            networks.into_iter().map(|chain| chain.network.wallet_sponsors_gas).collect::<Vec<_>>()
+        };
+        assert_eq!(sponsored(&[("COINSLOT_NETWORKS", "monad,monad-testnet,local")]), [true, true, false]);
+        assert_eq!(sponsored(&[("COINSLOT_NETWORK__MONAD_TESTNET__WALLET_SPONSORS_GAS", "false")]), [false]);
+        let wrong = refused(&[("COINSLOT_NETWORK__MONAD_TESTNET__WALLET_SPONSORS_GAS", "MetaMask")]);
+        assert!(wrong.contains("WALLET_SPONSORS_GAS") && wrong.ends_with("expected true or false"), "{wrong}");
+    }
+
+    #[test]
     fn a_new_network_is_a_table() {
         let table = "[coinslot]\nnetworks = [\"mine\"]\n[coinslot.network.mine]\nchain_id = 7\nname = \"Mine\"\nsymbol = \"M\"\ndecimals = 18\n\
                      rpc_urls = [\"http://127.0.0.1:1\"]\nfinality = 3\npoll_ms = 100\ntimeout_ms = 1000\n\
@@ -167,6 +203,7 @@ mod settings {
             ("COINSLOT_SECRET", "hunter2hunter2"),
             ("COINSLOT_DATABASE_URL", "mysql://hunter2"),
             ("COINSLOT_NETWORK__MONAD_TESTNET__RPC_URLS", "wss://rpc.example/hunter2"),
+            ("COINSLOT_NETWORK__MONAD_TESTNET__TRACE_URLS", "wss://rpc.example/hunter2"),
             ("COINSLOT_NETWORK__MONAD_TESTNET__FACILITATOR_URL", "https://facilitator.example/?key=hunter2"),
             ("COINSLOT_OPERATOR_KEY", "hunter2hunter2"),
         ] {
@@ -517,6 +554,29 @@ mod settling {
         );
         let unknown = lines(&anvil, &[OPERATOR], &card(&["0.001 USDC"])).await;
         assert_eq!(unknown.len(), 1, "what a token is worth, nobody here knows: {unknown:?}");
+    }
+
+    #[tokio::test]
+    async fn m4_a_clock_that_is_far_from_the_chains_is_told() {
+        let cheap = card(&["0.0001 MON"]);
+        // The chain's clock, in seconds beside ours.
+        let told = async |apart: i64| {
+            let at = (coinslot::x402::desk::now_ms() / 1000 + apart).to_string();
+            let anvil = Anvil::start_with(&["--timestamp", &at, "--block-time", "0.2"]).await;
+            lines_about("clock", &anvil, &[], &cheap).await
+        };
+        let fine = told(0).await;
+        assert_said(&fine, State::Ok, &["this machine's clock agrees with the newest block of Local chain"]);
+        assert_eq!(fine.len(), 1);
+        assert_said(
+            &told(-60).await,
+            State::Todo,
+            &["clock is ", " s ahead of the newest block of Local chain", "NTP", "rpc_urls"],
+        );
+        assert_said(&told(60).await, State::Todo, &["clock is ", " s behind the newest block of Local chain", "NTP"]);
+        let anvil = Anvil::start().await;
+        let away = [("COINSLOT_NETWORK__LOCAL__RPC_URLS", "http://127.0.0.1:1")];
+        assert_eq!(lines_about("clock", &anvil, &away, &cheap).await, [], "whose node is away is said once");
     }
 
     #[tokio::test]

@@ -21,7 +21,7 @@ export class Rpc {
   readonly #gone = new Set<Side>();
   #faults: Fault[] = [];
   /** Everything that was asked of the node since `clear`. */
-  readonly calls: { side: Side; method: string }[] = [];
+  readonly calls: { side: Side; method: string; params?: unknown[] }[] = [];
 
   private constructor(private readonly node: string) {
     this.#server = createServer((request, response) => {
@@ -71,7 +71,7 @@ export class Rpc {
 
   async #answer(body: Call | Call[], side: Side): Promise<unknown> {
     const batch = Array.isArray(body) ? body : [body];
-    for (const { method } of batch) this.calls.push({ side, method });
+    for (const { method, params } of batch) this.calls.push({ side, method, ...(params && { params }) });
     const faults = [...this.#faults, everyday];
     const own = await Promise.all(
       batch.map((call) => faults.map((fault) => fault(call, side)).find((answer) => answer !== undefined)),

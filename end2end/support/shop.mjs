@@ -33,9 +33,9 @@ function environment() {
 
 /**
  * One local network, polled often, so that a test waits for blocks and not for us.
- * @param {{ payTo: string, rpcUrl: string, walletRpcUrl: string, dollars?: { token: string, operatorKey: string }, modelUrl?: string }} chain
+ * @param {{ payTo: string, rpcUrl: string, walletRpcUrl: string, dollars?: { token: string, operatorKey: string }, modelUrl?: string, sponsorsGas?: boolean }} chain
  */
-export function settings({ payTo, rpcUrl, walletRpcUrl, dollars, modelUrl }) {
+export function settings({ payTo, rpcUrl, walletRpcUrl, dollars, modelUrl, sponsorsGas = false }) {
   return `[coinslot]
 pay_to = "${payTo}"
 networks = ["local"]${dollars ? `\noperator_key = "${dollars.operatorKey}"` : ''}${modelUrl ? `\nmodel_url = "${modelUrl}"\nmodel_name = "scripted-1"` : ''}
@@ -54,7 +54,7 @@ rpc_urls = ["${rpcUrl}"]
 finality = "finalized"
 poll_ms = 100
 wallet_rpc_url = "${walletRpcUrl}"
-gas_price_hint_gwei = 100
+gas_price_hint_gwei = 100${sponsorsGas ? '\nwallet_sponsors_gas = true' : ''}
 ${dollars ? `
 [coinslot.network.local.token.usdc]
 address = "${dollars.token}"

@@ -18,6 +18,8 @@ type Worker = {
   sellsForDollars: boolean;
   /** Whether it has a language model: `test.use({ hasModel: true })`, for a whole file. */
   hasModel: boolean;
+  /** Whether wallets may pay the gas on its network: `test.use({ sponsorsGas: true })`, for a whole file. */
+  sponsorsGas: boolean;
   market: Market;
 };
 type Each = {
@@ -39,8 +41,9 @@ type Each = {
 export const test = guarded.extend<Each, Worker>({
   sellsForDollars: [false, { option: true, scope: 'worker' }],
   hasModel: [false, { option: true, scope: 'worker' }],
+  sponsorsGas: [false, { option: true, scope: 'worker' }],
   market: [
-    async ({ sellsForDollars, hasModel }, use) => {
+    async ({ sellsForDollars, hasModel, sponsorsGas }, use) => {
       const chain = await Chain.start();
       const rpc = await Rpc.start(chain.url);
       const payTo = freshAccount().address;
@@ -51,6 +54,7 @@ export const test = guarded.extend<Each, Worker>({
           payTo,
           rpcUrl: rpc.url('shop'),
           walletRpcUrl: rpc.url('wallet'),
+          sponsorsGas,
           ...(dollar && { dollars: { token: dollar.address, operatorKey: await dollar.operator() } }),
           ...(model && { modelUrl: model.url }),
         }),

@@ -9,8 +9,9 @@ import type { BrowserContext, Page } from '@playwright/test';
 import { createWalletClient, hexToString, http, type Hex, type PrivateKeyAccount } from 'viem';
 import { CHAIN_ID } from './chain.mjs';
 import { freshAccount, viemChain } from './buyer.mjs';
+import { relay } from './relay.ts';
 
-export type RpcError = { code: number; message: string; data?: unknown };
+export type RpcError = { code: number | string; message: string; data?: unknown; cause?: unknown; info?: unknown };
 type Reply = { result: unknown } | { error: RpcError };
 /** What `eth_signTypedData_v4` takes, as JSON text. */
 export type TypedData = {
@@ -29,7 +30,11 @@ export type Rule =
   | { error: RpcError }
   | { result: unknown }
   /** Approves, and pays from another account than it was asked to. */
-  | { payFrom: PrivateKeyAccount };
+  | { payFrom: PrivateKeyAccount }
+  /** Approves, and has somebody else send the payment and bear its gas, as MetaMask does on Monad: see relay.ts. */
+  | 'relay'
+  /** The same, and answers with the id of a bundle, which no node knows. */
+  | { bundle: Hex };
 
 export type Announcement = {
   rdns?: string;
@@ -161,6 +166,12 @@ export class Wallet {
     await this.#emit('accountsChanged', [this.address]);
   }
 
+  /** Connected in the wallet's own window, whatever became of the question. */
+  async connectByItself() {
+    this.#permitted = true;
+    await this.#emit('accountsChanged', [this.address]);
+  }
+
   async disconnect() {
     this.#permitted = false;
     await this.#emit('accountsChanged', []);
@@ -261,13 +272,17 @@ export class Wallet {
     return signature;
   }
 
-  async #switch([{ chainId }]: [{ chainId: Hex }]): Promise<null> {
+  async #switch([{ chainId }]: [{ chainId: Hex }]): Promise<unknown> {
     const wanted = Number(chainId);
     if (!this.known.has(wanted)) {
       const message = `Unrecognized chain ID "${chainId}". Try adding the chain using wallet_addEthereumChain first.`;
       throw new WalletError({ code: 4902, message });
     }
-    if (!BUILT_IN.includes(wanted)) await this.#ask('wallet_switchEthereumChain', [{ chainId }], SAYS.connectRefused);
+    if (!BUILT_IN.includes(wanted)) {
+      const rule = await this.#ask('wallet_switchEthereumChain', [{ chainId }], SAYS.connectRefused);
+      // Says so, and stays where it is.
+      if (typeof rule === 'object' && 'result' in rule) return rule.result;
+    }
     if (wanted !== this.chainId) await this.switchTo(wanted);
     return null;
   }
@@ -293,6 +308,11 @@ export class Wallet {
       throw new WalletError(SAYS.nodeGone);
     });
     const rule = await this.#ask('eth_sendTransaction', [transaction], SAYS.paymentRefused);
+    if (rule === 'relay' || (typeof rule === 'object' && 'bundle' in rule)) {
+      const hash = await relay(this.chainId, this.#rpcUrl, this.account, transaction.to, BigInt(transaction.value ?? 0));
+      this.sent.push(hash);
+      return rule === 'relay' ? hash : rule.bundle;
+    }
     const account = typeof rule === 'object' && 'payFrom' in rule ? rule.payFrom : this.account;
     const hash = await createWalletClient({
       account,

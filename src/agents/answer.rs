@@ -7,12 +7,12 @@ mod download;
 mod markdown;
 
 use crate::ui::Erase;
-use leptos::prelude::*;
+use leptos::{prelude::*, task::spawn_local};
 use serde_json::Value;
 
 use self::{download::save, markdown::markdown};
 use crate::{
-    pages::data::{Shop, my_report},
+    pages::data::{Charged, my_fee, my_report},
     run::{RunState, RunView},
     ui::{CopyButton, Details, HashView, MoneyView, TimeView, hydrated, toast, utc_date_time, written},
 };
@@ -89,17 +89,12 @@ pub fn json(text: String) -> AnyView {
 }
 
 fn facts(run: &RunView) -> AnyView {
-    // Who signs pays no fee: the shop settles.
-    let sent = run.transaction.filter(|_| !run.authorized);
-    let fee = sent.and(use_context::<Shop>()).and_then(|shop| {
-        let network = shop.network(&run.network)?;
-        network.transfer_fee(network.gas_price_hint)
-    });
+    let charged = charged(run);
     view! {
         <dl class="facts">
             {run.price.clone().map(|money| row("Cost", view! {
                 <MoneyView money/>
-                {fee.map(|money| view! { " and about " <MoneyView money/> " network fee" })}
+                {move || charged.get().map(|charged| view! { " and "<MoneyView money=charged.fee.clone()/>" network fee"{charged.by()} })}
                 {run.authorized.then_some(", with no network fee")}
             }.erase()))}
             {row("Made by", engine(run))}
@@ -113,6 +108,23 @@ fn facts(run: &RunView) -> AnyView {
         </dl>
     }
     .erase()
+}
+
+/// What the network charged for the run's payment, once the server has it from the chain (P4). Who signs pays no fee: the shop settles.
+pub fn charged(run: &RunView) -> RwSignal<Option<Charged>> {
+    let charged = RwSignal::new(None);
+    let key = use_context::<RunKey>().map(|RunKey(key)| key);
+    let sent = run.transaction.is_some() && !run.authorized && run.block.is_some();
+    let id = sent.then(|| run.id.clone());
+    Effect::new(move |_| {
+        let Some(id) = id.clone() else { return };
+        let key = key.clone();
+        spawn_local(async move {
+            // Without it, the page says nothing about it.
+            charged.try_set(my_fee(id, key).await.ok().flatten());
+        });
+    });
+    charged
 }
 
 /// What paid for it, for a list of facts.

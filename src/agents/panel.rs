@@ -1,12 +1,14 @@
 //! Form, price, stages, result: the same for every agent. The call itself is `x402::fetch`'s and outlives this panel; here it is shown.
 //!
-//! - `offer`: what is agreed to, and the buttons. `stages`: where the call is. `trouble`: what went wrong, and what can be done.
+//! - `offer`: what is agreed to, and the buttons. `stages`: where the call is. `trouble`: what went wrong, and what can be done. `draft`: what was typed,
+//!   after a reload.
 
+mod draft;
 mod offer;
 mod stages;
 mod trouble;
 
-use std::{future::Future, pin::Pin, sync::Arc};
+use std::{future::Future, pin::Pin, sync::Arc, time::Duration};
 
 use crate::ui::Erase;
 use leptos::{html, prelude::*, task::spawn_local};
@@ -49,28 +51,44 @@ impl PanelTerms {
     /// What the network takes beside the price.
     pub fn fee(&self) -> Fee {
         match self.price.asset.token {
-            None => self.network.transfer_fee(self.network.gas_price_hint).map_or(Fee::Unknown, Fee::About),
+            None => Fee::of_transfer(self.network.wallet_sponsors_gas, self.network.transfer_fee(self.network.gas_price_hint)),
             Some(_) => Fee::Nothing,
         }
     }
 }
 
-/// What the payer pays beside the price.
+/// What the payer pays beside the price. Every figure is told to three digits, so that it is the same one wherever it stands.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Fee {
     Unknown,
     /// A signature pays: whoever sends it bears the fee.
     Nothing,
     About(Money),
+    /// The payer's wallet may pay it for them (P4).
+    UpTo(Money),
 }
 
+/// Who may pay, in words that go on from a fee.
+pub const SPONSOR: &str = "MetaMask may pay it for you";
+
 impl Fee {
-    /// `None` where it is unknown, or in another asset.
+    /// `sponsored`: wallets may pay it on this network. `fee`: exactly; `None` where it cannot be told.
+    pub fn of_transfer(sponsored: bool, fee: Option<Money>) -> Self {
+        match fee.map(|fee| fee.rounded()) {
+            None => Self::Unknown,
+            Some(fee) if sponsored => Self::UpTo(fee),
+            Some(fee) => Self::About(fee),
+        }
+    }
+
+    /// `None` where it is unknown, or in another asset. For [`Fee::UpTo`], at most.
     pub fn total(&self, price: &Money) -> Option<Money> {
         match self {
             Self::Nothing => Some(price.clone()),
-            Self::About(fee) if fee.asset == price.asset => price.amount.plus(fee.amount).map(|total| price.with(total)),
-            Self::About(_) | Self::Unknown => None,
+            Self::About(fee) | Self::UpTo(fee) if fee.asset == price.asset => {
+                price.amount.plus(fee.amount).map(|total| price.with(total))
+            }
+            Self::About(_) | Self::UpTo(_) | Self::Unknown => None,
         }
     }
 }
@@ -129,7 +147,17 @@ impl Desk {
     }
 
     fn busy(self) -> bool {
-        self.call.phase.with(Phase::busy)
+        self.call.phase.with(Phase::busy) && !self.is_wallet_silent()
+    }
+
+    /// The call waits for a wallet that has been silent for long: the button lets go of it, and begins anew.
+    fn is_wallet_silent(self) -> bool {
+        self.wallet.overdue.get() && self.call.phase.with(Phase::is_at_the_wallet)
+    }
+
+    /// A click on what begins a call would do nothing: the page is not alive, or is asking something itself. A payment that hangs is none of it.
+    fn waits(self) -> bool {
+        !self.awake.get() || self.busy() && !self.call.phase.with(Phase::goes_on_alone)
     }
 
     /// Another way of paying: what was agreed to before is not what is paid next.
@@ -139,6 +167,9 @@ impl Desk {
         self.call.quote.set(None);
     }
 }
+
+/// Said of a second click on a call that is under way.
+const SAME_CALL: &str = "This very call is under way. Change the input to make another one beside it.";
 
 type Check = dyn Fn() -> Pin<Box<dyn Future<Output = Vec<FieldError>> + Send>> + Send + Sync;
 
@@ -176,13 +207,30 @@ pub fn panel<I>(card: &'static Card, prefill: Option<String>, form: FormView<I>)
 where
     I: Clone + Default + Serialize + DeserializeOwned + Send + Sync + 'static,
 {
-    let call = fetch::slot(card.slug);
-    let begun = prefill.or_else(|| last_body(call)).and_then(|json| serde_json::from_slice(json.as_bytes()).ok());
+    let current = fetch::panel_call(card.slug);
+    let draft = draft::Draft::of(card.slug, prefill.as_deref());
+    let begun =
+        prefill.or_else(|| last_body(current.get_untracked())).and_then(|json| serde_json::from_slice(json.as_bytes()).ok());
     let input = RwSignal::<I>::new(begun.unwrap_or_default());
-    let body = Callback::new(move |()| input.with_untracked(|input| serde_json::to_string(input).unwrap_or_default()));
-    let errors = Signal::derive(move || field_errors(call));
-    let before = BeforePaying::provide();
-    frame(card, call, form(input, errors), errors, starting(card, call, body, before))
+    let body = Callback::new(move |()| input.with(|input| serde_json::to_string(input).unwrap_or_default()));
+    let fill = Callback::new(move |json: String| match serde_json::from_slice(json.as_bytes()) {
+        Ok(typed) => {
+            input.set(typed);
+            true
+        }
+        Err(_) => false,
+    });
+    let restored = draft.keep(body, fill);
+    let next = StoredValue::new(None);
+    // Made anew where another call takes the panel, and once where what was typed before comes back: a form may look at it only in the beginning.
+    let whole = move || {
+        restored.track();
+        let call = current.get();
+        let errors = Signal::derive(move || field_errors(call));
+        let before = BeforePaying::provide();
+        frame(card, call, form(input, errors), errors, starting(card, call, body, before), next)
+    };
+    view! { {whole} }.erase()
 }
 
 /// What the form and the call have in common.
@@ -190,6 +238,8 @@ where
 struct Start {
     /// Sends what is in the form, or, with `true`, what was sent last.
     start: Callback<bool>,
+    /// What is in the form, as JSON.
+    body: Callback<(), String>,
     /// The answer's own bytes, for where its run cannot be read.
     unstored: RwSignal<Option<String>>,
 }
@@ -219,9 +269,9 @@ fn starting(card: &'static Card, call: Call, body: Callback<(), String>, before:
     };
     let start = Callback::new(move |last: bool| {
         let again = if last { sent.get_value().or_else(|| last_body(call)) } else { None };
-        launch(again.unwrap_or_else(|| body.run(())), !last);
+        launch(again.unwrap_or_else(|| untrack(|| body.run(()))), !last);
     });
-    Start { start, unstored }
+    Start { start, body, unstored }
 }
 
 /// The exact body of the call's last payment, if it had one.
@@ -244,8 +294,15 @@ fn field_errors(call: Call) -> Vec<FieldError> {
 }
 
 /// The part that is not compiled anew for each agent.
-fn frame(card: &'static Card, call: Call, form: AnyView, errors: Signal<Vec<FieldError>>, start: Start) -> AnyView {
-    let Start { start, unstored } = start;
+fn frame(
+    card: &'static Card,
+    call: Call,
+    form: AnyView,
+    errors: Signal<Vec<FieldError>>,
+    start: Start,
+    next: StoredValue<Option<Go>>,
+) -> AnyView {
+    let Start { start, body, unstored } = start;
     let wallet = Wallet::get();
     let ways: Signal<Vec<PanelTerms>> = use_context().unwrap_or_else(|| Signal::stored(Vec::new()));
     let chosen = RwSignal::new(None::<Asset>);
@@ -259,8 +316,19 @@ fn frame(card: &'static Card, call: Call, form: AnyView, errors: Signal<Vec<Fiel
         call.asset.set(price.map(|price| price.asset));
         start.run(false);
     };
-    let go = Callback::new(move |go: Go| {
+    let act = Callback::new(move |go: Go| {
         if call.phase.with_untracked(Phase::busy) {
+            let alone = call.phase.with_untracked(Phase::goes_on_alone);
+            if !alone || !matches!(go, Go::Run | Go::FromCredit(_)) {
+                return;
+            }
+            // The same request is the same run; for another one this call makes room, and goes on beside it.
+            if last_body(call).is_some_and(|under_way| under_way == untrack(|| body.run(()))) {
+                call.note.set(Some(SAME_CALL.into()));
+            } else {
+                next.set_value(Some(go));
+                fetch::step_aside(card.slug);
+            }
             return;
         }
         match go {
@@ -284,11 +352,26 @@ fn frame(card: &'static Card, call: Call, form: AnyView, errors: Signal<Vec<Fiel
             }
         }
     });
+    let go = Callback::new(move |go: Go| {
+        if wallet.overdue.get_untracked() && call.phase.with_untracked(|phase| phase.busy() && phase.is_at_the_wallet()) {
+            wallet.let_go();
+            // What waited for the silent wallet ends first.
+            set_timeout(move || act.try_run(go).unwrap_or_default(), Duration::ZERO);
+        } else {
+            act.run(go);
+        }
+    });
     let desk = Desk { card, wallet, call, ways, chosen, terms: terms.into(), awake, go };
 
     Effect::new(move |_| {
         chosen.set(fetch::preferred());
         awake.set(true);
+    });
+    // What the panel was made anew for.
+    Effect::new(move |_| {
+        if let Some(wanted) = next.try_update_value(Option::take).flatten() {
+            go.run(wanted);
+        }
     });
     be_shown(card.slug);
     Effect::new(move |_| {
@@ -361,8 +444,12 @@ fn answered(desk: Desk, unstored: RwSignal<Option<String>>) -> AnyView {
             _ if !done.get() => {}
             None => run.set(Some(Err(()))),
             Some(id) => spawn_local(async move {
-                let found = my_run(id, None).await.map_err(drop);
-                run.try_set(Some(found));
+                let found = my_run(id.clone(), None).await.map_err(drop);
+                let is_there = found.is_ok();
+                // `None`: it was set, so the answer is on the screen.
+                if run.try_set(Some(found)).is_none() && is_there {
+                    fetch::seen(&id);
+                }
             }),
         }
     });

@@ -7,9 +7,11 @@ use std::time::Duration;
 
 use crate::ui::Erase;
 use leptos::prelude::*;
+use leptos_router::hooks::use_location;
 
 use super::progress;
 use crate::{
+    error::Code,
     evm::Address,
     run::{RunState, RunView},
     session::{Arrived, SessionView},
@@ -28,11 +30,19 @@ pub fn UnderWay() -> impl IntoView {
     let tracked = fetch::tracked();
     let questions = RwSignal::new(Vec::<Pending>::new());
     look_after(wallet, questions);
+    let place = use_location().pathname;
+    Effect::new(move |_| {
+        place.with(|place| {
+            if let Some(run) = place.strip_prefix("/runs/") {
+                fetch::seen(run);
+            }
+        });
+    });
     // Cards are made anew only where one comes or goes: what changes within is the card's own.
     let calls = Memo::new(move |_| {
         let shown = fetch::shown().get();
         let mut calls = tracked.get();
-        calls.retain(|known| shown.as_deref() != Some(&known.agent) || known.call != fetch::slot(&known.agent));
+        calls.retain(|known| shown.as_deref() != Some(&known.agent) || known.call != fetch::panel_call(&known.agent).get());
         seen(wallet, |session| calls.retain(|known| !session.arrived.iter().any(|found| known.call == arrivals_call(found))));
         calls
     });
@@ -165,7 +175,7 @@ fn arrival(wallet: Wallet, arrived: Arrived) -> AnyView {
     let busy = Memo::new(move |_| call.phase.with(Phase::busy));
     let title = name(&arrived.agent);
     let label = format!("Run {title} from your credit");
-    let Arrived { transaction, transaction_url, agent, input, .. } = arrived;
+    let Arrived { transaction, transaction_url, agent, input, watch, .. } = arrived;
     let on_sale = super::find(&agent).is_some();
     view! {
         <li class="card">
@@ -188,7 +198,7 @@ fn arrival(wallet: Wallet, arrived: Arrived) -> AnyView {
                         </button>
                     }
                 })}
-            <button type="button" class="quiet" disabled=busy on:click=move |_| fetch::drop_arrivals(wallet)>
+            <button type="button" class="quiet" disabled=busy on:click=move |_| fetch::drop_arrival(wallet, watch.clone())>
                 "Not now"
             </button>
             {move || done_link(call)}
@@ -204,6 +214,7 @@ fn run_elsewhere(run: &RunView) -> AnyView {
         RunState::Waiting if unused => "Your signed payment is being settled. The server finishes without this page.",
         RunState::Held | RunState::Running if unused => "Signed. The agent is running; you are charged when it has answered.",
         RunState::Failed | RunState::Void if unused => "It ended without an answer. Your authorization was not used.",
+        RunState::Waiting if run.error.is_some() => Code::PayerUnknown.sentence(),
         RunState::Waiting => "Your payment is on its way. The server finishes without this page.",
         RunState::Held | RunState::Running => "Paid. The agent is running.",
         RunState::Done => "Done.",
@@ -233,6 +244,15 @@ const RENEW_EVERY: usize = 60;
 fn look_after(wallet: Wallet, questions: RwSignal<Vec<Pending>>) {
     let asked = RwSignal::new(0_usize);
     let scheduled = StoredValue::new(false);
+    // A payment that came while its question was open here: a wallet need not answer a question that was answered elsewhere.
+    Effect::new(move |before: Option<Option<Vec<Arrived>>>| {
+        let arrived = wallet.signed_in().map(|_| seen(wallet, |session| session.arrived.clone()));
+        if let (Some(Some(before)), Some(arrived)) = (before, &arrived) {
+            let new = arrived.iter().filter(|found| !before.contains(found));
+            new.for_each(|found| fetch::question_is_answered(&found.agent, &found.input));
+        }
+        arrived
+    });
     Effect::new(move |_| {
         let asked_before = asked.get();
         let open = wallet.signed_in().map(|address| {
@@ -270,12 +290,14 @@ fn look_after(wallet: Wallet, questions: RwSignal<Vec<Pending>>) {
     });
 }
 
-/// A question whose payment has arrived is answered.
+/// A question whose payment has arrived is answered, and so is one whose watch the server calls answered: its payment may have been used meanwhile, on
+/// another device or for another call.
 fn open_questions(wallet: Wallet, address: Address) -> Vec<Pending> {
-    let arrived = seen(wallet, |session| session.arrived.clone());
+    let (arrived, over) = seen(wallet, |session| (session.arrived.clone(), session.answered.clone()));
     let mut open = fetch::questions(address);
     open.retain(|question| {
-        let answered = arrived.iter().any(|found| found.agent == question.agent && found.input == question.body);
+        let has_arrived = arrived.iter().any(|found| found.agent == question.agent && found.input == question.body);
+        let answered = has_arrived || question.watch.as_ref().is_some_and(|watch| over.contains(watch));
         if answered {
             fetch::drop_question(address, question);
         }

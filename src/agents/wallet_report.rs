@@ -61,7 +61,7 @@ pub const CARD: Card = Card {
     time_limit: Duration::from_secs(20),
     version: "1",
     input_max: 16 * 1024,
-    settle: Settle::AfterWork,
+    settle: Settle::FirstFromStrangers,
     needs: &[],
 };
 

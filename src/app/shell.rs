@@ -1,12 +1,15 @@
 //! The document around the application: its head, its start script, and the policy that lets nothing else run.
 //!
-//! The start script is ours instead of leptos's: the server owns the assets' hashed names, and a download that fails leaves a sentence
-//! on the page instead of a dead button.
+//! The start script is ours instead of leptos's (`shell/page.js`): the server owns the assets' hashed names; a download that fails leaves a
+//! sentence on the page instead of a dead button; and what extensions and translations do to the document does not kill the page (P6).
+
+use std::sync::LazyLock;
 
 use leptos::{nonce::use_nonce, prelude::*};
 use leptos_meta::MetaTags;
 
 use super::App;
+use crate::{server::one_name, x402::desk::Desk};
 
 /// Where the three built files are: paths with their hashes, so that they can be kept for ever.
 #[derive(Clone, Debug)]
@@ -28,11 +31,16 @@ pub fn shell(assets: Assets) -> impl IntoView {
         }
     }
     let script = start_script(&assets);
+    let one_name = use_context::<Desk>().map(|desk| one_name::script(&desk.public_url));
     view! {
         <!DOCTYPE html>
         <html lang="en">
             <head>
                 <meta charset="utf-8"/>
+                // Before anything else: under another name nothing here is to begin.
+                {one_name.map(|script| view! { <script nonce=nonce.clone() inner_html=script></script> })}
+                // Before anybody else can write into the document.
+                <script nonce=nonce.clone() inner_html=script></script>
                 <meta name="viewport" content="width=device-width, initial-scale=1"/>
                 <meta name="color-scheme" content="light dark"/>
                 <meta name="theme-color" media="(prefers-color-scheme: light)" content="#fbfbf9"/>
@@ -40,14 +48,15 @@ pub fn shell(assets: Assets) -> impl IntoView {
                 <link rel="icon" type="image/svg+xml" href="/favicon.svg"/>
                 <link rel="apple-touch-icon" href="/icon-180.png"/>
                 <link rel="stylesheet" href=assets.css/>
-                <link rel="modulepreload" href=assets.js nonce=nonce.clone()/>
+                <link rel="modulepreload" href=assets.js nonce=nonce/>
                 <link rel="preload" r#as="fetch" r#type="application/wasm" crossorigin="" href=assets.wasm/>
                 {assets.demo.then(|| view! { <script src="/demo/wallet.js" defer></script> })}
-                <script type="module" nonce=nonce inner_html=script></script>
                 <MetaTags/>
             </head>
             <body>
                 <App/>
+                // The last of our own nodes: from then on nobody but others writes into what is before it.
+                <template id="page-end"></template>
             </body>
         </html>
     }
@@ -62,12 +71,15 @@ fn content_security_policy(nonce: &str) -> String {
     )
 }
 
+/// The script's statements, without the lines that only say something.
+static PAGE: LazyLock<String> = LazyLock::new(|| {
+    let lines = include_str!("shell/page.js").lines().map(str::trim);
+    lines.filter(|line| !line.is_empty() && !line.starts_with("//")).collect::<Vec<_>>().join("\n")
+});
+
 fn start_script(assets: &Assets) -> String {
     let (js, wasm) = (quoted(&assets.js), quoted(&assets.wasm));
-    format!(
-        "import({js}).then(m => m.default({{module_or_path: {wasm}}}).then(() => m.hydrate()))\
-         .catch(e => {{ document.documentElement.dataset.failed = \"true\"; console.error(e); }});"
-    )
+    format!("if (!document.documentElement.dataset.elsewhere) ({})({{js:{js},wasm:{wasm}}})", *PAGE)
 }
 
 /// A text as JavaScript reads it, also between script tags.
@@ -92,6 +104,6 @@ mod tests {
     fn a_file_name_cannot_end_the_script() {
         let assets = Assets { js: "/a\"b.js".into(), wasm: "/</script>.wasm".into(), css: String::new(), demo: false };
         let script = start_script(&assets);
-        assert!(script.contains(r#"import("/a\"b.js")"#) && !script.contains("</script"), "{script}");
+        assert!(script.contains(r#"js:"/a\"b.js""#) && !script.contains("</") && !script.contains("<!--"), "{script}");
     }
 }

@@ -1,4 +1,5 @@
-//! What this browser remembers between visits (`localStorage`). It may refuse: private mode, a full disk, a policy.
+//! What this browser remembers between visits (`localStorage`), and what it remembers of one tab (`sessionStorage`). It may refuse: private mode, a
+//! full disk, a policy.
 
 use web_sys::Storage;
 
@@ -18,6 +19,23 @@ pub fn remember(key: &str, value: &str) -> bool {
 
 pub fn forget(key: &str) {
     if let Some(storage) = storage() {
+        let _ = storage.remove_item(key);
+    }
+}
+
+fn of_tab() -> Option<Storage> {
+    web_sys::window()?.session_storage().ok()?
+}
+
+pub fn recall_in_tab(key: &str) -> Option<String> {
+    of_tab()?.get_item(key).ok()?
+}
+
+/// Where there is no room any more, what was there before is not left either: it would be told as what it is not.
+pub fn remember_in_tab(key: &str, value: &str) {
+    if let Some(storage) = of_tab()
+        && storage.set_item(key, value).is_err()
+    {
         let _ = storage.remove_item(key);
     }
 }

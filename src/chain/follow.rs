@@ -26,6 +26,8 @@ pub struct Cursor {
 pub struct Interest {
     /// Every successful plain transfer to it is handed on.
     pub pay_to: Address,
+    /// Where visitors paid to before: what still arrives there is handed on as well.
+    pub former: Vec<Address>,
     /// Transactions that are handed on whatever they did. One whose block was handed on before it came in here is not found
     /// any more: whoever adds a hash looks it up as well.
     pub hashes: HashSet<TxHash>,

@@ -2,9 +2,12 @@
 //!
 //! - `rpc`: several nodes as one; every answer that belongs together comes from one node in one batch.
 //! - `settled`: whether a signed token transfer took place. `token`: what tokens and Permit2 are asked.
+//! - `purse`: what an account has of a token, and which of its signatures are used up.
+//! - `signature`: whether a contract says that a signature is its own. `clock`: how far our clock is from the blocks' time.
 //! - `record`: one transaction as it is on record, run again, and traced.
 //! - `sending`: fees, gas and nonce of a transaction of our own.
-//! - `transfer`: what a transaction moved, and how certain that is.
+//! - `transfer`: what a transaction moved, and how certain that is. `number`: whether another one took its place.
+//! - `arrivals`: what an account had after a block, and which calls moved coin to it.
 //! - `state`: what accounts and contracts are at one block, and what was written down up to it.
 //! - `follow`: reads each block once while anyone waits, and hands on what became final.
 //!
@@ -14,11 +17,18 @@
 //! - `node`: one node; one batch is one HTTP request.
 //! - `nodes`: which node is asked, and which is left alone for a while.
 //! - `question`: what is asked of one node as a whole.
+//! - `frames`: a transaction's calls, and what coin they moved.
+//! - `signer`: who sent a transaction, by its own signature.
 //! - `ring`: the blocks that were read and may still vanish.
 
+pub mod arrivals;
+pub mod clock;
 pub mod follow;
+mod frames;
 mod node;
 mod nodes;
+mod number;
+pub mod purse;
 mod question;
 mod reader;
 pub mod record;
@@ -26,15 +36,21 @@ mod ring;
 pub mod rpc;
 mod sending;
 mod settled;
+pub mod signature;
+mod signer;
 pub mod state;
 pub mod token;
 pub mod transfer;
 mod wire;
 
+pub use arrivals::{Stood, Touch, Touched};
 pub use follow::{Cursor, FinalBlock, Follower, Interest};
+pub use frames::Move;
 pub(crate) use node::is_loopback;
+pub use number::Waits;
+pub use purse::Purse;
 pub use rpc::{Chain, ChainSettings, Finality, Unavailable};
 pub use sending::{Fees, Trial};
 pub use settled::{At, Nonce, Seen, SignedTransfer};
-pub use token::{EXACT_PROXY, PERMIT2};
+pub use token::{EXACT_PROXY, PERMIT2, token_transfer};
 pub use transfer::{Sighting, Transfer};

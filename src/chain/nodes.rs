@@ -66,6 +66,10 @@ impl Nodes {
         }
     }
 
+    pub fn each(&self) -> impl Iterator<Item = &Node> {
+        self.nodes.iter().map(|(node, _)| node)
+    }
+
     /// Did the last question that was put find an answer? `true` before the first.
     pub fn healthy(&self) -> bool {
         self.healthy.load(Ordering::Relaxed)

@@ -3,11 +3,14 @@
 use std::{collections::HashMap, future::Future};
 
 use serde_json::json;
+use tracing::warn;
 
 use super::{
-    Cursor, Finality, Sighting, Transfer,
+    Cursor, Finality, Interest, Sighting, Transfer,
     node::{Answers, Blame, Call, Fault, Node, RpcError, Said, parse},
-    wire::{Block, Hash, Header, Number, Receipt, Transaction},
+    reader::is_wanted,
+    signer::is_proven,
+    wire::{Block, Hash, Header, Number, RawBlock, Receipt, Transaction},
 };
 use crate::evm::TxHash;
 
@@ -137,6 +140,7 @@ impl Question for FinalTime<'_> {
 /// What became of a transaction.
 pub(super) struct Lookup<'a> {
     pub hash: TxHash,
+    pub chain_id: u64,
     pub finality: &'a Finality,
 }
 
@@ -151,7 +155,8 @@ impl Question for Lookup<'_> {
         let calls = [receipt_of(self.hash), transaction, header_at(height), Head::call(self.finality)];
         let mut answers = node.batch(&calls).await?;
         let receipt: Option<Receipt> = answers.read()?;
-        let transaction: Option<Transaction> = answers.read()?;
+        let told = answers.raw()?.map_err(|error| error.into_fault(Blame::Node))?;
+        let transaction: Option<Transaction> = parse(&told)?;
         let block: Option<Header> = answers.read()?;
         let head = Head::read(self.finality, &mut answers)?;
         let (Some(receipt), Some(transaction), Some(block)) = (receipt, transaction, block) else {
@@ -159,6 +164,10 @@ impl Question for Lookup<'_> {
         };
         if receipt.transaction_hash != self.hash || transaction.hash != self.hash || block.height != height {
             return Err(Fault::of_node("an answer about something else than what was asked"));
+        }
+        if !is_proven(&told, &transaction, self.chain_id)? {
+            warn!(transaction = %self.hash, "transaction {} is of a type that nobody signs: whose coin it moves cannot be told", self.hash);
+            return Ok(Sighting::NotSeen);
         }
         // What a transaction is, its hash says for ever; where it is, the receipt says (a node may still call it pending).
         if receipt.block_hash != block.hash {
@@ -205,6 +214,9 @@ impl Question for StillThere<'_> {
 /// The final head, and the next blocks with all of their transactions.
 pub(super) struct Scan<'a> {
     pub finality: &'a Finality,
+    pub chain_id: u64,
+    /// The senders of what is waited for are checked.
+    pub interest: &'a Interest,
     pub from: u64,
     /// How many blocks; those that do not exist yet cost next to nothing.
     pub width: u64,
@@ -235,7 +247,7 @@ impl Question for Scan<'_> {
         let mut blocks = Vec::new();
         for height in heights {
             match not_yet(&mut answers)? {
-                Some(block) if block.height == height => blocks.push(block),
+                Some(block) if block.height == height => blocks.push(self.read(block)?),
                 Some(_) => return Err(Fault::of_node("a block of another height than was asked for")),
                 None if height > head.final_height => break,
                 // It was pruned, or the node is several that do not agree: another may have it. It is never passed over.
@@ -249,8 +261,26 @@ impl Question for Scan<'_> {
     }
 }
 
+impl Scan<'_> {
+    /// Without what is waited for and carries no signature: nothing shows whose payment it would be.
+    fn read(&self, block: RawBlock) -> Result<Block, Fault> {
+        let RawBlock { height, hash, parent, time_s, transactions: raw } = block;
+        let mut transactions = Vec::with_capacity(raw.len());
+        for raw in raw {
+            let transaction: Transaction = parse(&raw)?;
+            if is_wanted(&transaction, self.interest) && !is_proven(&raw, &transaction, self.chain_id)? {
+                let hash = transaction.hash;
+                warn!(transaction = %hash, height, "transaction {hash} is of a type that nobody signs: it is booked for nobody by itself");
+                continue;
+            }
+            transactions.push(transaction);
+        }
+        Ok(Block { height, hash, parent, time_s, transactions })
+    }
+}
+
 /// Most nodes say `null` to a block that does not exist yet; some say an error.
-fn not_yet(answers: &mut Answers) -> Result<Option<Block>, Fault> {
+fn not_yet(answers: &mut Answers) -> Result<Option<RawBlock>, Fault> {
     match answers.raw()? {
         Ok(raw) => parse(&raw),
         Err(error) if error.is_unknown_block("not found") => Ok(None),

@@ -13,7 +13,7 @@ use super::{
     ring::{Aligned, Link, Ring},
     wire::{Block, Transaction},
 };
-use crate::evm::TxHash;
+use crate::evm::{Address, TxHash};
 
 /// Blocks in one scan, when far behind: with head and height well below the 100 calls that public nodes take in a batch.
 const WIDTH_MAX: u64 = 16;
@@ -149,7 +149,8 @@ impl Reader {
                     (from, missing.saturating_add(1).min(self.width_max))
                 }
             };
-            match chain.ask(&Scan { finality: &chain.settings().finality, from, width }).await {
+            let (finality, chain_id) = (&chain.settings().finality, chain.network().chain_id);
+            match chain.ask(&Scan { finality, chain_id, interest, from, width }).await {
                 Ok(scanned) => {
                     let final_height = scanned.head.final_height;
                     return match interest.cursor.filter(|cursor| final_height < cursor.height) {
@@ -259,12 +260,13 @@ struct Read {
     scanned: Scanned,
 }
 
-fn is_wanted(transaction: &Transaction, interest: &Interest) -> bool {
+pub(super) fn is_wanted(transaction: &Transaction, interest: &Interest) -> bool {
     pays(transaction, interest) || interest.hashes.contains(&transaction.hash)
 }
 
 fn pays(transaction: &Transaction, interest: &Interest) -> bool {
-    transaction.to == Some(interest.pay_to) && !transaction.value.is_zero()
+    let is_ours = |to: Address| to == interest.pay_to || interest.former.contains(&to);
+    transaction.to.is_some_and(is_ours) && !transaction.value.is_zero()
 }
 
 fn transfers(block: &Block, interest: &Interest, succeeded: &HashMap<TxHash, bool>) -> Vec<Transfer> {
@@ -283,7 +285,6 @@ mod tests {
     use super::*;
     use crate::{
         chain::{ChainSettings, Finality, question::Head, wire::Header},
-        evm::Address,
         money::Amount,
         network::Network,
     };
@@ -308,10 +309,19 @@ mod tests {
             explorer: None,
             faucet: None,
             gas_price_hint: Amount::ZERO,
+            wallet_sponsors_gas: false,
             tokens: Vec::new(),
         };
         let (finality, time) = (Finality::Confirmations(9), std::time::Duration::ZERO);
-        Reader::new(Chain::new(ChainSettings { network, rpc_urls: vec![], finality, poll: time, timeout: time }))
+        Reader::new(Chain::new(ChainSettings {
+            network,
+            rpc_urls: vec![],
+            finality,
+            poll: time,
+            timeout: time,
+            trace_urls: vec![],
+            idle_look: time,
+        }))
     }
 
     /// A scan that found these blocks, with this final height, on a chain of this height.
@@ -322,7 +332,7 @@ mod tests {
 
     #[test]
     fn only_what_the_same_scan_shows_to_be_on_the_chain_is_final() {
-        let interest = Interest { pay_to: Address([1; 20]), hashes: HashSet::new(), from_block: 5, cursor: None };
+        let interest = Interest { pay_to: Address([1; 20]), former: vec![], hashes: HashSet::new(), from_block: 5, cursor: None };
         let far = block(90).header();
         let mut reader = reader();
         assert_eq!(reader.take(read(5..=9, far, 7), &interest), Some(7), "read now");
@@ -337,7 +347,7 @@ mod tests {
 
     #[test]
     fn a_ring_without_room_is_final_once_its_newest_is_seen_again() {
-        let interest = Interest { pay_to: Address([1; 20]), hashes: HashSet::new(), from_block: 1, cursor: None };
+        let interest = Interest { pay_to: Address([1; 20]), former: vec![], hashes: HashSet::new(), from_block: 1, cursor: None };
         let mut reader = reader();
         let mut height = 0;
         while !reader.ring.is_full() {

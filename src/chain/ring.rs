@@ -175,7 +175,7 @@ mod tests {
 
     fn from(from_block: u64, cursor: Option<u64>) -> Interest {
         let cursor = cursor.map(|height| Cursor { height, hash: hash(height, 0) });
-        Interest { pay_to: Address([9; 20]), hashes: HashSet::new(), from_block, cursor }
+        Interest { pay_to: Address([9; 20]), former: vec![], hashes: HashSet::new(), from_block, cursor }
     }
 
     fn ring(heights: std::ops::RangeInclusive<u64>, interest: &Interest) -> Ring {

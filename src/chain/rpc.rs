@@ -8,6 +8,7 @@ use url::Url;
 
 use super::{
     At, Seen, Sighting, SignedTransfer,
+    clock::Clock,
     node::{Blame, Call, Fault, Node, RpcError, Said, parse},
     nodes::{Failure, Nodes},
     question::{ChainId, FinalHead, FinalTime, Lookup, One, Question, header_at, is_execution_failure},
@@ -39,18 +40,24 @@ pub struct ChainSettings {
     pub poll: Duration,
     /// For one batch to one node.
     pub timeout: Duration,
+    /// Nodes that are asked what a transaction's calls moved. Empty: those above. They may hold keys too.
+    pub trace_urls: Vec<Url>,
+    /// Between two looks at the recipient's balance while nobody waits.
+    pub idle_look: Duration,
 }
 
 /// Tells how many nodes there are, not where: addresses hold keys.
 impl std::fmt::Debug for ChainSettings {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        let Self { network, rpc_urls, finality, poll, timeout } = self;
+        let Self { network, rpc_urls, finality, poll, timeout, trace_urls, idle_look } = self;
         f.debug_struct("ChainSettings")
             .field("network", network)
             .field("rpc_urls", &rpc_urls.len())
             .field("finality", finality)
             .field("poll", poll)
             .field("timeout", timeout)
+            .field("trace_urls", &trace_urls.len())
+            .field("idle_look", idle_look)
             .finish()
     }
 }
@@ -71,7 +78,13 @@ pub struct Chain(Arc<Inner>);
 struct Inner {
     settings: ChainSettings,
     nodes: Nodes,
+    /// Apart from the others: who does not trace is left alone here, and asked for payments all the same.
+    tracers: Nodes,
+    clock: Clock,
 }
+
+/// A trace takes a node longer than what it has at hand.
+const TRACE_TIME_MIN: Duration = Duration::from_secs(10);
 
 impl Chain {
     pub fn new(settings: ChainSettings) -> Self {
@@ -79,7 +92,12 @@ impl Chain {
         let places = settings.rpc_urls.iter().zip(1..);
         let nodes = places.map(|(url, i)| Node::new(format!("{i} of {count}"), url.clone(), settings.timeout)).collect();
         let nodes = Nodes::new(settings.network.name.clone(), settings.network.chain_id, nodes);
-        Self(Arc::new(Inner { settings, nodes }))
+        let urls = if settings.trace_urls.is_empty() { &settings.rpc_urls } else { &settings.trace_urls };
+        let (count, time) = (urls.len(), settings.timeout.max(TRACE_TIME_MIN));
+        let tracers =
+            urls.iter().zip(1..).map(|(url, i)| Node::new(format!("{i} of {count} for traces"), url.clone(), time)).collect();
+        let tracers = Nodes::new(settings.network.name.clone(), settings.network.chain_id, tracers);
+        Self(Arc::new(Inner { settings, nodes, tracers, clock: Clock::default() }))
     }
 
     pub fn network(&self) -> &Network {
@@ -94,7 +112,8 @@ impl Chain {
     ///
     /// What was not seen is asked for once, what was seen twice: only the receipt tells the height.
     pub async fn lookup(&self, hash: TxHash) -> Result<Sighting, Unavailable> {
-        self.answer(&Lookup { hash, finality: &self.settings().finality }).await
+        let (finality, chain_id) = (&self.settings().finality, self.network().chain_id);
+        self.answer(&Lookup { hash, chain_id, finality }).await
     }
 
     /// Height of the newest final block.
@@ -179,8 +198,20 @@ impl Chain {
         since_block: u64,
         at: At,
     ) -> Result<Seen, Unavailable> {
+        self.look_past(transfer, hash, since_block, &[], at).await
+    }
+
+    /// The same, past transactions that are known to have paid for others only.
+    pub async fn look_past(
+        &self,
+        transfer: &SignedTransfer,
+        hash: Option<TxHash>,
+        since_block: u64,
+        but: &[TxHash],
+        at: At,
+    ) -> Result<Seen, Unavailable> {
         let finality = &self.settings().finality;
-        self.answer(&Settled { transfer, hash, since: since_block, at, finality }).await
+        self.answer(&Settled { transfer, hash, since: since_block, but, at, finality }).await
     }
 
     /// Wei for one unit of gas, as the node suggests.
@@ -192,6 +223,14 @@ impl Chain {
     /// Did the last request that was made succeed? Cached, for `/readyz`; asks nobody. `true` before the first.
     pub fn healthy(&self) -> bool {
         self.0.nodes.healthy()
+    }
+
+    pub(super) fn tracers(&self) -> &Nodes {
+        &self.0.tracers
+    }
+
+    pub(super) fn clock(&self) -> &Clock {
+        &self.0.clock
     }
 
     pub(super) async fn ask<Q: Question>(&self, question: &Q) -> Result<Q::Answer, Failure> {

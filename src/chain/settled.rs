@@ -79,13 +79,16 @@ pub enum Seen {
         /// Unix milliseconds (the block's seconds × 1000).
         block_time_ms: i64,
     },
-    /// As `Paid`, but a stranger's contract did it, which Permit2 leaves no trace of: its nonce was used up in the block of this transaction, which
-    /// moved the money once and for no authorization that is named in it. So it pays for one of its payer's nonces, whichever comes first.
+    /// As `Paid`, but through somebody's contract, which Permit2 leaves no trace of: its nonce was used up in the block of this transaction (or a
+    /// facilitator named it), which moved the money for no authorization that is named in it. Each of its transfers pays for one of its payer's
+    /// nonces, whichever comes first.
     Wrapped {
         transaction: TxHash,
         block: u64,
         /// Unix milliseconds.
         block_time_ms: i64,
+        /// So many transfers of this very amount from this payer to the shop are in it that are tied to no other authorization.
+        transfers: u64,
     },
     /// Its nonce is used, and the transfer did not take place: cancelled, spent for something else, or long before.
     Elsewhere,
@@ -99,6 +102,8 @@ pub(super) struct Settled<'a> {
     pub hash: Option<TxHash>,
     /// Logs are read from here (and a little before), where `hash` does not tell.
     pub since: u64,
+    /// Transactions that are known to have paid for others only: not looked at.
+    pub but: &'a [TxHash],
     pub at: At,
     pub finality: &'a Finality,
 }
@@ -112,18 +117,19 @@ impl Question for Settled<'_> {
         if !is_used {
             return Ok(Seen::Unused { block_time_ms: milliseconds(block.time_s) });
         }
-        let mut is_clear = true;
-        if let Some(hash) = self.hash {
-            match self.paid_by(node, hash, height, Tie::Known).await? {
+        let mut needs_end = false;
+        if let Some(hash) = self.hash.filter(|hash| !self.but.contains(hash)) {
+            needs_end = match self.paid_by(node, hash, height, Tie::Known).await? {
                 Found::Paid(paid) => return Ok(paid),
-                Found::Nothing => is_clear = false,
-                Found::Another => {}
-            }
+                // It has our own transaction, and may show any time that this is what used it.
+                Found::Untold => true,
+                // It does not know of it at all. Where all blocks were searched that does not matter: had it been carried out, the search had
+                // found its log. A token's own nonce, though, never ends without an event: who shows none has not all logs yet.
+                Found::Nothing => !self.searches() || matches!(self.transfer.nonce, Nonce::Eip3009(_)),
+                Found::Another => false,
+            };
         }
-        match self.search(node, height).await? {
-            Seen::Elsewhere if !is_clear => Ok(Seen::Unclear),
-            seen => Ok(seen),
-        }
+        self.search(node, height, needs_end).await
     }
 }
 
@@ -137,47 +143,41 @@ impl Settled<'_> {
 
     /// Is its nonce used in that block? With the block, from the same batch: who does not have it cannot know.
     async fn state(&self, node: &Node, height: u64) -> Result<(bool, Header), Fault> {
-        let from = Word20::from(self.transfer.from.0);
-        let (contract, data, mask) = match self.transfer.nonce {
-            Nonce::Eip3009(nonce) => {
-                let call = Token::authorizationStateCall { authorizer: from, nonce: nonce.into() };
-                (self.transfer.token, call.abi_encode(), U256::MAX)
-            }
-            Nonce::Permit2(nonce) => {
-                let number = U256::from_be_bytes(nonce);
-                let call = Permit2::nonceBitmapCall { owner: from, word: number >> 8 };
-                (PERMIT2, call.abi_encode(), U256::ONE << usize::from(nonce[31]))
-            }
-        };
-        let transaction = json!({"to": contract, "data": hex::encode_prefixed(data)});
+        let state = state_of(self.transfer.token, self.transfer.from, self.transfer.nonce);
+        let transaction = json!({"to": state.contract, "data": hex::encode_prefixed(&state.data)});
         let call = Call::new("eth_call", json!([transaction, format!("{height:#x}")]));
         let mut answers = node.batch(&[call, header_at(height)]).await?;
         // A revert or no code says nothing about the nonce: another node, or nobody, knows.
         let word: Quantity = read_asked(answers.raw()?)?;
         let block: Option<Header> = answers.read()?;
         let block = block.ok_or_else(|| asked("it does not have the block that was asked for"))?;
-        Ok((!(U256::from_be_bytes(word.0.to_be_bytes()) & mask).is_zero(), block))
+        Ok((is_used(word.0, &state), block))
     }
 
     /// Is this transaction it, as of that height?
     async fn paid_by(&self, node: &Node, hash: TxHash, height: u64, tie: Tie) -> Result<Found, Fault> {
         let mut answers = node.batch(&[receipt_of(hash), Call::new("eth_getTransactionByHash", json!([hash]))]).await?;
         let (receipt, called): (Option<LoggedReceipt>, Option<Called>) = (answers.read()?, answers.read()?);
-        let (Some(receipt), Some(called)) = (receipt, called) else { return Ok(Found::Nothing) };
+        let (receipt, called) = match (receipt, called) {
+            (Some(receipt), Some(called)) => (receipt, called),
+            (None, None) => return Ok(Found::Nothing),
+            _ => return Ok(Found::Untold),
+        };
         if receipt.transaction_hash != hash || called.hash != hash {
             return Err(Fault::of_node("an answer about something else than what was asked"));
         }
-        if receipt.height > height || !self.transfer.took_place(&receipt, &called, tie) {
+        let transfers = self.transfer.paid_by(&receipt, &called, tie);
+        if receipt.height > height || transfers == 0 {
             return Ok(Found::Another);
         }
         match tie {
             // What was on the chain before it was signed for us is another payment.
-            Tie::Known if self.since != u64::MAX && receipt.height < self.first() => return Ok(Found::Another),
+            Tie::Known if self.searches() && receipt.height < self.first() => return Ok(Found::Another),
             Tie::Block => match self.is_used_up_in(node, receipt.height).await {
                 Ok(true) => {}
                 Ok(false) => return Ok(Found::Another),
                 // Nodes forget old states.
-                Err(Fault { blame: Blame::Question, .. }) => return Ok(Found::Nothing),
+                Err(Fault { blame: Blame::Question, .. }) => return Ok(Found::Untold),
                 Err(fault) => return Err(fault),
             },
             Tie::Known | Tie::Arguments => {}
@@ -189,9 +189,9 @@ impl Settled<'_> {
             (Some(again), Some(block)) if again.block_hash == block.hash && block.hash == receipt.block_hash => {
                 let block_time_ms = milliseconds(block.time_s);
                 let (transaction, block) = (hash, block.height);
-                Ok(Found::Paid(match tie {
-                    Tie::Block => Seen::Wrapped { transaction, block, block_time_ms },
-                    Tie::Known | Tie::Arguments => Seen::Paid { transaction, block, block_time_ms },
+                Ok(Found::Paid(match self.transfer.is_named(&called, tie) {
+                    false => Seen::Wrapped { transaction, block, block_time_ms, transfers },
+                    true => Seen::Paid { transaction, block, block_time_ms },
                 }))
             }
             _ => Err(asked("its block is being replaced")),
@@ -202,19 +202,25 @@ impl Settled<'_> {
         Ok(!self.state(node, block.saturating_sub(1)).await?.0 && self.state(node, block).await?.0)
     }
 
+    /// Is it known from which block on?
+    fn searches(&self) -> bool {
+        self.since != u64::MAX
+    }
+
     /// A little before it was shown: the node that told where to start may have been ahead of the one that said "unused".
     fn first(&self) -> u64 {
         self.since.saturating_sub(LOG_BLOCKS)
     }
 
-    /// Who used it, if not a transaction that we know?
-    async fn search(&self, node: &Node, height: u64) -> Result<Seen, Fault> {
+    /// Who used it, if not a transaction that we know? `needs_end`: that it was for something else is believed only where the event is there that
+    /// ended it.
+    async fn search(&self, node: &Node, height: u64, needs_end: bool) -> Result<Seen, Fault> {
         let mut from = self.first();
         let last = self.last_possible(node, from, height).await?;
         if last.saturating_sub(from) > BLOCKS_MAX {
             return Err(asked("more blocks to search than are searched"));
         }
-        let (mut candidates, mut is_clear) = (Vec::new(), true);
+        let (mut candidates, mut is_clear, mut is_ended, mut is_taken_back) = (Vec::new(), true, false, false);
         while from <= last {
             let ranges = (from..=last).step_by(LOG_BLOCKS as usize).take(LOG_REQUESTS as usize);
             let mut calls: Vec<_> = ranges.map(|first| self.logs(first, last.min(first + LOG_BLOCKS - 1))).collect();
@@ -225,14 +231,17 @@ impl Settled<'_> {
             let mut answers = node.batch(&calls).await?;
             for _ in 0..ranges {
                 let logs: Vec<Log> = read_asked(answers.raw()?)?;
+                is_ended |= logs.iter().any(|log| self.transfer.is_ended_by(log));
+                is_taken_back |= logs.iter().any(|log| self.transfer.is_taken_back(log));
                 for log in logs.iter().filter(|log| self.transfer.may_be_of(log)) {
-                    let Some(hash) = log.transaction_hash.filter(|hash| !candidates.contains(hash)) else { continue };
+                    let is_new = |hash: &TxHash| !candidates.contains(hash) && !self.but.contains(hash);
+                    let Some(hash) = log.transaction_hash.filter(is_new) else { continue };
                     if candidates.len() == CANDIDATES_MAX {
                         return Ok(Seen::Unclear);
                     }
                     match self.paid_by(node, hash, height, Tie::Arguments).await? {
                         Found::Paid(paid) => return Ok(paid),
-                        Found::Nothing => is_clear = false,
+                        Found::Nothing | Found::Untold => is_clear = false,
                         Found::Another => {}
                     }
                     candidates.push(hash);
@@ -247,20 +256,24 @@ impl Settled<'_> {
             for hash in candidates {
                 match self.paid_by(node, hash, height, Tie::Block).await? {
                     Found::Paid(wrapped) => return Ok(wrapped),
-                    Found::Nothing => is_clear = false,
+                    Found::Nothing | Found::Untold => is_clear = false,
                     Found::Another => {}
                 }
             }
         }
-        Ok(if is_clear { Seen::Elsewhere } else { Seen::Unclear })
+        let is_elsewhere = is_clear && (is_ended || !needs_end);
+        Ok(if is_elsewhere || is_taken_back { Seen::Elsewhere } else { Seen::Unclear })
     }
 
     fn logs(&self, first: u64, last: u64) -> Call {
         let SignedTransfer { token, from, to, nonce, .. } = self.transfer;
         let topics = match nonce {
-            Nonce::Eip3009(nonce) => [Token::AuthorizationUsed::SIGNATURE_HASH, word(*from), B256::from(*nonce)],
+            Nonce::Eip3009(nonce) => {
+                let ends = [Token::AuthorizationUsed::SIGNATURE_HASH, Token::AuthorizationCanceled::SIGNATURE_HASH];
+                json!([ends, word(*from), B256::from(*nonce)])
+            }
             // Permit2 writes nothing down.
-            Nonce::Permit2(_) => [Token::Transfer::SIGNATURE_HASH, word(*from), word(*to)],
+            Nonce::Permit2(_) => json!([Token::Transfer::SIGNATURE_HASH, word(*from), word(*to)]),
         };
         let (first, last) = (format!("{first:#x}"), format!("{last:#x}"));
         Call::new("eth_getLogs", json!([{"address": token, "topics": topics, "fromBlock": first, "toBlock": last}]))
@@ -288,8 +301,10 @@ enum Found {
     Paid(Seen),
     /// It is something else.
     Another,
-    /// This node does not have it, or not what tells.
+    /// This node does not know of it.
     Nothing,
+    /// This node has it, and not what tells: its receipt, or a state that old.
+    Untold,
 }
 
 /// What ties a transaction to an authorization.
@@ -304,36 +319,53 @@ enum Tie {
 }
 
 impl SignedTransfer {
-    /// Did this transaction carry it out?
-    fn took_place(&self, receipt: &LoggedReceipt, called: &Called, tie: Tie) -> bool {
+    /// Did this transaction carry it out? In how many transfers that may be it: more than one only where nothing in it says which is whose.
+    fn paid_by(&self, receipt: &LoggedReceipt, called: &Called, tie: Tie) -> u64 {
         if !receipt.succeeded {
-            return false;
+            return 0;
         }
-        let logs: Vec<&Log> = receipt.logs.iter().filter(|log| log.address == self.token).collect();
+        if self.is_named(called, tie) {
+            return u64::from(self.took_place(receipt));
+        }
+        // A call of the proxy names what it carries out; here it named another.
+        if called.to == Some(EXACT_PROXY) || tie == Tie::Arguments {
+            return 0;
+        }
+        let logs = || receipt.logs.iter().filter(|log| log.address == self.token);
+        let moved = logs().filter(|log| self.is_transfer(log)).count();
+        // Each authorization of the token itself that the payer used in it, beside or before, has a transfer of its own.
+        let named =
+            logs().filter(|log| is_of::<Token::AuthorizationUsed>(log) && log.topics.get(1) == Some(&word(self.from).0)).count();
+        moved.saturating_sub(named).try_into().unwrap_or(0)
+    }
+
+    /// Does a transaction that carries it out, and is tied to it so, say that it does?
+    fn is_named(&self, called: &Called, tie: Tie) -> bool {
+        match self.nonce {
+            Nonce::Eip3009(_) => true,
+            Nonce::Permit2(nonce) => tie != Tie::Block && self.is_settled_by(nonce, called),
+        }
+    }
+
+    /// Did a transaction that names it, if it does, move the money for it?
+    fn took_place(&self, receipt: &LoggedReceipt) -> bool {
+        // What others did in it moved nothing of this payer's: both events name whose it is first.
+        let is_payers = |log: &&Log| log.address == self.token && log.topics.get(1) == Some(&word(self.from).0);
+        let logs: Vec<&Log> = receipt.logs.iter().filter(is_payers).collect();
         match self.nonce {
             Nonce::Eip3009(nonce) => {
                 let used: Vec<usize> = (0..logs.len()).filter(|at| is_of::<Token::AuthorizationUsed>(logs[*at])).collect();
-                let is_ours = |at: &&usize| logs[**at].topics.get(1..) == Some(&[word(self.from).0, nonce][..]);
+                let is_ours = |at: &&usize| logs[**at].topics.get(2) == Some(&nonce);
                 let Some(ours) = used.iter().find(is_ours) else { return false };
                 if used.len() == 1 {
                     return logs.iter().any(|log| self.is_transfer(log));
                 }
-                // Several in one transaction: each one's transfer is the next after it.
+                // Several of this payer in one transaction: each one's transfer is the next after it.
                 let mut after = logs[ours + 1..].iter();
                 let next = after.find(|log| is_of::<Token::Transfer>(log) || is_of::<Token::AuthorizationUsed>(log));
                 next.is_some_and(|log| self.is_transfer(log))
             }
-            Nonce::Permit2(nonce) => match tie {
-                Tie::Known => logs.iter().any(|log| self.is_transfer(log)),
-                Tie::Arguments => logs.iter().any(|log| self.is_transfer(log)) && self.is_settled_by(nonce, called),
-                // Whoever pays once and uses up two nonces, or pays by another authorization beside it, has paid for one of them. The books take such a
-                // transaction once.
-                Tie::Block => {
-                    called.to != Some(EXACT_PROXY)
-                        && logs.iter().filter(|log| self.is_transfer(log)).count() == 1
-                        && !logs.iter().any(|log| is_of::<Token::AuthorizationUsed>(log))
-                }
-            },
+            Nonce::Permit2(_) => logs.iter().any(|log| self.is_transfer(log)),
         }
     }
 
@@ -363,10 +395,48 @@ impl SignedTransfer {
     /// Of the logs that were asked for, is this one worth a look at its transaction?
     fn may_be_of(&self, log: &Log) -> bool {
         match self.nonce {
-            Nonce::Eip3009(_) => true,
+            Nonce::Eip3009(_) => is_of::<Token::AuthorizationUsed>(log),
             Nonce::Permit2(_) => self.is_transfer(log),
         }
     }
+
+    /// Its payer cancelled it: nobody can use it any more, and nobody has.
+    fn is_taken_back(&self, log: &Log) -> bool {
+        is_of::<Token::AuthorizationCanceled>(log) && self.is_ended_by(log)
+    }
+
+    /// Does it tell that this very nonce was used, for whatever, or cancelled? Permit2 tells of none.
+    fn is_ended_by(&self, log: &Log) -> bool {
+        let Nonce::Eip3009(nonce) = self.nonce else { return false };
+        (is_of::<Token::AuthorizationUsed>(log) || is_of::<Token::AuthorizationCanceled>(log))
+            && log.address == self.token
+            && log.topics.get(1..) == Some(&[word(self.from).0, nonce][..])
+    }
+}
+
+/// What a chain is asked about a nonce, and which bits of the answer are it.
+pub(super) struct State {
+    pub contract: Address,
+    pub data: Vec<u8>,
+    mask: U256,
+}
+
+pub(super) fn state_of(token: Address, payer: Address, nonce: Nonce) -> State {
+    let payer = Word20::from(payer.0);
+    match nonce {
+        Nonce::Eip3009(nonce) => {
+            let call = Token::authorizationStateCall { authorizer: payer, nonce: nonce.into() };
+            State { contract: token, data: call.abi_encode(), mask: U256::MAX }
+        }
+        Nonce::Permit2(nonce) => {
+            let call = Permit2::nonceBitmapCall { owner: payer, word: U256::from_be_bytes(nonce) >> 8 };
+            State { contract: PERMIT2, data: call.abi_encode(), mask: U256::ONE << usize::from(nonce[31]) }
+        }
+    }
+}
+
+pub(super) fn is_used(answer: Amount, state: &State) -> bool {
+    !(U256::from_be_bytes(answer.to_be_bytes()) & state.mask).is_zero()
 }
 
 fn milliseconds(seconds: u64) -> i64 {
@@ -443,7 +513,7 @@ mod tests {
     #[test]
     fn one_transfer_pays_for_one_nonce_however_many_are_used_beside_it() {
         let took_place = |nonce: u8, logs: &[Log]| {
-            of_eip3009(nonce).took_place(&receipt(logs.to_vec()), &called(TOKEN, vec![]), Tie::Arguments)
+            of_eip3009(nonce).paid_by(&receipt(logs.to_vec()), &called(TOKEN, vec![]), Tie::Arguments) == 1
         };
         let paid = [used(1), moved(SHOP, PRICE)];
         assert!(took_place(1, &paid));
@@ -470,27 +540,63 @@ mod tests {
             log.address = Address([0x66; 20]);
         }
         let call = called(TOKEN, vec![]);
-        assert!(!of_eip3009(1).took_place(&receipt(fake.to_vec()), &call, Tie::Known));
+        assert_eq!(of_eip3009(1).paid_by(&receipt(fake.to_vec()), &call, Tie::Known), 0);
         let reverted = LoggedReceipt { succeeded: false, ..receipt(vec![used(1), moved(SHOP, PRICE)]) };
-        assert!(!of_eip3009(1).took_place(&reverted, &call, Tie::Known));
+        assert_eq!(of_eip3009(1).paid_by(&reverted, &call, Tie::Known), 0);
     }
 
     #[test]
     fn through_permit2_the_proxys_arguments_tie_a_transfer_to_its_nonce() {
         let logs = receipt(vec![moved(SHOP, PRICE)]);
         let direct = called(EXACT_PROXY, settle(1));
-        assert!(of_permit2(1).took_place(&logs, &direct, Tie::Arguments));
-        assert!(!of_permit2(2).took_place(&logs, &direct, Tie::Arguments));
-        assert!(!of_permit2(1).took_place(&receipt(vec![]), &direct, Tie::Arguments));
+        assert_eq!(of_permit2(1).paid_by(&logs, &direct, Tie::Arguments), 1);
+        assert_eq!(of_permit2(2).paid_by(&logs, &direct, Tie::Arguments), 0);
+        assert_eq!(of_permit2(2).paid_by(&logs, &direct, Tie::Known), 0, "it names another, whatever a facilitator says");
+        assert_eq!(of_permit2(1).paid_by(&receipt(vec![]), &direct, Tie::Arguments), 0);
+        assert!(of_permit2(1).is_named(&direct, Tie::Known) && !of_permit2(1).is_named(&direct, Tie::Block));
         // Wrapped into somebody's contract, it is believed of what a facilitator sent, and else of a block that used up its nonce.
         let wrapped = called(Address([0x66; 20]), settle(1));
-        assert!(!of_permit2(1).took_place(&logs, &wrapped, Tie::Arguments));
-        assert!(of_permit2(1).took_place(&logs, &wrapped, Tie::Known));
-        assert!(of_permit2(1).took_place(&logs, &wrapped, Tie::Block));
-        // Not what is tied to another authorization, nor what moved the money twice.
-        assert!(!of_permit2(2).took_place(&logs, &direct, Tie::Block));
-        for others in [vec![used(1), moved(SHOP, PRICE)], vec![moved(SHOP, PRICE), moved(SHOP, PRICE)], vec![]] {
-            assert!(!of_permit2(1).took_place(&receipt(others.clone()), &wrapped, Tie::Block), "{others:?}");
+        assert_eq!(of_permit2(1).paid_by(&logs, &wrapped, Tie::Arguments), 0);
+        assert_eq!(of_permit2(1).paid_by(&logs, &wrapped, Tie::Known), 1);
+        assert_eq!(of_permit2(1).paid_by(&logs, &wrapped, Tie::Block), 1);
+        assert!(!of_permit2(1).is_named(&wrapped, Tie::Known), "one of its payer's, and nobody knows which");
+        // Not what is tied to another authorization.
+        assert_eq!(of_permit2(2).paid_by(&logs, &direct, Tie::Block), 0);
+        for others in [vec![used(1), moved(SHOP, PRICE)], vec![]] {
+            assert_eq!(of_permit2(1).paid_by(&receipt(others.clone()), &wrapped, Tie::Block), 0, "{others:?}");
         }
+    }
+
+    #[test]
+    fn m1_each_transfer_of_a_wrapped_transaction_pays_for_one() {
+        let wrapped = called(Address([0x66; 20]), vec![]);
+        let paid = |logs: Vec<Log>| of_permit2(1).paid_by(&receipt(logs), &wrapped, Tie::Block);
+        let of_bob = |log: Log| Log { topics: vec![log.topics[0], [0xb0; 32], log.topics[2]], ..log };
+        assert_eq!(paid(vec![moved(SHOP, PRICE), moved(SHOP, PRICE)]), 2, "two of one payer");
+        assert_eq!(
+            paid(vec![of_bob(moved(SHOP, PRICE)), moved(SHOP, PRICE), of_bob(moved(SHOP, PRICE))]),
+            1,
+            "others' are others'"
+        );
+        assert_eq!(paid(vec![of_bob(moved(SHOP, PRICE))]), 0);
+        assert_eq!(paid(vec![moved(SHOP, PRICE), moved(SHOP, PRICE + 1), moved(PAYER, PRICE)]), 1);
+        // One by the token's own authorization beside one through Permit2, in either order; another payer's takes nothing away.
+        assert_eq!(paid(vec![used(1), moved(SHOP, PRICE), moved(SHOP, PRICE)]), 1);
+        assert_eq!(paid(vec![moved(SHOP, PRICE), moved(SHOP, PRICE), used(1)]), 1);
+        assert_eq!(paid(vec![of_bob(used(1)), of_bob(moved(SHOP, PRICE)), moved(SHOP, PRICE)]), 1);
+    }
+
+    #[test]
+    fn m9_a_cancellation_is_of_this_token_payer_and_nonce() {
+        let cancelled = |nonce: u8| Log {
+            topics: vec![Token::AuthorizationCanceled::SIGNATURE_HASH.0, word(PAYER).0, [nonce; 32]],
+            ..used(nonce)
+        };
+        assert!(of_eip3009(1).is_taken_back(&cancelled(1)));
+        assert!(!of_eip3009(1).may_be_of(&cancelled(1)), "it moved nothing");
+        assert!(!of_eip3009(2).is_taken_back(&cancelled(1)));
+        assert!(!of_eip3009(1).is_taken_back(&used(1)));
+        assert!(!of_eip3009(1).is_taken_back(&Log { address: Address([0x66; 20]), ..cancelled(1) }));
+        assert!(!of_permit2(1).is_taken_back(&cancelled(1)));
     }
 }

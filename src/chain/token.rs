@@ -1,6 +1,8 @@
 //! What tokens, Permit2 and x402's exact proxy are asked, and what they write down.
 
-use crate::evm::Address;
+use alloy::sol_types::SolEvent;
+
+use crate::{evm::Address, money::Amount};
 
 /// Permit2, at the same address on every chain that has it.
 pub const PERMIT2: Address = Address(alloy::hex!("000000000022d473030f116ddee9f6b43ac78ba3"));
@@ -12,6 +14,7 @@ alloy::sol! {
     interface Token {
         event Transfer(address indexed from, address indexed to, uint256 value);
         event AuthorizationUsed(address indexed authorizer, bytes32 indexed nonce);
+        event AuthorizationCanceled(address indexed authorizer, bytes32 indexed nonce);
 
         function name() external view returns (string);
         function version() external view returns (string);
@@ -66,4 +69,14 @@ alloy::sol! {
             Eip2612Permit permit2612, PermitTransferFrom permit, address owner, Witness witness, bytes signature
         ) external;
     }
+}
+
+/// A token's transfer, as its log tells it: from, to, how much. `None`: the log tells of something else.
+pub fn token_transfer(topics: &[[u8; 32]], data: &[u8]) -> Option<(Address, Address, Amount)> {
+    let &[kind, from, to] = topics else { return None };
+    if kind != Token::Transfer::SIGNATURE_HASH.0 {
+        return None;
+    }
+    let address = |word: [u8; 32]| -> Option<Address> { word[12..].try_into().ok().map(Address) };
+    Some((address(from)?, address(to)?, Amount::from_be_bytes(data.try_into().ok()?)))
 }

@@ -6,6 +6,7 @@
 use std::fmt;
 
 use serde::{Deserialize, Deserializer, de};
+use serde_json::value::RawValue;
 
 use crate::{
     evm::{Address, TxHash},
@@ -29,8 +30,19 @@ pub(super) struct Header {
 }
 
 /// A block with its whole transactions, of which only what a payment is made of is kept.
-#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Block {
+    pub height: u64,
+    pub hash: Hash,
+    pub parent: Hash,
+    /// Unix seconds.
+    pub time_s: u64,
+    pub transactions: Vec<Transaction>,
+}
+
+/// The same, its transactions not read yet.
+#[derive(Debug, Deserialize)]
+pub(super) struct RawBlock {
     #[serde(rename = "number", deserialize_with = "number")]
     pub height: u64,
     #[serde(deserialize_with = "word")]
@@ -40,7 +52,7 @@ pub(super) struct Block {
     /// Unix seconds.
     #[serde(rename = "timestamp", deserialize_with = "number")]
     pub time_s: u64,
-    pub transactions: Vec<Transaction>,
+    pub transactions: Vec<Box<RawValue>>,
 }
 
 impl Block {
@@ -176,7 +188,7 @@ fn quantity<'de, D: Deserializer<'de>>(from: D) -> Result<Amount, D::Error> {
     from.deserialize_str(Hex)
 }
 
-fn word<'de, D: Deserializer<'de>>(from: D) -> Result<Hash, D::Error> {
+pub(super) fn word<'de, D: Deserializer<'de>>(from: D) -> Result<Hash, D::Error> {
     TxHash::deserialize(from).map(|hash| hash.0)
 }
 
@@ -184,7 +196,7 @@ fn words<'de, D: Deserializer<'de>>(from: D) -> Result<Vec<Hash>, D::Error> {
     Vec::<TxHash>::deserialize(from).map(|words| words.into_iter().map(|word| word.0).collect())
 }
 
-fn is_one<'de, D: Deserializer<'de>>(from: D) -> Result<bool, D::Error> {
+pub(super) fn is_one<'de, D: Deserializer<'de>>(from: D) -> Result<bool, D::Error> {
     match number(from)? {
         0 => Ok(false),
         1 => Ok(true),
@@ -193,7 +205,7 @@ fn is_one<'de, D: Deserializer<'de>>(from: D) -> Result<bool, D::Error> {
 }
 
 /// Calldata may be large, and only whether there is any matters.
-fn is_not_empty<'de, D: Deserializer<'de>>(from: D) -> Result<bool, D::Error> {
+pub(super) fn is_not_empty<'de, D: Deserializer<'de>>(from: D) -> Result<bool, D::Error> {
     struct Data;
     impl de::Visitor<'_> for Data {
         type Value = bool;

@@ -5,6 +5,7 @@
 
 mod accounts;
 mod authorizations;
+mod contents;
 mod events;
 mod progress;
 mod runs;
@@ -29,7 +30,8 @@ impl Books {
     /// Reads everything once, streaming, on one snapshot: every event's sum is zero per asset; every balance is the sum of its entries and
     /// not negative; every deposit has its event; every held or running run has its price held, every done run its price captured,
     /// every other run nothing; what an authorization pays has moved nothing before its deposit is there, and is its run's, as signed;
-    /// what an agent said of its work is bounded, its run's, and gone where the run's content is.
+    /// what an agent said of its work is bounded, its run's, and gone where the run's content is; every input and every answer that is kept
+    /// is the one whose SHA-256 was written down.
     pub async fn audit(&self) -> Result<Audit> {
         let mut tx = self.begin_snapshot().await?;
         let mut audit = Audit::default();
@@ -37,7 +39,9 @@ impl Books {
         events::audit_events(&mut tx, &mut audit, &mut found).await?;
         events::audit_purposes(&mut tx, &mut found).await?;
         events::audit_deposits(&mut tx, &mut audit, &mut found).await?;
+        events::audit_hands(&mut tx, &mut found).await?;
         runs::audit_runs(&mut tx, &mut audit, &mut found).await?;
+        contents::audit_contents(&mut tx, &mut found).await?;
         authorizations::audit_authorizations(&mut tx, &mut found).await?;
         authorizations::audit_proofs(&mut tx, &mut found).await?;
         progress::audit_progress(&mut tx, &mut found).await?;

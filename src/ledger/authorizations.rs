@@ -8,8 +8,9 @@ use std::str::FromStr;
 use sqlx::{Row, any::AnyRow};
 
 use super::{
-    columns::{hex, read, read_optional, unsigned},
+    columns::{hex, read, read_optional, signed, unsigned},
     runs::{Run, run_of, select_runs, store_error},
+    standing::Has,
     store::{Books, BooksError, Result, Tx, again},
 };
 use crate::{
@@ -18,6 +19,12 @@ use crate::{
     money::{Amount, Asset},
     run::RunState,
 };
+
+/// For so long an authorization is tried to be settled, and may its run take up a place among those that wait, however long it is good for. Nobody's
+/// offer is open for longer; and so many blocks can be searched for what became of it.
+pub const LOOK_AFTER_MS: i64 = 60 * 60 * 1000;
+/// One that is good for longer is looked at again; at least this often, so that few enough blocks lie between two looks to be searched.
+pub const LOOK_AGAIN_MS_MAX: i64 = 24 * 60 * 60 * 1000;
 
 /// What the payer signed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -53,7 +60,7 @@ pub enum AuthorizationState {
     Open,
     /// Its deposit is in the books, whoever sent it.
     Settled,
-    /// Its time was over and nobody had sent it: it never pays anything.
+    /// It never pays anything: its time was over and nobody had sent it, or its nonce was used for something else.
     Unused,
 }
 
@@ -92,6 +99,8 @@ pub struct NewAuthorization {
     pub since_block: u64,
     /// The agent begins when the money is here.
     pub settle_first: bool,
+    /// `None`: what was signed has moved already, so nothing has to be there for it.
+    pub has: Option<Has>,
 }
 
 /// What settling a run needs.
@@ -154,11 +163,12 @@ impl Books {
     }
 
     /// What the till looks after on a network: runs that wait for their authorization to be settled first, and authorizations whose time
-    /// is over and whose run has ended, which somebody may have sent after all. Oldest first. Held and running ones are the worker's.
+    /// is over, or that are to be looked at before ([`Books::look_later`]), and whose run has ended: somebody may have sent them after all. Oldest
+    /// first. Held and running ones are the worker's.
     pub async fn unsettled(&self, network: &str, now_ms: i64) -> Result<Vec<Run>> {
         let rows = sqlx::query(select_runs!(
             "where a.network = $1 and a.state = 'open' and r.state not in ('held', 'running')
-               and (r.state = 'waiting' or a.valid_before_ms <= $2)
+               and (r.state = 'waiting' or coalesce(a.look_ms, a.valid_before_ms) <= $2)
              order by r.run_id"
         ))
         .bind(network)
@@ -168,15 +178,53 @@ impl Books {
         rows.iter().map(run_of).collect()
     }
 
+    /// Nobody has sent it, as final blocks up to `seen_block` show (`None`: no node could tell), and it is good for longer: it is looked at again in an
+    /// hour, after its first day in a day.
+    pub async fn look_later(&self, run: &str, seen_block: Option<u64>, now_ms: i64) -> Result<()> {
+        let seen_block = seen_block.map(signed).transpose()?;
+        again(|| async {
+            sqlx::query(
+                "update authorizations
+                 set look_ms = case
+                         when (select created_ms from runs where runs.run_id = authorizations.run_id) < $2 - $4 then $2 + $4
+                         else $2 + $3
+                     end,
+                     since_block = case when since_block < $5 then $5 else since_block end,
+                     version = version + 1
+                 where run_id = $1 and state = 'open'",
+            )
+            .bind(run)
+            .bind(now_ms)
+            .bind(LOOK_AFTER_MS)
+            .bind(LOOK_AGAIN_MS_MAX)
+            .bind(seen_block.unwrap_or(0))
+            .execute(&self.pool)
+            .await?;
+            Ok(())
+        })
+        .await
+    }
+
     /// A final block of after its time shows that nobody sent it: `open` → `unused`. A run that waited for it becomes void. `false`:
     /// nothing changed, because its time is not over, its run is held or running (`settlement_failed` ends those), or it is not open.
     pub async fn authorization_unused(&self, run: &str, now_ms: i64) -> Result<bool> {
-        let why = store_error(&CallError::from(Code::SettlementFailed))?;
+        self.give_up(run, &Code::SettlementFailed.into(), Some(now_ms), now_ms).await
+    }
+
+    /// The same before its time is over, where a final block shows that its nonce was used for something else, or taken back.
+    pub async fn authorization_over(&self, run: &str, why: &CallError, now_ms: i64) -> Result<bool> {
+        self.give_up(run, why, None, now_ms).await
+    }
+
+    /// `over_by_ms`: only if its time is over by then.
+    async fn give_up(&self, run: &str, why: &CallError, over_by_ms: Option<i64>, now_ms: i64) -> Result<bool> {
+        let why = store_error(why)?;
         again(|| async {
             let mut tx = self.begin().await?;
             let Some(taken) = take_authorization(&mut tx, run).await? else { return Ok(false) };
             let busy = matches!(run_state(&mut tx, run).await?, RunState::Held | RunState::Running);
-            if taken.state != AuthorizationState::Open || taken.valid_before_ms > now_ms || busy {
+            let may_be_sent = over_by_ms.is_some_and(|by_ms| taken.valid_before_ms > by_ms);
+            if taken.state != AuthorizationState::Open || may_be_sent || busy {
                 return Ok(false);
             }
             set_state(&mut tx, run, AuthorizationState::Unused).await?;

@@ -4,11 +4,12 @@
 //! chain gets nothing without the offer's random bits; a payer, and an agent, has few that are neither settled nor given up.
 
 use super::{
-    authorizations::{AuthorizationState, NewAuthorization, take_authorization},
+    authorizations::{AuthorizationState, LOOK_AFTER_MS, NewAuthorization, take_authorization},
     columns::signed,
     hold::failing_too_often,
     present::{add_payment_id, insert, is_shown, payment_id_taken, shown_before, take_presenter},
     runs::{NewRun, Run, whole},
+    standing::{Has, is_beyond},
     store::{Books, BooksError, Result, Tx, again},
     watches::watch_is_answered,
 };
@@ -34,6 +35,8 @@ pub enum Claimed {
     PaymentIdTaken(Run),
     /// The payer has [`UNSETTLED_MAX`] unsettled ones under way, or the agent [`UNSETTLED_OF_AGENT_MAX`].
     TooMany,
+    /// With what the payer's other calls under way were promised, it is more than they have.
+    Beyond,
     /// As [`super::HeldOrNot::FailingTooOften`].
     FailingTooOften(u64),
 }
@@ -47,6 +50,8 @@ pub enum Retried {
     /// Its authorization is over. Settled: the money is credit, and [`Books::hold`] takes it. Unused: only another payment can help.
     Over(Run),
     TooMany,
+    /// As [`Claimed::Beyond`].
+    Beyond,
     FailingTooOften(u64),
 }
 
@@ -92,11 +97,16 @@ impl Books {
         if too_many_unsettled(&mut tx, new.payer, &new.agent, now_ms).await? {
             return Ok(Claimed::TooMany);
         }
+        if let Some(has) = &authorization.has
+            && is_beyond(&mut tx, new.payer, &authorization.asset, authorization.amount, has).await?
+        {
+            return Ok(Claimed::Beyond);
+        }
         let held_for = (!authorization.settle_first).then_some((&authorization.asset, authorization.amount));
         if !insert(&mut tx, new, held_for, now_ms).await? {
             return Err(BooksError::refused("two claims of one payer at once"));
         }
-        insert_authorization(&mut tx, new, authorization).await?;
+        insert_authorization(&mut tx, new, authorization, now_ms).await?;
         if held_for.is_some() {
             watch_is_answered(&mut tx, new.payer, &new.agent, &new.input, now_ms).await?;
         }
@@ -106,14 +116,15 @@ impl Books {
     }
 
     /// `failed` → `held`, for free: its authorization is still open, so it can still be settled after the work. Attempts start anew.
+    /// `has`: what the payer has now, as of [`NewAuthorization::has`].
     ///
     /// # Errors
     /// [`BooksError::Refused`] for a run that is not there, or that no authorization pays.
-    pub async fn retry_authorized(&self, run: &str, now_ms: i64) -> Result<Retried> {
-        again(|| self.try_retry(run, now_ms)).await
+    pub async fn retry_authorized(&self, run: &str, has: Option<&Has>, now_ms: i64) -> Result<Retried> {
+        again(|| self.try_retry(run, has, now_ms)).await
     }
 
-    async fn try_retry(&self, run: &str, now_ms: i64) -> Result<Retried> {
+    async fn try_retry(&self, run: &str, has: Option<&Has>, now_ms: i64) -> Result<Retried> {
         // Whose it is, and whose work, never changes.
         let Some(Run { payer, agent, .. }) = self.run(run).await? else {
             return Err(BooksError::refused(format_args!("there is no run {run}")));
@@ -137,8 +148,13 @@ impl Books {
         if too_many {
             return Ok(Retried::TooMany);
         }
+        if let (Some(has), Some(paid)) = (has, &run.authorization)
+            && is_beyond(&mut tx, payer, &paid.asset, paid.amount, has).await?
+        {
+            return Ok(Retried::Beyond);
+        }
         sqlx::query(
-            "update runs set state = 'held', held_ms = $2, finished_ms = null, attempts = 0, error = null, error_final = 0
+            "update runs set state = 'held', held_ms = $2, finished_ms = null, attempts = 0, broke = 0, error = null, error_final = 0
              where run_id = $1 and state = 'failed'",
         )
         .bind(&run.id)
@@ -194,11 +210,12 @@ async fn too_many_unsettled(tx: &mut Tx, payer: Address, agent: &str, now_ms: i6
     Ok(of_agent >= i64::from(UNSETTLED_OF_AGENT_MAX))
 }
 
-async fn insert_authorization(tx: &mut Tx, new: &NewRun, authorization: &NewAuthorization) -> Result<()> {
+async fn insert_authorization(tx: &mut Tx, new: &NewRun, authorization: &NewAuthorization, now_ms: i64) -> Result<()> {
+    let look_ms = authorization.valid_before_ms.min(now_ms.saturating_add(LOOK_AFTER_MS));
     sqlx::query(
-        "insert into authorizations (run_id, network, asset, payer, method, pay_to, amount, valid_before_ms, signed, since_block,
-                                     settle_first, state)
-         values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, 'open')",
+        "insert into authorizations (run_id, network, asset, payer, method, pay_to, amount, valid_before_ms, look_ms, signed,
+                                     since_block, settle_first, state)
+         values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, 'open')",
     )
     .bind(&new.id)
     .bind(&new.network)
@@ -208,6 +225,7 @@ async fn insert_authorization(tx: &mut Tx, new: &NewRun, authorization: &NewAuth
     .bind(authorization.pay_to.to_string())
     .bind(authorization.amount.to_string())
     .bind(authorization.valid_before_ms)
+    .bind(look_ms)
     .bind(&authorization.signed)
     .bind(signed(authorization.since_block)?)
     .bind(i64::from(authorization.settle_first))

@@ -28,8 +28,12 @@ pub enum How {
     Watch,
     /// It was an authorization that somebody sent, in nearly all cases we.
     Settlement,
-    /// As a settlement, by a stranger's contract that does not say for which authorization: its transaction is booked once.
+    /// As a settlement, by a transaction that does not say for which authorization: each of its transfers is booked once.
     Wrapped,
+    /// Nobody told of it, and nobody was watched for: the recipient's balance rose.
+    Found,
+    /// An operator said whose it is, where the chain does not.
+    Hand,
 }
 
 impl How {
@@ -39,6 +43,8 @@ impl How {
             Self::Watch => "watch",
             Self::Settlement => "settlement",
             Self::Wrapped => "wrapped",
+            Self::Found => "found",
+            Self::Hand => "hand",
         }
     }
 }
@@ -47,15 +53,30 @@ impl FromStr for How {
     type Err = ();
 
     fn from_str(text: &str) -> std::result::Result<Self, ()> {
-        [Self::Hash, Self::Watch, Self::Settlement, Self::Wrapped].into_iter().find(|how| how.word() == text).ok_or(())
+        [Self::Hash, Self::Watch, Self::Settlement, Self::Wrapped, Self::Found, Self::Hand]
+            .into_iter()
+            .find(|how| how.word() == text)
+            .ok_or(())
     }
 }
+
+/// The proof of a token's transfer that an operator credited.
+pub(super) const TRANSFER: &str = "transfer/";
+
+/// The columns that [`deposit_of`] reads.
+macro_rules! deposit_columns {
+    () => {
+        "deposit_id, network, proof, transaction_hash, payer, pay_to, asset, amount, block, block_time_ms, how"
+    };
+}
+pub(super) use deposit_columns;
 
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Deposit {
     /// CAIP-2.
     pub network: String,
-    /// What makes it the same payment on chain: `tx/<lower-case hash>`, or an authorization's identity.
+    /// With its payer, what makes it the same payment on chain: `tx/<lower-case hash>`, an authorization's identity, or
+    /// `transfer/<token>/<hash>` for a token's transfer that nobody can tie to an authorization.
     pub proof: String,
     /// The one that moved it.
     pub transaction: TxHash,
@@ -114,16 +135,17 @@ impl Books {
         .await
     }
 
-    async fn book(&self, tx: &mut Tx, deposit: &Deposit, now_ms: i64) -> Result<bool> {
+    pub(super) async fn book(&self, tx: &mut Tx, deposit: &Deposit, now_ms: i64) -> Result<bool> {
         if deposit.asset.network != deposit.network {
             return Err(BooksError::refused("money of one network never pays on another"));
         }
         // Its run has to learn of it in the same transaction: `settle`.
-        if !deposit.proof.starts_with(PAYMENT) {
+        let by_hand = deposit.how == How::Hand && deposit.proof.starts_with(TRANSFER);
+        if !deposit.proof.starts_with(PAYMENT) && !by_hand {
             return Err(BooksError::refused("an authorization is settled, not deposited"));
         }
         let mut payer = take(tx, &Account::Payer(deposit.payer), &deposit.asset).await?;
-        let Some(id) = record(tx, self.id(now_ms)?, deposit, now_ms).await? else { return Ok(false) };
+        let Some(id) = record(tx, self.id(now_ms)?, deposit, 1, now_ms).await? else { return Ok(false) };
         let event = self.event(EventKind::Deposit, What::Deposit(&id), now_ms)?;
         let chain = Side::Sum(Account::Chain(&deposit.network));
         move_money(tx, &event, &deposit.asset, deposit.amount, chain, Side::Row(&mut payer)).await?;
@@ -131,16 +153,23 @@ impl Books {
         Ok(true)
     }
 
+    /// The first of them, where several paid in one transaction.
     pub async fn find_deposit(&self, network: &str, proof: &str) -> Result<Option<Deposit>> {
-        let row = sqlx::query(
-            "select deposit_id, network, proof, transaction_hash, payer, pay_to, asset, amount, block, block_time_ms, how
-             from deposits where network = $1 and proof = $2",
-        )
+        Ok(self.deposits_of(network, proof).await?.into_iter().next())
+    }
+
+    /// Of a transaction, one for each account that paid in it; of an authorization, one at most.
+    pub async fn deposits_of(&self, network: &str, proof: &str) -> Result<Vec<Deposit>> {
+        let rows = sqlx::query(concat!(
+            "select ",
+            deposit_columns!(),
+            " from deposits where network = $1 and proof = $2 order by deposit_id"
+        ))
         .bind(network)
         .bind(proof)
-        .fetch_optional(&self.pool)
+        .fetch_all(&self.pool)
         .await?;
-        Ok(row.as_ref().map(deposit_of).transpose()?.map(|(_, deposit)| deposit))
+        rows.iter().map(|row| deposit_of(row).map(|(_, deposit)| deposit)).collect()
     }
 
     pub async fn read_to(&self, network: &str) -> Result<Option<ReadTo>> {
@@ -189,12 +218,19 @@ impl Books {
     }
 }
 
-/// The row's id. `None`: it was recorded before, and that row stands.
-pub(super) async fn record(tx: &mut Tx, id: String, deposit: &Deposit, now_ms: i64) -> Result<Option<String>> {
+/// The row's id. `None`: it was recorded before, and that row stands; or it is wrapped, and all of its transaction's transfers are booked for
+/// other authorizations.
+///
+/// `of`: so many equal transfers of its payer are in a transaction that does not say for what.
+pub(super) async fn record(tx: &mut Tx, id: String, deposit: &Deposit, of: u64, now_ms: i64) -> Result<Option<String>> {
+    let place = if deposit.how == How::Wrapped { booked_for_others(&mut **tx, deposit).await? } else { 0 };
+    if place >= of {
+        return Ok(None);
+    }
     Ok(sqlx::query_scalar(
         "insert into deposits (deposit_id, network, proof, transaction_hash, payer, pay_to, asset, amount, block, block_time_ms, how,
-                               booked_ms)
-         values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12)
+                               booked_ms, place)
+         values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13)
          on conflict do nothing
          returning deposit_id",
     )
@@ -210,24 +246,35 @@ pub(super) async fn record(tx: &mut Tx, id: String, deposit: &Deposit, now_ms: i
     .bind(deposit.block_time_ms)
     .bind(deposit.how.word())
     .bind(now_ms)
+    .bind(signed(place)?)
     .fetch_optional(&mut **tx)
     .await?)
 }
 
 impl Books {
-    /// Was this transaction booked for another of this payer's authorizations?
-    pub async fn is_taken(&self, network: &str, transaction: TxHash, payer: Address, proof: &str) -> Result<bool> {
-        let others: i64 = sqlx::query_scalar(
-            "select cast(count(*) as bigint) from deposits where network = $1 and transaction_hash = $2 and payer = $3 and proof <> $4",
-        )
-        .bind(network)
-        .bind(transaction.to_string())
-        .bind(payer.to_string())
-        .bind(proof)
-        .fetch_one(&self.pool)
-        .await?;
-        Ok(others > 0)
+    /// How many of the transfers in its transaction that are equal to it are booked for others of its payer's authorizations. Those that name
+    /// their authorization (EIP-3009) take none away.
+    pub async fn booked_for_others(&self, deposit: &Deposit) -> Result<u64> {
+        booked_for_others(&self.pool, deposit).await
     }
+}
+
+async fn booked_for_others<'e>(executor: impl sqlx::Executor<'e, Database = sqlx::Any>, deposit: &Deposit) -> Result<u64> {
+    let others: i64 = sqlx::query_scalar(
+        "select cast(count(*) as bigint) from deposits
+         where network = $1 and transaction_hash = $2 and payer = $3 and asset = $4 and amount = $5 and pay_to = $6 and proof <> $7
+           and (how = 'wrapped' or proof like 'permit2/%')",
+    )
+    .bind(&deposit.network)
+    .bind(deposit.transaction.to_string())
+    .bind(deposit.payer.to_string())
+    .bind(deposit.asset.to_string())
+    .bind(deposit.amount.to_string())
+    .bind(deposit.pay_to.to_string())
+    .bind(&deposit.proof)
+    .fetch_one(executor)
+    .await?;
+    unsigned(others)
 }
 
 /// An older block is told again after a crash or by a slower instance: nothing to do.
@@ -245,7 +292,7 @@ async fn advance(tx: &mut Tx, network: &str, read_to: ReadTo) -> Result<()> {
     Ok(())
 }
 
-fn deposit_of(row: &AnyRow) -> Result<(String, Deposit)> {
+pub(super) fn deposit_of(row: &AnyRow) -> Result<(String, Deposit)> {
     let deposit = Deposit {
         network: row.try_get("network")?,
         proof: row.try_get("proof")?,

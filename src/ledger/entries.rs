@@ -26,10 +26,12 @@ pub enum EventKind {
     Release,
     /// A deposit and its capture in one: an authorization was settled for a run that had succeeded.
     Settle,
+    /// An operator said that a deposit is somebody else's than the account that it came from.
+    Move,
 }
 
 impl EventKind {
-    const ALL: [Self; 5] = [Self::Deposit, Self::Hold, Self::Capture, Self::Release, Self::Settle];
+    const ALL: [Self; 6] = [Self::Deposit, Self::Hold, Self::Capture, Self::Release, Self::Settle, Self::Move];
 
     pub fn word(self) -> &'static str {
         match self {
@@ -38,6 +40,7 @@ impl EventKind {
             Self::Capture => "capture",
             Self::Release => "release",
             Self::Settle => "settle",
+            Self::Move => "move",
         }
     }
 
@@ -154,9 +157,9 @@ pub(super) async fn move_money(
         What::Deposit(deposit) => (None, Some(deposit)),
         What::Settlement { run, deposit } => (Some(run), Some(deposit)),
     };
-    let brings = matches!(event.kind, EventKind::Deposit | EventKind::Settle);
-    assert_eq!(deposit.is_some(), brings, "only a deposit brings money in");
-    assert_eq!(run.is_none(), event.kind == EventKind::Deposit, "all else is for a run");
+    let is_of_deposit = matches!(event.kind, EventKind::Deposit | EventKind::Settle | EventKind::Move);
+    assert_eq!(deposit.is_some(), is_of_deposit, "only a deposit brings money in, or is somebody else's");
+    assert_eq!(run.is_none(), matches!(event.kind, EventKind::Deposit | EventKind::Move), "all else is for a run");
     sqlx::query(
         "insert into entries (event_id, kind, at_ms, deposit_id, run_id, asset, account, amount)
          values ($1, $2, $3, $4, $5, $6, $7, $8), ($1, $2, $3, $4, $5, $6, $9, $10)",

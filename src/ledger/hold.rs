@@ -136,7 +136,7 @@ pub(super) async fn failing_too_often(tx: &mut Tx, payer: Address, now_ms: i64) 
 /// `false`: it is not what we read any more.
 async fn set_held(tx: &mut Tx, run: &Run, asset: &Asset, price: Amount, now_ms: i64) -> Result<bool> {
     let held = sqlx::query(
-        "update runs set state = 'held', asset = $2, price = $3, held_ms = $4, finished_ms = null, attempts = 0, error = null,
+        "update runs set state = 'held', asset = $2, price = $3, held_ms = $4, finished_ms = null, attempts = 0, broke = 0, error = null,
                          error_final = 0
          where run_id = $1 and state = $5",
     )

@@ -33,6 +33,13 @@ impl Books {
         Ok(taken.rows_affected() == 1)
     }
 
+    /// Does somebody hold this lease now?
+    pub async fn is_leased(&self, name: &str, now_ms: i64) -> Result<bool> {
+        let until: Option<i64> =
+            sqlx::query_scalar("select until_ms from leases where lease = $1").bind(name).fetch_optional(&self.pool).await?;
+        Ok(until.is_some_and(|until| until > now_ms))
+    }
+
     /// The next one need not wait for its end. Nothing, if it is not ours any more.
     pub async fn give_up_name(&self, name: &str, holder: &str) -> Result<()> {
         sqlx::query("delete from leases where lease = $1 and holder = $2").bind(name).bind(holder).execute(&self.pool).await?;

@@ -6,7 +6,14 @@ use sqlx::{
 };
 
 /// Number, name and text of each file in `migrations/`.
-const ALL: &[(i64, &str, &str)] = &[(1, "books", include_str!("../../migrations/1_books.sql"))];
+const ALL: &[(i64, &str, &str)] = &[
+    (1, "books", include_str!("../../migrations/1_books.sql")),
+    (2, "payers", include_str!("../../migrations/2_payers.sql")),
+    (3, "wrapped", include_str!("../../migrations/3_wrapped.sql")),
+    (4, "watches", include_str!("../../migrations/4_watches.sql")),
+    (5, "sign_in", include_str!("../../migrations/5_sign_in.sql")),
+    (6, "followed_transactions", include_str!("../../migrations/6_followed_transactions.sql")),
+];
 
 /// Applies what a database does not have yet, each once, under a lock.
 pub(super) fn migrator() -> Migrator {

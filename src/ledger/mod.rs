@@ -5,15 +5,18 @@
 //!
 //! - `store`, `migrations`: the database: opening, migrating, beginning a transaction.
 //! - `entries`, `signed`: the journal, and the balances it adds up to. The only code that moves money.
-//! - `deposits`: money that has arrived. `credit`: what stands to a payer's credit.
+//! - `deposits`: money that has arrived. `credit`: what stands to a payer's credit. `arrivals`: what a recipient has on the chain, and why.
 //! - `runs`: a run as a row. `present`, `hold`, `work`: its transitions, in this order.
 //! - `authorizations`, `claim`, `settle`: runs that are paid by a signature, and settled after the work (or before it).
+//! - `standing`: what a payer has promised already, and how an agent's settlements went: whom it works for before it is paid.
 //! - `progress`: how far the work of a run is. `content`: what of a run can be deleted.
-//! - `watches`: wallets that are about to pay.
+//! - `watches`: calls that a wallet is about to pay for. `replacing`: payments that others took the place of. `followed`: transactions that were
+//!   shown without a call.
 //! - `sessions`, `instances`: who is signed in; what several instances agree on.
 //! - `columns`: our types as the text and integers that both databases have.
 //! - `audit`: the proof that all of it balances.
 
+pub mod arrivals;
 pub mod audit;
 pub mod authorizations;
 mod claim;
@@ -22,22 +25,28 @@ mod content;
 pub mod credit;
 pub mod deposits;
 pub mod entries;
+pub mod followed;
 mod hold;
 mod instances;
 mod migrations;
 mod present;
 pub mod progress;
+pub mod replacing;
 pub mod runs;
 pub mod sessions;
 mod settle;
 mod signed;
+pub mod standing;
 pub mod store;
 pub mod watches;
 mod work;
 
+pub use arrivals::{Account, Explained, Rise, RiseState, Standing};
 pub use authorizations::{AuthorizationState, Method, NewAuthorization, RunAuthorization, Sent};
 pub use claim::{Claimed, Retried};
 pub use deposits::{Deposit, How};
 pub use progress::{Begun, Heard, Written};
 pub use runs::{HeldOrNot, Leased, NewRun, Presented, Run, SealedTerms};
+pub use sessions::Session;
+pub use standing::{Has, Promised};
 pub use store::{Books, BooksError};

@@ -4,14 +4,17 @@
 //! are waited for and that nobody has seen, and few calls from credit that nothing was held for.
 
 use super::{
+    followed::is_of_a_run,
+    replacing::as_replaced,
     runs::{
         FOLLOWED_MS, NEVER_HELD_MAX, NEVER_HELD_WITHIN_MS, NewRun, Presented, Run, SealedTerms, UNSEEN_MAX, run_of, select_runs,
         whole,
     },
     store::{Books, BooksError, Result, Tx, again},
-    watches::arrival_is_used,
+    watches::{ShownBy, arrival_is_used},
 };
 use crate::{
+    evm::Address,
     money::{Amount, Asset},
     run::RunState,
 };
@@ -37,12 +40,14 @@ impl Books {
 
     async fn try_present(&self, new: &NewRun, now_ms: i64) -> Result<Presented> {
         let mut tx = self.begin().await?;
+        let replaced = as_replaced(&mut tx, new).await?;
+        let new = replaced.as_ref().unwrap_or(new);
         if let Some(run) = payment_id_taken(&mut tx, new, now_ms).await? {
             return Ok(Presented::PaymentIdTaken(run));
         }
         let presented = match shown_before(&mut tx, new).await? {
             Some(run) => shown_again(&mut tx, new, run, now_ms).await?,
-            None if is_unseen(new) && too_many_unseen(&mut tx, new, now_ms).await? => return Ok(Presented::TooManyUnseen),
+            None if is_unseen(new) && unseen_of(&mut tx, new, now_ms).await? => return Ok(Presented::TooManyUnseen),
             None if !is_unseen(new) && too_many_void(&mut tx, new, now_ms).await? => return Ok(Presented::TooManyVoid),
             None if insert(&mut tx, new, None, now_ms).await? => Presented::New(whole(&mut tx, &new.id).await?),
             // Somebody was faster by a moment.
@@ -52,7 +57,9 @@ impl Books {
             },
         };
         if let Presented::New(_) | Presented::Same(_) = presented {
-            arrival_is_used(&mut tx, &new.network, new.payer, &new.proof).await?;
+            let by = ShownBy { wallet: new.payer, agent: &new.agent, input: &new.input };
+            arrival_is_used(&mut tx, &new.network, &by, &new.proof, now_ms).await?;
+            is_of_a_run(&mut tx, &new.network, &new.proof, new.payer).await?;
         }
         tx.commit().await?;
         Ok(presented)
@@ -80,10 +87,14 @@ pub(super) async fn payment_id_taken(tx: &mut Tx, new: &NewRun, now_ms: i64) -> 
 }
 
 pub(super) async fn shown_before(tx: &mut Tx, new: &NewRun) -> Result<Option<Run>> {
+    shown_by(tx, &new.network, &new.proof, new.payer).await
+}
+
+pub(super) async fn shown_by(tx: &mut Tx, network: &str, proof: &str, presenter: Address) -> Result<Option<Run>> {
     let row = sqlx::query(select_runs!("where r.network = $1 and r.proof = $2 and r.payer = $3"))
-        .bind(&new.network)
-        .bind(&new.proof)
-        .bind(new.payer.to_string())
+        .bind(network)
+        .bind(proof)
+        .bind(presenter.to_string())
         .fetch_optional(&mut **tx)
         .await?;
     row.as_ref().map(run_of).transpose()
@@ -97,7 +108,7 @@ async fn shown_again(tx: &mut Tx, new: &NewRun, run: Run, now_ms: i64) -> Result
     let waits = run.state == RunState::Waiting || run.may_be_judged_again();
     let followed = run.state == RunState::Waiting && run.presented_ms > now_ms.saturating_sub(FOLLOWED_MS);
     // Old ones, all shown again at once, would be as many as fresh ones.
-    if waits && !followed && run.deposit_block.is_none() && is_unseen(new) && too_many_unseen(tx, new, now_ms).await? {
+    if waits && !followed && run.deposit_block.is_none() && is_unseen(new) && unseen_of(tx, new, now_ms).await? {
         return Ok(Presented::TooManyUnseen);
     }
     is_shown(tx, &run, waits, now_ms).await?;
@@ -167,23 +178,32 @@ pub(super) async fn take_presenter(tx: &mut Tx, who: &str, now_ms: i64) -> Resul
     Ok(())
 }
 
-/// Other payments of this wallet, on any network, that somebody waits for and nobody has seen.
-async fn too_many_unseen(tx: &mut Tx, new: &NewRun, now_ms: i64) -> Result<bool> {
-    take_presenter(tx, &new.payer.to_string(), now_ms).await?;
-    let unseen: i64 = sqlx::query_scalar(
-        "select count(*) from runs r
-         where r.payer = $1 and r.state in ('waiting', 'held', 'running') and r.state = 'waiting' and r.presented_ms > $2
-           and r.proof like 'tx/%'
-           and not (r.network = $3 and r.proof = $4)
-           and not exists (select 1 from deposits d where d.network = r.network and d.proof = r.proof)",
+async fn unseen_of(tx: &mut Tx, new: &NewRun, now_ms: i64) -> Result<bool> {
+    too_many_unseen(tx, &new.network, &new.proof, new.payer, now_ms).await
+}
+
+/// Other payments of this wallet, on any network, that somebody waits for and nobody has seen: of runs, and those that were shown without a call.
+pub(super) async fn too_many_unseen(tx: &mut Tx, network: &str, proof: &str, wallet: Address, now_ms: i64) -> Result<bool> {
+    take_presenter(tx, &wallet.to_string(), now_ms).await?;
+    let (of_runs, of_no_run): (i64, i64) = sqlx::query_as(
+        "select
+             (select count(*) from runs r
+              where r.payer = $1 and r.state in ('waiting', 'held', 'running') and r.state = 'waiting' and r.presented_ms > $2
+                and r.proof like 'tx/%'
+                and not (r.network = $3 and r.proof = $4)
+                and not exists (select 1 from deposits d where d.network = r.network and d.proof = r.proof)),
+             (select count(*) from followed_transactions f
+              where f.presenter = $1 and f.shown_ms > $2
+                and not (f.network = $3 and f.proof = $4)
+                and not exists (select 1 from deposits d where d.network = f.network and d.proof = f.proof))",
     )
-    .bind(new.payer.to_string())
+    .bind(wallet.to_string())
     .bind(now_ms.saturating_sub(FOLLOWED_MS))
-    .bind(&new.network)
-    .bind(&new.proof)
+    .bind(network)
+    .bind(proof)
     .fetch_one(&mut **tx)
     .await?;
-    Ok(unseen >= i64::from(UNSEEN_MAX))
+    Ok(of_runs + of_no_run >= i64::from(UNSEEN_MAX))
 }
 
 /// A client's own UUID costs nothing to make, and every one that is shown is a row.

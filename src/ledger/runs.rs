@@ -82,6 +82,8 @@ pub struct Run {
     pub error: Option<CallError>,
     /// Counted before the work, since it was last held.
     pub attempts: u32,
+    /// Those of them that the agent itself broke.
+    pub broke: u32,
     pub key_sha256: String,
     pub created_ms: i64,
     /// When it was last shown to us: what is not shown any more is not followed for ever.
@@ -149,6 +151,21 @@ pub const NEVER_HELD_WITHIN_MS: i64 = 60 * 60 * 1000;
 /// A waiting run that was not shown again for so long is no longer followed.
 pub const FOLLOWED_MS: i64 = 15 * 60 * 1000;
 
+/// What an agent calls final for an input was so then: a contract is deployed, a page comes back. After so long it is for sale again.
+pub const FAILURE_KNOWN_MS: i64 = 60 * 60 * 1000;
+/// Failures of one input that are read, of all networks together. One that is not read is found out by the next payer, who is not charged.
+const KNOWN_FAILURES_READ: i64 = 64;
+
+/// An input that its agent called final on a network.
+#[derive(Clone, Debug, PartialEq)]
+pub struct KnownFailure {
+    /// CAIP-2: where the run that failed was paid.
+    pub network: String,
+    pub error: CallError,
+    /// Unix milliseconds: until then it is not asked for there.
+    pub until_ms: i64,
+}
+
 /// A `select` of whole rows: its `where` and what follows. A deposit of somebody else's is none of the presenter's business.
 macro_rules! select_runs {
     ($rest:literal) => {
@@ -157,7 +174,7 @@ macro_rules! select_runs {
                     r.terms_price, r.terms_asset, r.terms_issued_ms, r.terms_expires_ms, r.terms_nonce_sha256,
                     r.asset, r.price, r.included_block, d.block as deposit_block,
                     d.transaction_hash as deposit_transaction, d.pay_to as deposit_pay_to, r.output, r.output_sha256, r.engine, r.error,
-                    r.attempts, r.lease_token, r.lease_until_ms, r.key_sha256, r.created_ms, r.presented_ms, r.held_ms, r.finished_ms,
+                    r.attempts, r.broke, r.lease_token, r.lease_until_ms, r.key_sha256, r.created_ms, r.presented_ms, r.held_ms, r.finished_ms,
                     a.method, a.asset as token, a.pay_to, a.amount, a.valid_before_ms, a.signed, a.since_block, a.settle_first,
                     cast(case when a.answer is null then 0 else 1 end as bigint) as answered,
                     a.transaction_hash as sent_transaction, a.raw, a.sent_ms, a.state as authorization_state
@@ -227,19 +244,29 @@ impl Books {
         rows.iter().map(run_of).collect()
     }
 
-    /// A failure with `retry: no` that this very input of this agent and version had: it will have it again.
-    pub async fn known_failure(&self, agent: &str, version: &str, input_sha256: &str) -> Result<Option<CallError>> {
-        let error: Option<String> = sqlx::query_scalar(
-            "select error from runs
-             where agent = $1 and version = $2 and input_sha256 = $3 and state = 'failed' and error_final = 1
-             order by finished_ms desc limit 1",
+    /// Where this very input of this agent and version failed for good, by the agent's own word, within [`FAILURE_KNOWN_MS`]: on each network
+    /// the newest. One read, of few rows.
+    pub async fn known_failures(&self, agent: &str, version: &str, input_sha256: &str, now_ms: i64) -> Result<Vec<KnownFailure>> {
+        let newest_first: Vec<(String, String, i64)> = sqlx::query_as(
+            "select network, error, finished_ms from runs
+             where agent = $1 and version = $2 and input_sha256 = $3 and state = 'failed' and error_final = 1 and finished_ms > $4
+             order by finished_ms desc limit $5",
         )
         .bind(agent)
         .bind(version)
         .bind(input_sha256)
-        .fetch_optional(&self.pool)
+        .bind(now_ms.saturating_sub(FAILURE_KNOWN_MS))
+        .bind(KNOWN_FAILURES_READ)
+        .fetch_all(&self.pool)
         .await?;
-        error.as_deref().map(read_error).transpose()
+        let mut known: Vec<KnownFailure> = Vec::new();
+        for (network, error, finished_ms) in newest_first {
+            if known.iter().all(|failure| failure.network != network) {
+                let until_ms = finished_ms.saturating_add(FAILURE_KNOWN_MS);
+                known.push(KnownFailure { network, error: read_error(&error)?, until_ms });
+            }
+        }
+        Ok(known)
     }
 }
 
@@ -250,21 +277,23 @@ pub(super) async fn whole(tx: &mut Tx, id: &str) -> Result<Run> {
 }
 
 impl Run {
-    /// Void for a reason that may be gone: the credit was too low, or the payment had not been seen.
+    /// Void for a reason that may be gone: the credit was too low, the payment had not been seen, or it was of a kind that nobody could book then.
     pub(super) fn may_be_judged_again(&self) -> bool {
-        self.state == RunState::Void
-            && self.error.as_ref().is_some_and(|error| error.code == Code::AmountTooLow || error.retry == Retry::SamePayment)
+        let may_be_gone = |error: &CallError| {
+            matches!(error.code, Code::AmountTooLow | Code::UnsupportedTransfer) || error.retry == Retry::SamePayment
+        };
+        self.state == RunState::Void && self.error.as_ref().is_some_and(may_be_gone)
     }
 }
 
 impl Run {
     /// An authorization pays it that is not settled: its price is signed for, not held.
-    pub(super) fn nothing_is_held(&self) -> bool {
+    pub fn nothing_is_held(&self) -> bool {
         self.authorization.as_ref().is_some_and(|paid| paid.state != AuthorizationState::Settled)
     }
 
     /// The agent has answered, and the payment is yet to come.
-    pub(super) fn is_to_be_settled(&self) -> bool {
+    pub fn is_to_be_settled(&self) -> bool {
         self.nothing_is_held() && self.authorization.as_ref().is_some_and(|paid| paid.answered)
     }
 }
@@ -293,7 +322,10 @@ pub(super) fn run_of(row: &AnyRow) -> Result<Run> {
     };
     let signed_to = authorization.as_ref().map(|authorization| authorization.pay_to);
     let error: Option<String> = row.try_get("error")?;
-    let attempts: i64 = row.try_get("attempts")?;
+    let count = |column: &str| -> Result<u32> {
+        let count: i64 = row.try_get(column)?;
+        u32::try_from(count).map_err(|_| BooksError::Corrupt(format!("{column}: {count}")))
+    };
     Ok(Run {
         id: row.try_get("run_id")?,
         agent: row.try_get("agent")?,
@@ -315,7 +347,8 @@ pub(super) fn run_of(row: &AnyRow) -> Result<Run> {
         output_sha256: row.try_get("output_sha256")?,
         engine: row.try_get("engine")?,
         error: error.as_deref().map(read_error).transpose()?,
-        attempts: u32::try_from(attempts).map_err(|_| BooksError::Corrupt(format!("attempts: {attempts}")))?,
+        attempts: count("attempts")?,
+        broke: count("broke")?,
         key_sha256: row.try_get("key_sha256")?,
         created_ms: row.try_get("created_ms")?,
         presented_ms: row.try_get("presented_ms")?,

@@ -1,7 +1,9 @@
 //! Sessions, by the hash of their token, and the sign-in nonces that were used.
 
 use super::{
+    followed,
     hold::FAILURES_WITHIN_MS,
+    replacing,
     runs::store_error,
     store::{Books, BooksError, Result, again},
 };
@@ -13,30 +15,50 @@ use crate::{
 /// After this nobody asks any more what a watch was for.
 const WATCH_KEPT_MS: i64 = 24 * 60 * 60 * 1000;
 /// A hash that no network knew, and that nobody showed for so long, is not waited for any more.
-const UNSEEN_KEPT_MS: i64 = 24 * 60 * 60 * 1000;
+pub(super) const UNSEEN_KEPT_MS: i64 = 24 * 60 * 60 * 1000;
+
+/// Who is signed in, and until when.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Session {
+    pub wallet: Address,
+    /// CAIP-2: the network whose contract signed. What the same address has on another network may be somebody else's. `None`: a key signed, which is
+    /// the same one everywhere.
+    pub network: Option<String>,
+    /// Unix milliseconds.
+    pub until_ms: i64,
+}
+
+impl Session {
+    /// Is what this wallet has on a network (CAIP-2) this session's to see and to spend?
+    pub fn counts_on(&self, network: &str) -> bool {
+        self.network.as_ref().is_none_or(|own| own == network)
+    }
+}
 
 impl Books {
-    pub async fn start_session(&self, token_sha256: &str, wallet: Address, now_ms: i64, until_ms: i64) -> Result<()> {
-        sqlx::query("insert into sessions (token_sha256, wallet, started_ms, until_ms) values ($1, $2, $3, $4)")
+    pub async fn start_session(&self, token_sha256: &str, session: &Session, now_ms: i64) -> Result<()> {
+        sqlx::query("insert into sessions (token_sha256, wallet, network, started_ms, until_ms) values ($1, $2, $3, $4, $5)")
             .bind(token_sha256)
-            .bind(wallet.to_string())
+            .bind(session.wallet.to_string())
+            .bind(session.network.as_deref())
             .bind(now_ms)
-            .bind(until_ms)
+            .bind(session.until_ms)
             .execute(&self.pool)
             .await?;
         Ok(())
     }
 
-    /// The wallet of a session that has not ended, and when it will.
-    pub async fn session(&self, token_sha256: &str, now_ms: i64) -> Result<Option<(Address, i64)>> {
-        let row: Option<(String, i64)> =
-            sqlx::query_as("select wallet, until_ms from sessions where token_sha256 = $1 and until_ms > $2")
+    /// A session that has not ended.
+    pub async fn session(&self, token_sha256: &str, now_ms: i64) -> Result<Option<Session>> {
+        let row: Option<(String, Option<String>, i64)> =
+            sqlx::query_as("select wallet, network, until_ms from sessions where token_sha256 = $1 and until_ms > $2")
                 .bind(token_sha256)
                 .bind(now_ms)
                 .fetch_optional(&self.pool)
                 .await?;
-        row.map(|(wallet, until_ms)| {
-            Ok((wallet.parse().map_err(|_| BooksError::Corrupt(format!("a session's wallet: {wallet}")))?, until_ms))
+        row.map(|(wallet, network, until_ms)| {
+            let wallet = wallet.parse().map_err(|_| BooksError::Corrupt(format!("a session's wallet: {wallet}")))?;
+            Ok(Session { wallet, network, until_ms })
         })
         .transpose()
     }
@@ -93,6 +115,7 @@ impl Books {
             for delete in ["delete from sessions where until_ms <= $1", "delete from spent_nonces where until_ms <= $1"] {
                 sqlx::query(delete).bind(now_ms).execute(&mut *tx).await?;
             }
+            followed::sweep(&mut tx, now_ms).await?;
             sqlx::query("delete from failures where failed_ms <= $1")
                 .bind(now_ms.saturating_sub(FAILURES_WITHIN_MS))
                 .execute(&mut *tx)
@@ -121,6 +144,7 @@ impl Books {
             .bind(now_ms.saturating_sub(WATCH_KEPT_MS))
             .execute(&mut *tx)
             .await?;
+            replacing::sweep(&mut tx).await?;
             tx.commit().await?;
             Ok(())
         })

@@ -70,34 +70,43 @@ impl Books {
     /// | waiting for its settlement | deposit to its payer's credit; it waits to be judged |
     /// | failed, void | deposit to its payer's credit |
     ///
-    /// `false`: it was booked before, and nothing changed.
+    /// `false`: nothing changed. It was booked before; or it is wrapped, and what its transaction moved is booked for another authorization:
+    /// then this one is still open, and nobody is done.
     ///
     /// # Errors
     /// [`BooksError::Refused`] for a deposit that is not this run's authorization: another proof, payer, asset, amount or recipient.
     pub async fn settle(&self, run: &str, deposit: &Deposit, now_ms: i64) -> Result<bool> {
+        self.settle_one_of(run, deposit, 1, now_ms).await
+    }
+
+    /// The same, of a wrapped transaction that has so many equal transfers of this payer.
+    ///
+    /// # Errors
+    /// As [`Books::settle`].
+    pub async fn settle_one_of(&self, run: &str, deposit: &Deposit, of: u64, now_ms: i64) -> Result<bool> {
         again(|| async {
             let run = self.run(run).await?.ok_or_else(|| BooksError::refused(format_args!("there is no run {run}")))?;
             is_of(deposit, &run)?;
             // Balances are taken first, and only where they are needed: what we read tells which, unless it changes in this moment.
             let is_answered = |run: &Run| run.authorization.as_ref().is_some_and(|paid| paid.answered);
             if is_answered(&run) && run.state == RunState::Running {
-                match self.settle_answered(&run, deposit, now_ms).await? {
+                match self.settle_answered(&run, deposit, of, now_ms).await? {
                     Settled::Booked => return Ok(true),
                     Settled::Before => return Ok(false),
                     Settled::NotSo => {}
                 }
             }
-            self.settle_to_payer(&run, deposit, now_ms).await
+            self.settle_to_payer(&run, deposit, of, now_ms).await
         })
         .await
     }
 
     /// One event, from the chain to the agent's revenue. Touches no balance.
-    async fn settle_answered(&self, run: &Run, deposit: &Deposit, now_ms: i64) -> Result<Settled> {
+    async fn settle_answered(&self, run: &Run, deposit: &Deposit, of: u64, now_ms: i64) -> Result<Settled> {
         let mut tx = self.begin().await?;
         let taken = take_authorization(&mut tx, &run.id).await?;
         let Some((answer, engine)) = taken.and_then(|taken| taken.answer) else { return Ok(Settled::NotSo) };
-        let Some(id) = record(&mut tx, self.id(now_ms)?, deposit, now_ms).await? else { return Ok(Settled::Before) };
+        let Some(id) = record(&mut tx, self.id(now_ms)?, deposit, of, now_ms).await? else { return Ok(Settled::Before) };
         if !self.done_by(&mut tx, run, (deposit, &id), (&answer, &engine), now_ms).await? {
             return Ok(Settled::NotSo);
         }
@@ -145,12 +154,12 @@ impl Books {
     }
 
     /// To the payer's balance; held at once where the run is under way.
-    async fn settle_to_payer(&self, run: &Run, deposit: &Deposit, now_ms: i64) -> Result<bool> {
+    async fn settle_to_payer(&self, run: &Run, deposit: &Deposit, of: u64, now_ms: i64) -> Result<bool> {
         let mut tx = self.begin().await?;
         let mut credit = take(&mut tx, &Account::Payer(deposit.payer), &deposit.asset).await?;
         let mut held = take(&mut tx, &Account::Held(deposit.payer), &deposit.asset).await?;
         let taken = take_authorization(&mut tx, &run.id).await?;
-        let Some(id) = record(&mut tx, self.id(now_ms)?, deposit, now_ms).await? else { return Ok(false) };
+        let Some(id) = record(&mut tx, self.id(now_ms)?, deposit, of, now_ms).await? else { return Ok(false) };
         let state = run_state(&mut tx, &run.id).await?;
         if let (RunState::Running, Some((answer, engine))) = (state, taken.and_then(|taken| taken.answer)) {
             // Answered in this very moment.
@@ -172,10 +181,20 @@ impl Books {
         Ok(true)
     }
 
-    /// `running` → `void`: it can never be settled, the chain says so. The answer is dropped. Counts as a failure of its payer, whose
+    /// `running` → `void`: it cannot be settled now, the chain says so. The answer is dropped. Counts as a failure of its payer, whose
     /// money or signature went elsewhere while we worked. The authorization stays open until its time is over: it may yet be sent.
     /// `false`: the lease was lost, or it was settled after all; nothing was written.
     pub async fn settlement_failed(&self, run: &str, token: &str, why: &CallError, now_ms: i64) -> Result<bool> {
+        self.fail(run, token, why, AuthorizationState::Open, now_ms).await
+    }
+
+    /// The same, of an authorization that final blocks show will never pay: used for something else, taken back, or over. It ends with its
+    /// run: `open` → `unused`.
+    pub async fn settlement_over(&self, run: &str, token: &str, why: &CallError, now_ms: i64) -> Result<bool> {
+        self.fail(run, token, why, AuthorizationState::Unused, now_ms).await
+    }
+
+    async fn fail(&self, run: &str, token: &str, why: &CallError, then: AuthorizationState, now_ms: i64) -> Result<bool> {
         let why = store_error(why)?;
         again(|| async {
             let Some(payer) = self.run(run).await?.map(|run| run.payer) else { return Ok(false) };
@@ -200,6 +219,7 @@ impl Books {
                 .bind(run)
                 .execute(&mut *tx)
                 .await?;
+            set_state(&mut tx, run, then).await?;
             self.count_failure(&mut tx, run, payer, now_ms).await?;
             tx.commit().await?;
             Ok(true)

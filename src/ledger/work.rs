@@ -90,6 +90,23 @@ impl Books {
         Ok(renewed.rows_affected() == 1)
     }
 
+    /// The agent broke, and may be tried again: its lease ends now, and the next attempt follows at once. Counted apart from attempts that a
+    /// restart took with it. `false`: the lease was lost.
+    pub async fn broke(&self, run: &str, token: &str, now_ms: i64) -> Result<bool> {
+        let ended = again(|| async {
+            let ended = sqlx::query(
+                "update runs set broke = broke + 1, lease_until_ms = $3 where run_id = $1 and state = 'running' and lease_token = $2",
+            )
+            .bind(run)
+            .bind(token)
+            .bind(now_ms)
+            .execute(&self.pool)
+            .await?;
+            Ok(ended)
+        });
+        Ok(ended.await?.rows_affected() == 1)
+    }
+
     /// `running` → `done`: stores the answer and takes its price. `false`: the lease was lost, nothing was written.
     ///
     /// # Errors
@@ -131,10 +148,18 @@ impl Books {
     }
 
     /// `running` → `failed`: the price goes back to the payer's balance; if an open authorization pays it, nothing moves, and the
-    /// authorization stays open. `false`: the lease was lost, nothing was written.
+    /// authorization stays open. What the agent calls final for the input (`retry: no`) is remembered ([`Books::known_failures`]). `false`: the
+    /// lease was lost, nothing was written.
     pub async fn release(&self, run: &str, token: &str, why: &CallError, now_ms: i64) -> Result<bool> {
         let error = store_error(why)?;
         again(|| self.try_release(run, token, &error, why.retry == Retry::No, now_ms)).await
+    }
+
+    /// The same for a run that ended without its agent's word: it broke, or its leases were lost. Whatever `why` says to its payer, nothing is
+    /// known of the input: nobody else is kept from buying it.
+    pub async fn give_up_run(&self, run: &str, token: &str, why: &CallError, now_ms: i64) -> Result<bool> {
+        let error = store_error(why)?;
+        again(|| self.try_release(run, token, &error, false, now_ms)).await
     }
 
     async fn try_release(&self, run: &str, token: &str, error: &str, is_final: bool, now_ms: i64) -> Result<bool> {

@@ -20,7 +20,7 @@ use crate::{
     agents::{
         self, OnSale,
         contract_xray::ExampleAddress,
-        panel::{Fee, PanelTerms},
+        panel::{Fee, PanelTerms, SPONSOR},
     },
     money::Money,
     ui::{Heading, MoneyView, Spinner, Tab, Tabs, written},
@@ -132,9 +132,10 @@ fn ways(agent: &'static OnSale, shop: &Shop) -> Vec<PanelTerms> {
 fn what_you_pay(ways: &[PanelTerms]) -> Option<AnyView> {
     let (first, others) = ways.split_first()?;
     let PanelTerms { network, price, .. } = first.clone();
-    let fee = match first.fee() {
-        Fee::About(fee) => Some(fee),
-        Fee::Nothing | Fee::Unknown => None,
+    let (fee, sponsored) = match first.fee() {
+        Fee::About(fee) => (Some(fee), false),
+        Fee::UpTo(fee) => (Some(fee), true),
+        Fee::Nothing | Fee::Unknown => (None, false),
     };
     let far_above = fee.as_ref().and_then(|fee| times_above(fee, &price));
     let signed = others.iter().filter(|terms| terms.by_wallet() && terms.fee() == Fee::Nothing);
@@ -153,7 +154,9 @@ fn what_you_pay(ways: &[PanelTerms]) -> Option<AnyView> {
             </p>
             {fee
                 .map(|fee| {
-                    view! { <p>"And about " <MoneyView money=fee/> " network fee, which goes to the network, not to the shop."</p> }
+                    let about = if sponsored { "And up to " } else { "And about " };
+                    let sponsor = sponsored.then(|| format!(" {SPONSOR}."));
+                    view! { <p>{about}<MoneyView money=fee/>" network fee, which goes to the network, not to the shop."{sponsor}</p> }
                 })}
             {far_above.map(|times| view! {
                 <p>

@@ -16,6 +16,7 @@ pub fn Connect(
 ) -> impl IntoView {
     let wallet = Wallet::get();
     let live = hydrated();
+    let is_busy = move || wallet.busy.get() && !wallet.overdue.get();
     move || {
         if wallet.found.get() == Found::Nothing {
             view! { <a class="button" class:primary=main href=get_wallet_url()>"Get MetaMask"</a> }.erase()
@@ -24,10 +25,10 @@ pub fn Connect(
                 <button
                     type="button"
                     class:primary=main
-                    disabled=move || !live.get() || wallet.busy.get()
+                    disabled=move || !live.get() || is_busy()
                     on:click=move |_| wallet.sign_in()
                 >
-                    {move || if wallet.busy.get() { "Connecting…" } else { "Connect wallet" }}
+                    {move || if is_busy() { "Connecting…" } else { "Connect wallet" }}
                 </button>
             }
             .erase()

@@ -71,6 +71,23 @@ pub struct Snippet {
     pub code: String,
 }
 
+/// What the network charged for a payment.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Charged {
+    /// To three digits, as every fee.
+    pub fee: Money,
+    /// Somebody else than the payer sent the transaction, and paid for it.
+    pub sponsored: bool,
+}
+
+impl Charged {
+    /// What follows the figure.
+    pub fn by(&self) -> Option<&'static str> {
+        self.sponsored.then_some(", paid by the wallet's sponsor")
+    }
+}
+
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Statement {
@@ -147,6 +164,12 @@ pub async fn my_run(id: String, key: Option<String>) -> Result<RunView, CallErro
     server::told(server::run(id, key).await)
 }
 
+/// What the network charged for such a run's payment (P4). `None` where nobody knows it now, or nothing was charged: the page does without.
+#[server(prefix = "/api/page", endpoint = "fee", input = GetUrl, output = Json)]
+pub async fn my_fee(id: String, key: Option<String>) -> Result<Option<Charged>, CallError> {
+    server::told(server::charged(id, key).await)
+}
+
 /// The answer of such a run as HTML, for reading. `NoSuchRun` for everybody else's, and where its answer was deleted.
 #[server(prefix = "/api/page", endpoint = "report", input = GetUrl, output = Json)]
 pub async fn my_report(id: String, key: Option<String>) -> Result<String, CallError> {
@@ -165,5 +188,7 @@ pub async fn my_statement(before: Option<String>) -> Result<Statement, CallError
     server::told(server::statement(before).await)
 }
 
+#[cfg(feature = "ssr")]
+mod fee;
 #[cfg(feature = "ssr")]
 mod server;

@@ -7,7 +7,7 @@ use leptos_meta::Title;
 
 use super::{own_run, personal::Personal, run::standing, shop::with_shop};
 use crate::{
-    agents::answer::{unsettled, with_key},
+    agents::answer::{charged, unsettled, with_key},
     pages::data::Shop,
     run::{RunState, RunView},
     ui::{CopyButton, Heading, MoneyView, StatusWord, TimeView, hydrated, utc_date_time},
@@ -55,6 +55,7 @@ fn receipt(run: &RunView, shop: &Shop) -> AnyView {
                     {row("Payee", payee(run))}
                     {row("Network", network.erase())}
                     {row("Transaction", transaction(run))}
+                    {row("Network fee", fee(run))}
                     {row("Block", run.block.map_or_else(|| "—".erase(), |block| block.to_string().erase()))}
                 </dl>
             </section>
@@ -128,6 +129,24 @@ fn transaction(run: &RunView) -> AnyView {
         false => None,
     };
     view! { {words.map(|words| view! { <span class="hint">{words}</span>" " })}{hash} }.erase()
+}
+
+/// P4: as the chain charged it. No book of ours needs it, so it is asked for when somebody looks; where no node tells, there is none here.
+fn fee(run: &RunView) -> AnyView {
+    match run.transaction {
+        _ if run.authorized => "None for the payer: the shop settles".erase(),
+        None => "None: paid from credit".erase(),
+        Some(_) => {
+            let charged = charged(run);
+            view! {
+                {move || match charged.get() {
+                    Some(charged) => view! { <MoneyView money=charged.fee.clone()/>{charged.by()} }.erase(),
+                    None => "—".erase(),
+                }}
+            }
+            .erase()
+        }
+    }
 }
 
 /// For people in their own zone, and exactly, as the books have it.

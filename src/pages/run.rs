@@ -6,7 +6,7 @@ use crate::ui::Erase;
 use leptos::{prelude::*, task::spawn_local};
 use leptos_meta::Title;
 
-use super::{data::my_run, own_run, personal::Personal, shop::with_shop};
+use super::{data::my_run, own_run, personal::Personal};
 use crate::{
     agents::{
         self,
@@ -35,11 +35,7 @@ fn one(run: RunView) -> AnyView {
     let name = run.agent_name.clone();
     let steps = RwSignal::new(run.progress.clone());
     let run = followed(RunView { progress: Progress::default(), ..run }, steps);
-    let now = move || {
-        let run = run.get();
-        // The answer names the network's fee, which the shop knows.
-        with_shop(move |_| shown(run.clone(), steps))
-    };
+    let now = move || shown(run.get(), steps);
     view! {
         <Title text=format!("Run of {name}")/>
         <header>
@@ -128,6 +124,8 @@ pub fn standing(run: &RunView) -> String {
         };
     }
     match (run.state, price) {
+        // Where it is more than on its way, the run says so.
+        (RunState::Waiting, _) if run.error.is_some() => run.error.as_ref().map(|error| error.error.clone()).unwrap_or_default(),
         (RunState::Waiting, _) => {
             "The payment is on its way. The run starts when the network calls it final; you can close this tab.".into()
         }

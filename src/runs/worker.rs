@@ -22,6 +22,7 @@ use crate::{
     ledger::{BooksError, Leased, Run, runs::ATTEMPTS_MAX},
     run::RunState,
     x402::{
+        authorization::Refused,
         desk::{Desk, now_ms},
         settling::{self, Settlement},
     },
@@ -76,9 +77,10 @@ async fn lease(desk: &Desk) -> Result<Option<Leased>, BooksError> {
 /// What is done with a run that is ours until its lease ends. `Some`: its answer is stored, and its payment is yet to be settled.
 async fn work(desk: &Desk, leased: Leased) -> Option<(Run, String)> {
     let (run, token, outcome) = match leased {
+        // By restarts, as far as anybody knows: that says nothing about this input, so the same payment may try it again.
         Leased::GaveOut { run, token } => {
             let why = CallError::agent_failed(format!("it was begun {ATTEMPTS_MAX} times and never ended."));
-            (run, token, Outcome::failed(CallError { retry: Retry::No, ..why }))
+            (run, token, Outcome::gave_up(why))
         }
         Leased::Work { run, token } => {
             let span = info_span!("run", run.id = %run.id, agent = %run.agent, payer = %run.payer, network = %run.network, proof = %run.proof);
@@ -93,15 +95,19 @@ async fn work(desk: &Desk, leased: Leased) -> Option<(Run, String)> {
         Outcome::Done(output, engine) if signed => store(|| desk.books.answered(&run.id, &token, output, engine, now_ms())).await,
         Outcome::Done(output, engine) => store(|| desk.books.capture(&run.id, &token, output, engine, now_ms())).await,
         Outcome::Failed(why) => store(|| desk.books.release(&run.id, &token, why, now_ms())).await,
-        // Its lease ends now: the next attempt follows at once.
-        Outcome::Broke => desk.books.renew_lease(&run.id, &token, now_ms()).await,
+        Outcome::NotCovered(why) => store(|| desk.books.settlement_failed(&run.id, &token, why, now_ms())).await,
+        Outcome::GaveUp(why) => store(|| desk.books.give_up_run(&run.id, &token, why, now_ms())).await,
+        Outcome::Broke => desk.books.broke(&run.id, &token, now_ms()).await,
         Outcome::Lost => return None,
     };
     match (ended, &outcome) {
         (Ok(true), Outcome::Done(..)) if signed => return to_be_settled(desk, &run, token).await,
         (Ok(true), Outcome::Done(..)) => info!(run.id = %run.id, agent = %run.agent, "run {} done", run.id),
-        (Ok(true), Outcome::Failed(why)) => {
+        (Ok(true), Outcome::Failed(why) | Outcome::GaveUp(why)) => {
             info!(run.id = %run.id, agent = %run.agent, why = %why.error, "run {} failed, and was not charged", run.id)
+        }
+        (Ok(true), Outcome::NotCovered(why)) => {
+            warn!(run.id = %run.id, agent = %run.agent, reason = why.reason, "run {} was not begun: its payer cannot pay it any more", run.id);
         }
         (Ok(true), _) => warn!(run.id = %run.id, agent = %run.agent, "run {} broke; it is tried again", run.id),
         (Ok(false), _) => warn!(run.id = %run.id, "run {} was taken over by another worker", run.id),
@@ -127,37 +133,63 @@ async fn to_be_settled(desk: &Desk, run: &Run, token: String) -> Option<(Run, St
     None
 }
 
-/// For one attempt to settle; then the lease is let go, and taken again.
+/// For one attempt to settle; then the lease is let go, and taken again after a pause (`x402::looks`).
 const SETTLE_PATIENCE: Duration = Duration::from_secs(15);
-const SETTLE_AGAIN_MS: i64 = 1_000;
 
 async fn settle(desk: &Desk, run: &Run, token: &str) {
     let settlement = tokio::select! {
         settlement = settling::settle(desk, run, SETTLE_PATIENCE) => settlement,
         () = lost(desk, &run.id, token) => return,
     };
+    let failed = |why: &Refused| CallError::from(Code::SettlementFailed).with_reason(&why.reason);
     let stored = match &settlement {
-        Settlement::Settled(deposit) => store(|| desk.books.settle(&run.id, deposit, now_ms())).await,
+        Settlement::Settled { deposit, of } => store(|| desk.books.settle_one_of(&run.id, deposit, *of, now_ms())).await,
         Settlement::Failed(why) => {
-            let why = CallError::from(Code::SettlementFailed).with_reason(&why.reason);
+            let why = failed(why);
             store(|| desk.books.settlement_failed(&run.id, token, &why, now_ms())).await
         }
-        Settlement::Unknown => desk.books.renew_lease(&run.id, token, now_ms() + SETTLE_AGAIN_MS).await,
+        Settlement::Over(why) => {
+            let why = failed(why);
+            store(|| desk.books.settlement_over(&run.id, token, &why, now_ms())).await
+        }
+        Settlement::Unknown => Ok(false),
     };
     match (stored, settlement) {
-        (Ok(_), Settlement::Settled(deposit)) => {
-            info!(run.id = %run.id, agent = %run.agent, transaction = %deposit.transaction, "run {} done, settled by {}", run.id, deposit.transaction);
+        (Ok(false), settlement) => look_again(desk, run, token, &settlement).await,
+        (Ok(true), settlement) => {
+            desk.looks.is_over(&run.id);
+            match settlement {
+                Settlement::Settled { deposit, .. } => {
+                    info!(run.id = %run.id, agent = %run.agent, transaction = %deposit.transaction, "run {} done, settled by {}", run.id, deposit.transaction);
+                }
+                Settlement::Failed(why) | Settlement::Over(why) => {
+                    warn!(run.id = %run.id, agent = %run.agent, reason = %why.reason, "run {} could not be settled; its answer is withheld", run.id);
+                }
+                Settlement::Unknown => {}
+            }
         }
-        (Ok(_), Settlement::Failed(why)) => {
-            warn!(run.id = %run.id, agent = %run.agent, reason = %why.reason, "run {} could not be settled; its answer is withheld", run.id);
-        }
-        (Ok(_), Settlement::Unknown) => warn!(run.id = %run.id, "run {} is not settled yet", run.id),
         (Err(cause), _) => {
             error!(run.id = %run.id, %cause, "what became of the settlement of run {} could not be stored", run.id)
         }
     }
     desk.ring(&run.id);
     desk.held.notify_one();
+}
+
+/// Nothing was stored. Either all is said already, by somebody else; or nobody knows yet, and it is looked at again: an event that books nothing
+/// while its authorization is open ends nothing.
+async fn look_again(desk: &Desk, run: &Run, token: &str, settlement: &Settlement) {
+    match desk.books.run(&run.id).await {
+        Ok(Some(now)) if now.state == RunState::Running && now.is_to_be_settled() => {}
+        Ok(_) => return desk.looks.is_over(&run.id),
+        Err(cause) => error!(run.id = %run.id, %cause, "run {} cannot be read", run.id),
+    }
+    let pause_ms = desk.looks.in_vain(&run.id, now_ms());
+    warn!(run.id = %run.id, ?settlement, pause_ms, "run {} is not settled yet; it is looked at again in {pause_ms} ms", run.id);
+    if let Err(cause) = desk.books.renew_lease(&run.id, token, now_ms() + pause_ms).await {
+        // It ends by itself.
+        warn!(run.id = %run.id, %cause, "the lease could not be renewed");
+    }
 }
 
 /// The answer exists; a short trouble of the database must not throw it away.
@@ -174,6 +206,10 @@ enum Outcome {
     /// The answer's exact bytes, and what made it.
     Done(String, String),
     Failed(Box<CallError>),
+    /// It was not begun: what its payer signed cannot be settled any more.
+    NotCovered(Box<CallError>),
+    /// It failed, and not by the agent's own word: nothing is said of the input.
+    GaveUp(Box<CallError>),
     /// It panicked, and may be tried again.
     Broke,
     /// The lease: another worker has the run.
@@ -183,6 +219,10 @@ enum Outcome {
 impl Outcome {
     fn failed(why: CallError) -> Self {
         Self::Failed(Box::new(why))
+    }
+
+    fn gave_up(why: CallError) -> Self {
+        Self::GaveUp(Box::new(why))
     }
 }
 
@@ -196,6 +236,11 @@ async fn attempt(desk: &Desk, run: &Run, token: &str) -> Outcome {
     let Some(input) = &run.input else {
         return Outcome::failed(CallError::saying(Code::AgentFailed, "The input of this run was deleted. You were not charged."));
     };
+    if run.nothing_is_held()
+        && let Some(why) = settling::is_not_covered(desk, run).await
+    {
+        return Outcome::NotCovered(Box::new(CallError::from(Code::SettlementFailed).with_reason(&why.reason)));
+    }
     info!("run {} started", run.id);
     let reports = progress::begin(desk, &run.id, token).await;
     let (engine, limit) = (Engine::default(), agent.card.time_limit);
@@ -239,20 +284,24 @@ fn judge(run: &Run, limit: Duration, engine: &Engine, ended: Ended) -> Outcome {
         Ok(Ok(Ok(output))) => Outcome::Done(output, engine.words()),
         Ok(Ok(Err(why))) => Outcome::failed(told(run, why)),
         Ok(Err(_)) => Outcome::failed(told(run, CallError::agent_failed(format!("it took longer than {} s.", limit.as_secs())))),
-        Err(_) if run.attempts < ATTEMPTS_MAX => Outcome::Broke,
-        // The third time on the same input: it would break again.
-        Err(_) => Outcome::failed(told(
+        Err(_) if run.broke + 1 < ATTEMPTS_MAX => Outcome::Broke,
+        // The third time, each by the agent's own fault: this payment does not begin it again. Whether it was the input, nobody has said.
+        Err(_) => Outcome::gave_up(told(
             run,
             CallError { retry: Retry::No, ..CallError::agent_failed("the agent broke on this input.") },
         )),
     }
 }
 
-/// Whatever the agent failed with, its payer hears `agent_failed`, and what became of the money.
+/// Whatever the agent failed with, its payer hears `agent_failed`, and what became of the money. Only what it says of its input can be final: what
+/// is away today, or is our own fault, says `retry: no` too, to those who have not paid.
 fn told(run: &Run, why: CallError) -> CallError {
     let mut why = match why.code {
         Code::AgentFailed => why,
-        _ => CallError { retry: why.retry, details: why.details.clone(), ..CallError::agent_failed(&why.error) },
+        Code::InvalidInput | Code::BadJson | Code::TooLarge => {
+            CallError { retry: why.retry, details: why.details.clone(), ..CallError::agent_failed(&why.error) }
+        }
+        _ => CallError { details: why.details.clone(), ..CallError::agent_failed(&why.error) },
     };
     why.transaction = run.transaction;
     why

@@ -4,7 +4,7 @@ use axum::{
     Json, Router,
     body::Body,
     extract::{Path, Query, Request, State, rejection::JsonRejection},
-    http::{HeaderMap, HeaderValue, Method, Response, StatusCode, header},
+    http::{HeaderMap, HeaderValue, Method, Response, StatusCode, header, request::Parts},
     routing::{MethodRouter, any, get, post},
 };
 use leptos::prelude::provide_context;
@@ -16,12 +16,15 @@ use crate::{
     agents,
     card::Card,
     error::{CallError, Code},
-    ledger::watches::{WATCH_MS, Watch},
+    ledger::watches::{Opened, WATCH_MS, Watch},
+    money::Amount,
     session::guard::{self, Refused, signed_in},
     x402::{
         answer,
-        call::broken,
+        call::{Caller, broken},
         desk::{Desk, now_ms},
+        fetch::request::PAID,
+        no_call,
         offers::{same, sha256_hex},
     },
 };
@@ -45,17 +48,33 @@ pub fn routes(desk: &Desk) -> Router<Desk> {
 
 /// GET and HEAD tell the offers; `POST` on the same path is the server function, and OPTIONS is answered before (`cors`).
 fn prices(card: &'static Card) -> MethodRouter<Desk> {
-    let tell = move |State(desk): State<Desk>, headers: HeaderMap| async move { tell(&desk, card, &headers).await };
-    let refuse = || async { answer::error(&Code::MethodNotAllowed.into()) };
+    let tell = move |State(desk): State<Desk>, parts: Parts| async move { tell(&desk, card, &parts).await };
+    let refuse = move |State(desk): State<Desk>, parts: Parts| async move { refuse(&desk, card, &parts).await };
     get(tell).put(refuse).patch(refuse).delete(refuse)
 }
 
-async fn tell(desk: &Desk, card: &Card, headers: &HeaderMap) -> Response<Body> {
+/// Another method: no call, and no question about the price.
+async fn refuse(desk: &Desk, card: &Card, parts: &Parts) -> Response<Body> {
+    let why = CallError::from(Code::MethodNotAllowed);
+    answer::error(&unused(desk, Some(card), card.slug, parts, why.clone()).await.unwrap_or(why))
+}
+
+/// What is said of a payment beside this. `None`: there is none.
+async fn unused(desk: &Desk, card: Option<&Card>, slug: &str, parts: &Parts, why: CallError) -> Option<CallError> {
+    let resource = format!("{}{PAID}{slug}", desk.public_url);
+    no_call::in_headers(desk, card, Caller::of(parts, &resource), why).await
+}
+
+async fn tell(desk: &Desk, card: &Card, parts: &Parts) -> Response<Body> {
+    // With a payment it is a call by the wrong method: offers would ask for another one.
+    if let Some(why) = unused(desk, Some(card), card.slug, parts, Code::MethodNotAllowed.into()).await {
+        return answer::error(&why);
+    }
     if let Err(closed) = desk.sells(card).await {
         return answer::error(&closed);
     }
     let told = answer::payment_required(desk, card, &Code::PaymentRequired.into());
-    let text = |name| headers.get(name).and_then(|value: &HeaderValue| value.to_str().ok()).unwrap_or_default();
+    let text = |name| parts.headers.get(name).and_then(|value: &HeaderValue| value.to_str().ok()).unwrap_or_default();
     // A browser that navigates here gets a page, with the same status and headers (B17).
     if text(header::ACCEPT).contains("text/html") && text(header::USER_AGENT).contains("Mozilla") {
         let (mut parts, _) = told.into_parts();
@@ -76,26 +95,32 @@ async fn tell(desk: &Desk, card: &Card, headers: &HeaderMap) -> Response<Body> {
     told
 }
 
-async fn no_such_agent() -> Refused {
-    CallError::from(Code::NoSuchAgent).into()
+async fn no_such_agent(State(desk): State<Desk>, Path(slug): Path<String>, parts: Parts) -> Response<Body> {
+    none_of_that_name(&desk, &slug, &parts).await
+}
+
+async fn none_of_that_name(desk: &Desk, slug: &str, parts: &Parts) -> Response<Body> {
+    let why = CallError::from(Code::NoSuchAgent);
+    answer::error(&unused(desk, None, slug, parts, why.clone()).await.unwrap_or(why))
 }
 
 /// The workflow's paths end with a slash; they are the same paths.
-async fn with_slash(State(desk): State<Desk>, Path(slug): Path<String>, mut request: Request) -> axum::response::Response {
+async fn with_slash(State(desk): State<Desk>, Path(slug): Path<String>, request: Request) -> axum::response::Response {
+    let (mut parts, body) = request.into_parts();
     let sold = desk.agent(&slug).map(|agent| agent.card);
     let Some(card) = sold.or_else(|| agents::find(&slug).map(|agent| agent.card)) else {
-        return answer::error(&Code::NoSuchAgent.into());
+        return none_of_that_name(&desk, &slug, &parts).await;
     };
-    match *request.method() {
+    match parts.method {
         Method::POST => {
-            *request.uri_mut() = card.endpoint().parse().unwrap_or_default();
-            let context = desk.clone();
+            parts.uri = card.endpoint().parse().unwrap_or_default();
+            let (context, request) = (desk.clone(), Request::from_parts(parts, body));
             axum::response::IntoResponse::into_response(
                 leptos_axum::handle_server_fns_with_context(move || provide_context(context.clone()), request).await,
             )
         }
-        Method::GET | Method::HEAD => tell(&desk, card, request.headers()).await,
-        _ => answer::error(&Code::MethodNotAllowed.into()),
+        Method::GET | Method::HEAD => tell(&desk, card, &parts).await,
+        _ => refuse(&desk, card, &parts).await,
     }
 }
 
@@ -131,7 +156,7 @@ pub async fn readable(desk: &Desk, headers: &HeaderMap, id: &str, key: Option<&s
         return Ok(run);
     }
     match signed_in(desk, headers).await? {
-        Some((wallet, _)) if wallet == run.payer => Ok(run),
+        Some(session) if session.wallet == run.payer && session.counts_on(&run.network) => Ok(run),
         _ => Err(none()),
     }
 }
@@ -145,6 +170,10 @@ struct WatchFor {
     agent: String,
     /// The exact body of the run that was asked for.
     input: String,
+    /// What the wallet will be asked for, in atomic units.
+    amount: Option<Amount>,
+    /// A watch that was opened for this call before: it is made longer, unless what it waited for has come.
+    watch: Option<String>,
 }
 
 async fn watch(
@@ -152,16 +181,25 @@ async fn watch(
     headers: HeaderMap,
     body: Result<Json<WatchFor>, JsonRejection>,
 ) -> Result<Response<Body>, Refused> {
-    let (wallet, _) = signed_in(&desk, &headers).await?.ok_or_else(|| CallError::from(Code::NotSignedIn))?;
+    let session = signed_in(&desk, &headers).await?.ok_or_else(|| CallError::from(Code::NotSignedIn))?;
+    let wallet = session.wallet;
     let Json(asked) = body.map_err(|cause| CallError::from(Code::BadJson).with_details(cause))?;
     let card = agents::find(&asked.agent).map(|agent| agent.card).ok_or_else(|| CallError::from(Code::NoSuchAgent))?;
     if asked.input.len() > card.input_max {
         return Err(CallError::from(Code::TooLarge).into());
     }
+    if let Some(id) = &asked.watch {
+        let now = now_ms();
+        let renewed = desk.books.renew_watch(id, wallet, now).await.map_err(broken)?;
+        // Nothing is opened anew: a question that was answered is over.
+        let until = renewed.then_some(now + WATCH_MS);
+        return Ok(answer::json(200, json!({ "watch": id, "untilMs": until }).to_string().into_bytes()));
+    }
     let chain = desk.chain(&asked.network).filter(|_| !desk.is_halted(&asked.network));
     let chain = chain.ok_or_else(|| CallError::from(Code::AgentUnavailable))?;
+    guard::on(&desk, &session, &asked.network)?;
     // What is above the final head can be the payment. Without it the wallet must not open: a payment could be missed.
-    let from_block = chain.final_head().await.map_err(|cause| {
+    let (from_block, next_nonce) = chain.before_sending(wallet).await.map_err(|cause| {
         CallError::saying(
             Code::VerifierUnavailable,
             "The network cannot be read right now. Nothing was charged; try again in a moment.",
@@ -169,19 +207,48 @@ async fn watch(
         .with_details(cause)
     })?;
     let now = now_ms();
-    let watch =
-        Watch { network: asked.network, wallet, from_block, until_ms: now + WATCH_MS, agent: asked.agent, input: asked.input };
-    desk.books.open_watch(&watch, now).await.map_err(broken)?;
+    let watch = Watch {
+        network: asked.network,
+        wallet,
+        from_block,
+        until_ms: now + WATCH_MS,
+        agent: asked.agent,
+        input: asked.input,
+        amount: asked.amount,
+        next_nonce,
+    };
+    let id = match desk.books.open_watch(&watch, now).await.map_err(broken)? {
+        Opened::Watching(id) => id,
+        Opened::TooMany => {
+            let error = CallError::saying(
+                Code::RateLimited,
+                "Your wallet may still be asking about eight other payments. Answer one of them there first.",
+            );
+            return Err(error.after_ms(60_000).into());
+        }
+    };
     desk.waiting.notify_waiters();
-    let body = json!({ "fromBlock": watch.from_block, "untilMs": watch.until_ms });
+    let body = json!({ "watch": id, "fromBlock": watch.from_block, "untilMs": watch.until_ms });
     Ok(answer::json(200, body.to_string().into_bytes()))
 }
 
-/// The visitor does not want the run any more; what arrived stays as credit.
-async fn dismiss(State(desk): State<Desk>, headers: HeaderMap) -> Result<StatusCode, Refused> {
-    let (wallet, _) = signed_in(&desk, &headers).await?.ok_or_else(|| CallError::from(Code::NotSignedIn))?;
-    for chain in &desk.chains {
-        desk.books.dismiss_arrival(&chain.network().id, wallet).await.map_err(broken)?;
+/// Which call is not wanted any more. None: all whose payments arrived.
+#[derive(Deserialize)]
+struct Unwanted {
+    watch: Option<String>,
+}
+
+/// The visitor does not want the run any more, or has told the wallet no; what arrived stays as credit.
+async fn dismiss(State(desk): State<Desk>, Query(unwanted): Query<Unwanted>, headers: HeaderMap) -> Result<StatusCode, Refused> {
+    let session = signed_in(&desk, &headers).await?.ok_or_else(|| CallError::from(Code::NotSignedIn))?;
+    let now = now_ms();
+    match unwanted.watch {
+        Some(id) => desk.books.dismiss_watch(&id, session.wallet, now).await.map_err(broken)?,
+        None => {
+            for chain in desk.chains.iter().filter(|chain| session.counts_on(&chain.network().id)) {
+                desk.books.dismiss_arrivals(&chain.network().id, session.wallet, now).await.map_err(broken)?;
+            }
+        }
     }
     Ok(StatusCode::NO_CONTENT)
 }

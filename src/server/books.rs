@@ -1,14 +1,16 @@
 //! `coinslot books`: proves that the books balance, and with `--chain` that every deposit is what the chain says.
 
+mod balance;
+
 use std::fmt;
 
 use super::check::{Line, missing_file};
-use super::settings::Settings;
+use super::{credit, settings::Settings};
 use crate::{
     chain::{At, Chain, Seen, Sighting, SignedTransfer, Transfer},
     evm::TxHash,
     ledger::{Books, BooksError, Deposit},
-    x402::authorization::booked_transfer,
+    x402::authorization::{booked_payer, booked_transfer},
 };
 
 /// Deposits that are read at once.
@@ -31,8 +33,11 @@ pub async fn prove(settings: &Settings, with_chain: bool) -> Vec<Line> {
         Err(cause) => return bad(&cause),
     };
     let mut lines = add_up(&books).await;
+    let chains: Vec<_> = settings.networks.iter().cloned().map(Chain::new).collect();
+    lines.extend(balance::told(&books, &chains).await);
     if with_chain {
-        lines.extend(look_up(&books, &settings.networks.iter().cloned().map(Chain::new).collect::<Vec<_>>()).await);
+        lines.extend(look_up(&books, &chains).await);
+        lines.extend(balance::prove(&books, &chains, settings.pay_to).await);
     }
     lines
 }
@@ -89,9 +94,15 @@ async fn confirm(deposit: &Deposit, chains: &[Chain]) -> Result<(), String> {
     if let Some(transfer) = booked_transfer(deposit) {
         return confirm_settlement(deposit, &transfer, chain).await;
     }
+    if deposit.asset.token.is_some() {
+        return credit::confirm_token(chain, deposit).await;
+    }
     let hash: Option<TxHash> = deposit.proof.strip_prefix("tx/").and_then(|hash| hash.parse().ok());
     let hash = hash.ok_or("its proof is no transaction")?;
     match chain.lookup(hash).await {
+        Ok(Sighting::Final(transfer)) if is_inside(deposit, &transfer) => {
+            balance::confirm_inside(chain, deposit, &transfer.block_hash).await
+        }
         Ok(Sighting::Final(transfer)) => compare(deposit, &transfer),
         Ok(Sighting::Included(_)) => Err("its block is not final".to_owned()),
         Ok(Sighting::NotSeen) => Err("the chain does not know its transaction".to_owned()),
@@ -100,6 +111,11 @@ async fn confirm(deposit: &Deposit, chains: &[Chain]) -> Result<(), String> {
 }
 
 async fn confirm_settlement(deposit: &Deposit, transfer: &SignedTransfer, chain: &Chain) -> Result<(), String> {
+    // What the proof says is what was shown to us; the other columns are what was booked.
+    if let Some(payer) = booked_payer(deposit).filter(|payer| *payer != deposit.payer) {
+        return Err(format!("booked for {}, its authorization is of {payer}", deposit.payer));
+    }
+    // Searched is from its block on, for transfers from this payer to this recipient, of this amount.
     match chain.look(transfer, Some(deposit.transaction), deposit.block, At::Final).await {
         Ok(Seen::Paid { transaction, .. } | Seen::Wrapped { transaction, .. }) if transaction != deposit.transaction => {
             Err(format!("booked as {}, it is {transaction}", deposit.transaction))
@@ -109,10 +125,20 @@ async fn confirm_settlement(deposit: &Deposit, transfer: &SignedTransfer, chain:
         }
         Ok(Seen::Paid { .. } | Seen::Wrapped { .. }) => Ok(()),
         Ok(Seen::Unclear) => Err("its node does not tell what its authorization was used for".to_owned()),
-        Ok(Seen::Unused { .. }) => Err("its authorization is unused on the chain".to_owned()),
-        Ok(Seen::Elsewhere) => Err("its authorization was used for something else".to_owned()),
+        Ok(Seen::Unused { .. }) => {
+            Err(format!("its authorization is unused on the chain: {} paid nothing with it", deposit.payer))
+        }
+        Ok(Seen::Elsewhere) => Err(format!(
+            "its authorization was used for something else: it moved no {} from {} to {}",
+            deposit.amount, deposit.payer, deposit.pay_to
+        )),
         Err(away) => Err(format!("it cannot be looked up now: {away}")),
     }
+}
+
+/// It was no plain transfer: its calls moved the coin.
+fn is_inside(deposit: &Deposit, transfer: &Transfer) -> bool {
+    transfer.succeeded && transfer.block == deposit.block && transfer.to != Some(deposit.pay_to)
 }
 
 fn compare(deposit: &Deposit, transfer: &Transfer) -> Result<(), String> {
@@ -121,6 +147,14 @@ fn compare(deposit: &Deposit, transfer: &Transfer) -> Result<(), String> {
     }
     if transfer.from != deposit.payer {
         return Err(format!("booked for {}, paid by {}", deposit.payer, transfer.from));
+    }
+    match transfer.to {
+        Some(to) if to == deposit.pay_to => {}
+        Some(to) => return Err(format!("booked as paid to {}, it went to {to}", deposit.pay_to)),
+        None => return Err(format!("booked as paid to {}, it created a contract", deposit.pay_to)),
+    }
+    if deposit.transaction != transfer.hash {
+        return Err(format!("booked as {}, it is {}", deposit.transaction, transfer.hash));
     }
     if transfer.value != deposit.amount {
         return Err(format!("booked {}, paid {}", deposit.amount, transfer.value));

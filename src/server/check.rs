@@ -1,5 +1,6 @@
 //! `coinslot check`: each line says what is well, what is still to do, or what is wrong and how to mend it.
 
+pub(super) mod arrivals;
 mod model;
 mod settling;
 
@@ -9,6 +10,7 @@ use std::{
 };
 
 use super::{
+    clock,
     opening::{self, CannotOpen, Kind},
     settings::{Settings, secret},
 };
@@ -80,6 +82,10 @@ pub async fn check(settings: &Settings, cards: &[&Card]) -> Vec<Line> {
     for network in &settings.networks {
         let chain = Chain::new(network.clone());
         lines.extend(look_at(&chain, settings.pay_to, books.as_ref()).await);
+        lines.push(arrivals::who_traces(&chain).await);
+        if let Some(books) = &books {
+            lines.extend(arrivals::unexplained(books, &chain).await);
+        }
         lines.extend(settling::look_at(settings, &chain, cards).await);
         lines.extend(settling::look_at_tokens(settings, &chain).await);
     }
@@ -162,6 +168,11 @@ async fn look_at(chain: &Chain, pay_to: Option<Address>, books: Option<&Books>) 
             lines.push(Line::ok("chain", format!("{title}, {finality}, block {head}")));
         }
         Err(why) => lines.push(Line::bad("chain", format!("{title}: {why}"))),
+    }
+    match clock::beside(chain).await {
+        Ok(Ok(fine)) => lines.push(Line::ok("clock", fine)),
+        Ok(Err(trouble)) => lines.push(Line::todo("clock", trouble)),
+        Err(_) => {} // said above
     }
     if let Some(books) = books {
         match books.halted(&network.id).await {

@@ -30,7 +30,7 @@ use governor::{
 use super::mcp;
 use crate::{
     error::{CallError, Code},
-    x402::answer,
+    x402::{answer, signer::Allowance},
 };
 
 /// Addresses that have a bucket of their own, per kind of request.
@@ -67,7 +67,7 @@ pub struct Limits {
     pub pages: Quota,
     /// Everything under `/api` and `/demo`, and MCP.
     pub api: Quota,
-    /// `POST /api/session…`, on top of `api`.
+    /// `POST /api/session…`, on top of `api`; and, counted apart, signatures that a chain is asked about.
     pub sign_in: Quota,
 }
 
@@ -80,12 +80,20 @@ struct Buckets {
     pages: Bucket,
     api: Bucket,
     sign_in: Bucket,
+    signatures: Bucket,
 }
 
 impl Doorkeeper {
     pub fn new(limits: Limits, trusted_proxies: Vec<AddressRange>) -> Self {
-        let (pages, api, sign_in) = (Bucket::new(limits.pages), Bucket::new(limits.api), Bucket::new(limits.sign_in));
-        Self(Arc::new(Buckets { trusted_proxies, pages, api, sign_in }))
+        let (pages, api) = (Bucket::new(limits.pages), Bucket::new(limits.api));
+        let (sign_in, signatures) = (Bucket::new(limits.sign_in), Bucket::new(limits.sign_in));
+        Self(Arc::new(Buckets { trusted_proxies, pages, api, sign_in, signatures }))
+    }
+
+    /// What this visitor may have asked of the chains: taken from where it turns out that only a contract can have signed.
+    fn allowance(&self, visitor: Visitor) -> Allowance {
+        let buckets = self.0.clone();
+        Allowance::new(move || buckets.signatures.take(visitor))
     }
 
     /// # Errors
@@ -112,9 +120,13 @@ impl Doorkeeper {
 }
 
 /// The layer: 429 with `Retry-After`, or on it goes.
-pub async fn limit(State(doorkeeper): State<Doorkeeper>, request: Request, next: Next) -> Response {
-    match doorkeeper.admit(request.method(), request.uri().path(), doorkeeper.visitor(&request)) {
-        Ok(()) => next.run(request).await,
+pub async fn limit(State(doorkeeper): State<Doorkeeper>, mut request: Request, next: Next) -> Response {
+    let visitor = doorkeeper.visitor(&request);
+    match doorkeeper.admit(request.method(), request.uri().path(), visitor) {
+        Ok(()) => {
+            request.extensions_mut().insert(doorkeeper.allowance(visitor));
+            next.run(request).await
+        }
         Err(wait) => {
             let wait_ms = u64::try_from(wait.as_millis()).unwrap_or(u64::MAX).max(1);
             answer::error(&CallError::from(Code::RateLimited).after_ms(wait_ms))

@@ -2,19 +2,22 @@
 //!
 //! - `settings`: Leptos.toml → `--config` → `COINSLOT_…` → flags; what is wrong stops the start with a sentence.
 //! - `opening`: from settings to a running shop, and its end. `listen`: connections, bounded in number and time.
-//! - `tokens`: which tokens are taken.
+//! - `tokens`: which tokens are taken. `clock`: our clock beside the chains'.
 //! - `api`: the plain routes beside the server functions. `events`: how far a run is, as it happens.
 //! - `mcp`: the agents as tools of a model.
 //! - `router`: what answers which path, and the layers around it.
 //! - `discovery`: what programs read of the shop: cards as JSON, OpenAPI, llms.txt, `/.well-known/x402`.
 //! - `assets`: the site, from inside the binary. `cors`, `headers`, `limits`, `same_site`, `health`: one layer or route each.
-//! - `check`, `books`, `new_agent`: the commands of the same names. `demo`: a local chain, a wallet and a faucet, for `coinslot demo` alone.
+//! - `one_name`: a page that was opened under another name than the shop's.
+//! - `check`, `books`, `credit`, `new_agent`: the commands of the same names. `demo`: a local chain, a wallet and a faucet, for `coinslot demo` alone.
 
 pub mod api;
 pub mod assets;
 pub mod books;
 pub mod check;
+pub mod clock;
 pub mod cors;
+pub mod credit;
 pub mod demo;
 pub mod discovery;
 pub mod events;
@@ -25,6 +28,7 @@ pub mod listen;
 pub mod logging;
 pub mod mcp;
 pub mod new_agent;
+pub mod one_name;
 pub mod opening;
 pub mod router;
 pub mod same_site;

@@ -14,9 +14,10 @@ use tokio_util::sync::CancellationToken;
 
 use super::{
     assets::Site,
+    clock,
     demo::DemoRoutes,
     limits::Doorkeeper,
-    listen,
+    listen, one_name,
     router::router,
     settings::{Settings, WrongSettings, secret},
     tokens,
@@ -30,6 +31,7 @@ use crate::{
     pages::data::Demo,
     runs::{Agent, Pace, Streams, worker},
     x402::{
+        arrivals,
         desk::{Desk, Fittings, now_ms},
         facilitator::BadKey,
         offers::Seal,
@@ -39,6 +41,9 @@ use crate::{
 
 /// Between two times that useless rows are swept away.
 const SWEEP_EVERY: Duration = Duration::from_secs(10 * 60);
+
+/// Between two looks at a chain's clock that is far from ours.
+const CLOCK_AGAIN: Duration = Duration::from_secs(3);
 
 /// Between two attempts to meet a network whose RPC was away at the start.
 const MEET_EVERY: Duration = Duration::from_secs(10);
@@ -158,7 +163,10 @@ pub async fn run(opening: Opening, stop: CancellationToken) -> Result<(), Cannot
     let mut tasks = Vec::new();
     for chain in &chains {
         match meet(&books, chain).await? {
-            Ok(()) => warn_of_code(chain, pay_to).await,
+            Ok(()) => {
+                look_first(&books, chain, pay_to).await;
+                tasks.push(tokio::spawn(warn_of_clock(chain.clone(), stop.clone())));
+            }
             Err(away) => {
                 tracing::warn!("{away}; payments on {} wait until one does", chain.network().name);
                 tasks.push(tokio::spawn(meet_later(books.clone(), chain.clone(), pay_to, failure.clone(), stop.clone())));
@@ -189,6 +197,7 @@ pub async fn run(opening: Opening, stop: CancellationToken) -> Result<(), Cannot
     tasks.push(tokio::spawn(sweep(books.clone(), stop.clone())));
 
     let router = router(desk, site, demo, Doorkeeper::new(settings.limits, settings.trusted_proxies));
+    let router = one_name::redirecting(router, &public_url, bound);
     println!("Coinslot is open at {public_url}");
     listen::listen(listener, router, stop.clone()).await;
 
@@ -245,13 +254,52 @@ async fn meet_later(books: Books, chain: Chain, pay_to: Address, failure: Arc<On
             () = tokio::time::sleep(MEET_EVERY) => {}
         }
         match meet(&books, &chain).await {
-            Ok(Ok(())) => return warn_of_code(&chain, pay_to).await,
+            Ok(Ok(())) => {
+                look_first(&books, &chain, pay_to).await;
+                return warn_of_clock(chain, stop).await;
+            }
             Ok(Err(_)) | Err(CannotOpen::Books(_)) => {}
             Err(other) => {
                 let _ = failure.set(other);
                 return stop.cancel();
             }
         }
+    }
+}
+
+/// What there is at `payTo` before the shop says that it is open: what comes after that is a payment.
+async fn look_first(books: &Books, chain: &Chain, pay_to: Address) {
+    let network = &chain.network().name;
+    if let Err(cause) = books.note_recipient(pay_to).await {
+        tracing::warn!(%cause, "the books do not keep where visitors pay to");
+    }
+    if let Err(cause) = arrivals::open(books, chain, pay_to).await {
+        tracing::warn!("what {pay_to} has on {network} cannot be looked at yet: {cause}");
+    }
+    warn_of_code(chain, pay_to).await;
+    let chain = chain.clone();
+    // It may take a while, and nobody has to wait for it.
+    tokio::spawn(async move {
+        if chain.tracing_nodes().await.iter().all(|(_, said)| said.is_err()) {
+            tracing::warn!(
+                "no node of {} traces: whose coin arrives inside somebody else's transaction cannot be told; set its trace_urls",
+                chain.network().name
+            );
+        }
+    });
+}
+
+/// A clock that is far from the chain's dates offers wrongly. Looked at twice: a node that was just started has an old block for its newest.
+async fn warn_of_clock(chain: Chain, stop: CancellationToken) {
+    if !matches!(clock::beside(&chain).await, Ok(Err(_))) {
+        return;
+    }
+    tokio::select! {
+        () = stop.cancelled() => return,
+        () = tokio::time::sleep(CLOCK_AGAIN) => {}
+    }
+    if let Ok(Err(trouble)) = clock::beside(&chain).await {
+        tracing::warn!("{trouble}");
     }
 }
 

@@ -39,7 +39,7 @@ use crate::{
     app::{App, shell},
     error::Code,
     pages::data::Demo,
-    x402::{answer, desk::Desk},
+    x402::{answer, desk::Desk, no_call},
 };
 
 /// Bytes of any request's body. Agents have limits of their own below it.
@@ -141,6 +141,10 @@ fn leptos_options() -> LeptosOptions {
 async fn refuse_too_large(request: Request, next: Next) -> Response {
     let declared = request.headers().get(header::CONTENT_LENGTH).and_then(|length| length.to_str().ok()?.parse::<u64>().ok());
     if declared.is_some_and(|length| length > BODY_MAX as u64) {
+        // What is to be said of a payment beside it, and done for it, the agent's own handler knows.
+        if no_call::is_there(request.uri().path(), request.headers()) {
+            return next.run(no_call::without_body(request)).await;
+        }
         return answer::error(&Code::TooLarge.into());
     }
     next.run(request).await

@@ -30,7 +30,10 @@ pub fn facilitators(settings: &Settings, chains: &[Chain]) -> Result<HashMap<Str
         let network = &chain.network().id;
         let facilitator = match settings.settler(network) {
             Some(Settler::Facilitator(url)) => Facilitator::Remote(Remote::new(url.clone(), chain.clone())),
-            Some(Settler::Operator(key)) => Facilitator::Operator(Operator::new(&key.bytes(), chain.clone())?),
+            Some(Settler::Operator(key)) => Facilitator::Operator(match settings.gas_prices_max.get(network) {
+                Some(most) => Operator::with_gas_price_max(&key.bytes(), chain.clone(), *most)?,
+                None => Operator::new(&key.bytes(), chain.clone())?,
+            }),
             None => continue,
         };
         all.insert(network.clone(), facilitator);

@@ -1,12 +1,15 @@
 //! The cookie, and the sign-in that earns it (EIP-4361; ux.md, A6).
 //!
 //! A nonce is a sealed token: asking for one writes nothing. Only a used one is stored. The session's token is random, and stored hashed.
+//!
+//! Every kind of wallet signs in: one with a key, a contract (ERC-1271), and one that is not deployed yet (ERC-6492). Where no key signed, the network
+//! that the text names is asked, last and within bounds (`x402::signer`), and the session counts there alone.
 
 use axum::{
     Json, Router,
     body::Body,
     extract::{State, rejection::JsonRejection},
-    http::{HeaderMap, HeaderValue, Response, header},
+    http::{HeaderMap, HeaderValue, Response, header, request::Parts},
     routing::post,
 };
 use jiff::Timestamp;
@@ -19,11 +22,14 @@ use super::{
 use crate::{
     error::{CallError, Code},
     evm::Address,
+    ledger::Session,
+    network::Network,
     x402::{
         answer,
         call::broken,
-        desk::{Desk, now_ms},
+        desk::{CLOCK_SLACK_MS, Desk, now_ms},
         offers::{hex, random_hex, same, sha256_hex},
+        signer::{self, By, Claim},
     },
 };
 
@@ -38,9 +44,11 @@ pub fn routes() -> Router<Desk> {
 }
 
 #[derive(Default, Deserialize)]
-#[serde(default)]
+#[serde(default, rename_all = "camelCase")]
 struct NonceFor {
     address: Option<Address>,
+    /// The network that the wallet is on: a contract's signature is asked about there.
+    chain_id: Option<u64>,
 }
 
 async fn nonce(State(desk): State<Desk>, body: axum::body::Bytes) -> Result<Json<Nonce>, Refused> {
@@ -50,7 +58,8 @@ async fn nonce(State(desk): State<Desk>, body: axum::body::Bytes) -> Result<Json
         serde_json::from_slice(&body).map_err(|cause| CallError::from(Code::BadJson).with_details(cause))?
     };
     let now = now_ms();
-    let chain_id = desk.chains.first().map_or(1, |chain| chain.network().chain_id);
+    let ours: Vec<_> = desk.chains.iter().map(|chain| chain.network().chain_id).collect();
+    let chain_id = wanted.chain_id.filter(|id| ours.contains(id)).or(ours.first().copied()).unwrap_or(1);
     Ok(Json(Nonce {
         nonce: make_nonce(&desk, now),
         issued_at: rfc3339(now),
@@ -78,26 +87,46 @@ fn nonce_time(desk: &Desk, nonce: &str) -> Option<i64> {
     same(ours.as_bytes(), mac.as_bytes()).then(|| i64::from_str_radix(&head[..16], 16).ok()).flatten()
 }
 
-async fn sign_in(State(desk): State<Desk>, body: Result<Json<SignedIn>, JsonRejection>) -> Result<Response<Body>, Refused> {
+async fn sign_in(
+    State(desk): State<Desk>,
+    parts: Parts,
+    body: Result<Json<SignedIn>, JsonRejection>,
+) -> Result<Response<Body>, Refused> {
     let Json(signed) = body.map_err(|cause| CallError::from(Code::BadJson).with_details(cause))?;
-    let wallet = verify(&desk, &signed, now_ms())?;
+    let Claimed { claim, network, nonce } = verify(&desk, &signed, now_ms())?;
+    let by = signer::of(&desk, &network, &claim, parts.extensions.get()).await?;
+    let network = match by.ok_or_else(|| not_signed(&desk, &network))? {
+        By::Key => None,
+        By::Contract => Some(network),
+    };
     let now = now_ms();
-    // Last, so that a refused sign-in can be sent again. Kept for as long as the nonce could be used.
-    if !desk.books.spend_nonce(nonce_of(&signed.message), now, now + SIGN_IN_MS).await.map_err(broken)? {
+    // Last, so that a refused sign-in can be sent again. Kept for as long as the nonce could be used, by the clocks of all instances.
+    if !desk.books.spend_nonce(&nonce, now, now + SIGN_IN_MS + 2 * CLOCK_SLACK_MS).await.map_err(broken)? {
         return Err(CallError::from(Code::BadNonce).into());
     }
-    let token = random_hex::<32>();
-    desk.books.start_session(&sha256_hex(token.as_bytes()), wallet, now, now + SESSION_MS).await.map_err(broken)?;
-    let view = super::view::of(&desk, Some((wallet, now + SESSION_MS))).await?;
+    let (token, session) = (random_hex::<32>(), Session { wallet: claim.account, network, until_ms: now + SESSION_MS });
+    desk.books.start_session(&sha256_hex(token.as_bytes()), &session, now).await.map_err(broken)?;
+    let view = super::view::of(&desk, Some(session)).await?;
     Ok(with_cookie(&desk, &view, &token, SESSION_MS / 1000))
 }
 
-fn nonce_of(message: &str) -> &str {
-    message.lines().find_map(|line| line.strip_prefix("Nonce: ")).unwrap_or_default()
+/// What a text says, in which everything is true here and now but that it was signed.
+struct Claimed {
+    claim: Claim,
+    /// CAIP-2: the network that it names.
+    network: String,
+    nonce: String,
 }
 
-/// The wallet that signed, if everything the text says is true here and now.
-fn verify(desk: &Desk, signed: &SignedIn, now: i64) -> Result<Address, CallError> {
+fn not_signed(desk: &Desk, network: &str) -> CallError {
+    let name = desk.chain(network).map_or(network, |chain| &chain.network().name);
+    CallError::from(Code::BadSignature)
+        .with_details(format_args!("neither by the key of that address nor, as {name} says, by a contract there"))
+}
+
+/// # Errors
+/// It is no sign-in text, or not for this place and time. No chain is asked.
+fn verify(desk: &Desk, signed: &SignedIn, now: i64) -> Result<Claimed, CallError> {
     let malformed = || CallError::saying(Code::BadSignature, "This is no sign-in text (EIP-4361), or no signature of one.");
     if signed.message.len() > MESSAGE_MAX {
         return Err(malformed());
@@ -108,17 +137,35 @@ fn verify(desk: &Desk, signed: &SignedIn, now: i64) -> Result<Address, CallError
     if message.domain.as_str() != desk.domain() || !here {
         return Err(Code::BadDomain.into());
     }
-    if !desk.chains.iter().any(|chain| chain.network().chain_id == message.chain_id) {
-        return Err(CallError::saying(Code::BadDomain, "This sign-in was made for another network."));
-    }
+    let network = desk.chains.iter().map(|chain| chain.network()).find(|network| network.chain_id == message.chain_id);
+    let network = network.ok_or_else(|| another_network(desk, message.chain_id))?.id.clone();
     let issued = nonce_time(desk, &message.nonce).ok_or_else(|| CallError::from(Code::BadNonce))?;
-    if now - issued > SIGN_IN_MS || issued > now || message.expiration_time.is_none() || !message.valid_now() {
+    // A text without an end of its own (EIP-4361 leaves it out at will) ends with its nonce.
+    let is_over = now - issued > SIGN_IN_MS || message.expiration_time.as_ref().is_some_and(|at| milliseconds(at) < now);
+    // Made by an instance whose clock is ahead of ours.
+    let latest = now.saturating_add(CLOCK_SLACK_MS);
+    let is_early = issued > latest || message.not_before.as_ref().is_some_and(|at| milliseconds(at) > latest);
+    if is_over || is_early {
         return Err(Code::SignInExpired.into());
     }
-    let signature: [u8; 65] =
-        alloy::hex::decode(&signed.signature).ok().and_then(|bytes| bytes.try_into().ok()).ok_or_else(malformed)?;
-    message.verify_eip191(&signature).map_err(|_| CallError::from(Code::BadSignature))?;
-    Ok(Address(message.address))
+    // Of the text as it was read: one that was written otherwise is another text, and nobody's signature fits.
+    let hash = message.eip191_hash().map_err(|_| malformed())?;
+    let claim = Claim::read(Address(message.address), hash.into(), &signed.signature).ok_or_else(malformed)?;
+    Ok(Claimed { claim, network, nonce: message.nonce })
+}
+
+fn another_network(desk: &Desk, chain_id: u64) -> CallError {
+    let named = |network: &Network| format!("{} (Chain ID {})", network.name, network.chain_id);
+    let ours: Vec<_> = desk.chains.iter().map(|chain| named(chain.network())).collect();
+    CallError::saying(
+        Code::BadDomain,
+        format!("This sign-in was made for another network, Chain ID {chain_id}. Sign in on {}.", ours.join(" or ")),
+    )
+}
+
+/// Unix milliseconds.
+fn milliseconds(at: &siwe::TimeStamp) -> i64 {
+    i64::try_from(at.as_ref().unix_timestamp_nanos() / 1_000_000).unwrap_or(i64::MAX)
 }
 
 async fn session(State(desk): State<Desk>, headers: HeaderMap) -> Result<Response<Body>, Refused> {
@@ -159,12 +206,30 @@ fn token_of<'h>(desk: &Desk, headers: &'h HeaderMap) -> Option<&'h str> {
         .filter(|token| token.len() == 64)
 }
 
-/// The signed-in wallet of a request, by its cookie, and when the session ends (Unix milliseconds). `None`: nobody. One indexed read.
-pub async fn signed_in(desk: &Desk, headers: &HeaderMap) -> Result<Option<(Address, i64)>, CallError> {
+/// The session of a request, by its cookie. `None`: nobody. One indexed read.
+pub async fn signed_in(desk: &Desk, headers: &HeaderMap) -> Result<Option<Session>, CallError> {
     match token_of(desk, headers) {
         Some(token) => desk.books.session(&sha256_hex(token.as_bytes()), now_ms()).await.map_err(broken),
         None => Ok(None),
     }
+}
+
+/// May this session pay on this network (CAIP-2)?
+///
+/// # Errors
+/// [`Code::NotSignedIn`]: a contract on another network signed it.
+pub fn on(desk: &Desk, session: &Session, network: &str) -> Result<(), CallError> {
+    if session.counts_on(network) {
+        return Ok(());
+    }
+    let name = |network: &str| desk.chain(network).map_or_else(|| network.to_owned(), |chain| chain.network().name.clone());
+    let (own, other) = (name(session.network.as_deref().unwrap_or_default()), name(network));
+    Err(CallError::saying(
+        Code::NotSignedIn,
+        format!(
+            "Your wallet is a contract and signed in on {own}. Switch it to {other}, sign out and sign in again to pay there."
+        ),
+    ))
 }
 
 /// A [`CallError`] as axum's handlers return it.

@@ -22,7 +22,7 @@ pub struct SignIn {
 #[derive(Clone, Debug, serde::Serialize, serde::Deserialize)]
 pub struct SignedIn {
     pub message: String,
-    /// `0x` and 130 hexadecimal digits.
+    /// `0x` and 130 hexadecimal digits; or as many as a contract takes (ERC-1271, ERC-6492), 8192 at most.
     pub signature: String,
 }
 
@@ -35,7 +35,7 @@ pub struct Nonce {
     /// RFC 3339, UTC: the server's clock, not the visitor's.
     pub issued_at: String,
     pub expiration_time: String,
-    /// The shop's first network: what the session is bound to, whatever network the wallet is on.
+    /// The network that was sent along (`{"chainId": 143}`, optional), if the shop is there, else its first: a contract's signature is asked about there.
     pub chain_id: u64,
     /// The address that was sent along (`{"address": "0x…"}`, optional), with its EIP-55 checksum.
     #[serde(default, skip_serializing_if = "Option::is_none")]

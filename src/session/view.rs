@@ -21,12 +21,17 @@ pub struct SessionView {
     pub under_way: Vec<RunView>,
     /// Payments that were found on chain and that nothing was run for yet.
     pub arrived: Vec<Arrived>,
+    /// Watches whose payment was booked, or whose run is paid: their questions are answered, whatever a page remembers.
+    #[serde(default)]
+    pub answered: Vec<String>,
 }
 
 /// "Your payment arrived": what it was meant for, one click away, from credit.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Arrived {
+    /// The watch that found it.
+    pub watch: String,
     pub network: String,
     pub transaction: TxHash,
     pub transaction_url: Option<String>,

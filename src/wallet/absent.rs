@@ -16,6 +16,8 @@ pub fn sign_out(_wallet: Wallet) {}
 
 pub fn refresh(_wallet: Wallet) {}
 
+pub fn let_go() {}
+
 pub fn ask_faucet(_wallet: Wallet, _path: String, _told: RwSignal<Option<String>>) {}
 
 pub fn keep(_wallet: Wallet) {}

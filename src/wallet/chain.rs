@@ -2,9 +2,12 @@
 
 use std::cell::Cell;
 
+use wasm_bindgen::JsValue;
+
 use super::{
-    fault::{ALREADY_ASKED, Asked, UNKNOWN_CHAIN, USER_REJECTED},
+    fault::Asked,
     funds::{self, Account},
+    patience,
     provider::Connection,
 };
 use crate::{
@@ -32,27 +35,37 @@ pub async fn be_on(wallet: &Connection, network: &Network, asking: &dyn Fn(Asked
     }
     asking(Asked::SwitchNetwork);
     let switch = format!(r#"[{{"chainId":"{}"}}]"#, network.chain_id_hex());
-    match wallet.raw("wallet_switchEthereumChain", &switch).await {
-        Ok(_) => {}
-        Err(fault) if fault.says(UNKNOWN_CHAIN) => {
-            wallet.ask(Asked::SwitchNetwork, "wallet_addEthereumChain", &add_json(network)).await?;
-            // Some wallets only add. Those that switched too answer at once.
-            if !is_on(wallet, network).await? {
-                wallet.ask(Asked::SwitchNetwork, "wallet_switchEthereumChain", &switch).await?;
-            }
-        }
-        Err(fault) if fault.says(USER_REJECTED) || fault.says(ALREADY_ASKED) => {
-            return Err(fault.meaning(Asked::SwitchNetwork, &wallet.name));
-        }
-        Err(fault) => {
-            return Err(CallError::saying(
-                Code::WrongChain,
-                format!("Switch your wallet to {} yourself, then try again. Nothing was charged.", network.name),
-            )
-            .with_details(fault.raw));
+    let add = add_json(network);
+    // A wallet that does not know the chain, or says "done" and stays where it was, is told of it. Some only add.
+    let ways =
+        [("wallet_switchEthereumChain", &switch), ("wallet_addEthereumChain", &add), ("wallet_switchEthereumChain", &switch)];
+    for (method, params) in ways {
+        if has_moved(wallet, network, method, params).await? {
+            return Ok(());
         }
     }
-    if is_on(wallet, network).await? { Ok(()) } else { Err(Code::WrongChain.into()) }
+    Err(by_hand(network))
+}
+
+/// Asks it to move. `false`: it does not know the chain or the way, or has stayed where it was.
+///
+/// # Errors
+/// The person's no, a question that is open already, and what nothing that could be asked next would mend.
+async fn has_moved(wallet: &Connection, network: &Network, method: &str, params: &str) -> Result<bool, CallError> {
+    let is_there = async || wallet.chain_id().await.is_ok_and(|id| id == network.chain_id).then_some(Ok(JsValue::NULL));
+    match patience::or_when(wallet.raw(method, params), is_there).await {
+        Ok(_) => is_on(wallet, network).await,
+        Err(fault) if fault.is_refusal() || fault.is_busy() => Err(fault.meaning(Asked::SwitchNetwork, &wallet.name)),
+        Err(fault) if fault.is_unknown_chain() => Ok(false),
+        Err(fault) => Err(by_hand(network).with_details(fault.raw)),
+    }
+}
+
+fn by_hand(network: &Network) -> CallError {
+    CallError::saying(
+        Code::WrongChain,
+        format!("Switch your wallet to {} yourself, then try again. Nothing was charged.", network.name),
+    )
 }
 
 /// Switching may emit no event: the wallet is asked until it says so.
@@ -118,7 +131,7 @@ pub async fn prepare(
         Account::Delegated | Account::Contract => {
             let call = funds::transfer_json(from, to, price.amount, network, recipient);
             let gas = wallet.quantity("eth_estimateGas", &call).await?;
-            gas.to_string().parse().ok().and_then(|gas| gas_price.times(gas)).map(|fee| network.coin(fee))
+            gas.to_string().parse().ok().and_then(|gas| network.fee(gas, gas_price))
         }
     };
     let fee = fee.ok_or(Code::WalletFailed)?;
@@ -152,7 +165,8 @@ pub async fn pay(wallet: &Connection, network: &Network, transfer: &Transfer) ->
         browser::sleep((funds::MONAD_PAUSE_MS - since_ms) as u64).await;
     }
     let params = funds::transfer_json(transfer.from, transfer.to, transfer.price.amount, network, transfer.recipient);
-    let hash = wallet.ask(Asked::Pay, "eth_sendTransaction", &params).await?;
+    // For as long as it takes, whoever still waits: what it gives is a payment.
+    let hash = wallet.request("eth_sendTransaction", &params).await.map_err(|fault| fault.meaning(Asked::Pay, &wallet.name))?;
     LAST_SENT_MS.set(browser::now_ms());
     let hash = hash.as_string().unwrap_or_default();
     hash.parse().map_err(|_| {

@@ -9,7 +9,7 @@ use wasm_bindgen::prelude::*;
 use web_sys::{CustomEvent, Event};
 
 use super::{
-    Found, Wallet, WalletInfo, announced_info,
+    Found, Wallet, WalletInfo, announced_info, patience,
     provider::{Connection, Provider, first_address},
     sign_in,
 };
@@ -39,8 +39,32 @@ pub fn discover(wallet: Wallet) {
         if begun.is_none() {
             look(wallet);
             wallet.refresh();
+            look_again_when_back(wallet);
         }
     });
+}
+
+/// A page that comes back from the browser's cache is as it was when it was left, whoever has signed out or changed accounts since (P6).
+fn look_again_when_back(wallet: Wallet) {
+    let Some(window) = web_sys::window() else { return };
+    let shown = Closure::<dyn Fn(Event)>::new(move |event: Event| {
+        let is_back = Reflect::get(&event, &"persisted".into()).is_ok_and(|persisted| persisted.is_truthy());
+        if !is_back {
+            return;
+        }
+        wallet.refresh();
+        if let Some(connection) = wallet.chosen.get_untracked().and_then(|rdns| connection(&rdns)) {
+            spawn_local(async move {
+                if let Ok(Some(account)) = connection.account().await
+                    && in_use(wallet, &connection.rdns)
+                {
+                    account_changed(wallet, Some(account));
+                }
+            });
+        }
+    });
+    let _ = window.add_event_listener_with_callback("pageshow", shown.as_ref().unchecked_ref());
+    shown.forget();
 }
 
 fn look(wallet: Wallet) {
@@ -143,8 +167,10 @@ fn listen(wallet: Wallet, connection: &Connection) {
     connection.listen("accountsChanged", move |accounts| {
         if in_use(wallet, &rdns) {
             account_changed(wallet, first_address(&accounts));
+            patience::wake();
         }
     });
+    connection.listen("chainChanged", |_| patience::wake());
     let rdns = connection.rdns.clone();
     connection.listen("disconnect", move |_| {
         if in_use(wallet, &rdns) {

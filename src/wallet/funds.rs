@@ -44,19 +44,22 @@ pub fn below_reserve(network: &Network, balance: Amount, price: &Money, fee: &Mo
     price.amount.plus(fee.amount).and_then(|needed| balance.minus(needed)).is_none_or(|left| left < reserve)
 }
 
+/// `fee`: exactly. It is told as everywhere, to three digits.
+///
 /// # Errors
-/// [`Code::InsufficientFunds`] with the numbers; [`Code::UnsupportedTransfer`] for a wallet that is a contract.
+/// [`Code::InsufficientFunds`] with the numbers.
 pub fn may_pay(network: &Network, account: Account, balance: Amount, price: &Money, fee: &Money) -> Result<(), CallError> {
     if account == Account::Contract {
-        return Err(CallError::saying(
-            Code::UnsupportedTransfer,
-            "Your wallet is a smart contract: it pays inside a contract call, which we cannot book. Pay with an ordinary account. \
-             Nothing was charged.",
-        ));
+        // It sends no transaction of its own: whoever does, an owner or a bundler, bears the fee.
+        return may_sign(network, balance, price);
     }
     let coin = |amount| network.coin(amount);
     let needed = price.amount.plus(fee.amount);
     let Some(left) = needed.and_then(|needed| balance.minus(needed)) else {
+        // What is short by less than the last digit is told exactly: it would read as enough.
+        let told = Some(fee.rounded()).filter(|fee| price.amount.plus(fee.amount).is_some_and(|needed| needed > balance));
+        let fee = told.unwrap_or_else(|| fee.clone());
+        let needed = price.amount.plus(fee.amount);
         let needed = needed.map_or_else(|| "more than there is".to_owned(), |needed| coin(needed).to_string());
         return Err(CallError::saying(
             Code::InsufficientFunds,
@@ -82,7 +85,7 @@ pub fn may_pay(network: &Network, account: Account, balance: Amount, price: &Mon
     }
 }
 
-/// Of a token: the payer sends nothing, so that the price is all.
+/// Of a token, or a wallet that is a contract: the payer sends nothing, so that the price is all.
 ///
 /// # Errors
 /// [`Code::InsufficientFunds`] with the numbers.
@@ -135,6 +138,7 @@ mod tests {
             explorer: None,
             faucet: None,
             gas_price_hint: Amount::from_atomic(100_000_000_000),
+            wallet_sponsors_gas: false,
             tokens: Vec::new(),
         }
     }
@@ -156,6 +160,18 @@ mod tests {
             assert!(error.error.contains(number), "{number} in {:?}", error.error);
         }
         assert_eq!(verdict(31337, Account::Plain, "0.0022"), Ok(()), "to the wei");
+    }
+
+    #[test]
+    fn p4_what_is_missing_is_told_with_the_fee_that_stands_everywhere_and_judged_exactly() {
+        let network = network(143);
+        let (price, fee) = (network.coin(mon("0.0001")), network.coin(mon("0.002142000000000021")));
+        let told = |balance: &str| may_pay(&network, Account::Plain, mon(balance), &price, &fee).map_err(|error| error.error);
+        let short = told("0.002").unwrap_err();
+        assert!(short.contains("This call needs 0.00224 MON: 0.0001 MON and about 0.00214 MON network fee."), "{short}");
+        let barely = told("0.00224").unwrap_err();
+        assert!(barely.contains("needs 0.002242000000000021 MON"), "never \"you have 0.00224, it needs 0.00224\": {barely}");
+        assert_eq!(told("0.002242000000000021"), Ok(()));
     }
 
     #[test]
@@ -186,8 +202,10 @@ mod tests {
     }
 
     #[test]
-    fn a_contract_is_told_before_it_pays() {
-        assert_eq!(verdict(143, Account::Contract, "100").unwrap_err().code, Code::UnsupportedTransfer);
+    fn p1_a_contract_pays_from_what_it_holds_and_its_fee_is_who_sends_its() {
+        assert_eq!(verdict(143, Account::Contract, "0.0001"), Ok(()));
+        let short = verdict(143, Account::Contract, "0.00009").unwrap_err();
+        assert_eq!((short.code, short.error.contains("needs 0.0001 MON")), (Code::InsufficientFunds, true), "{short:?}");
     }
 
     #[test]

@@ -5,7 +5,7 @@
 //!
 //! - `fault`: what a wallet's error means. `funds`: who can pay, and the transaction's fields. Both pure.
 //! - `provider`: EIP-1193. `discovery`: EIP-6963, the choice, events. `sign_in`: EIP-4361. `chain`: network, costs, transfer.
-//!   `signing`: a payment that is a signature. The browser's.
+//!   `signing`: a payment that is a signature. `patience`: what becomes of a question that nobody answers. The browser's.
 //! - `picker`: several wallets, one question.
 //! - `present`, `absent`: what a click does with a browser, and without.
 
@@ -17,6 +17,8 @@ pub mod picker;
 pub mod chain;
 #[cfg(feature = "hydrate")]
 mod discovery;
+#[cfg(feature = "hydrate")]
+pub mod patience;
 #[cfg(feature = "hydrate")]
 pub mod provider;
 #[cfg(feature = "hydrate")]
@@ -78,6 +80,8 @@ pub struct Wallet {
     pub trouble: RwSignal<Option<CallError>>,
     /// Connecting or signing in.
     pub busy: RwSignal<bool>,
+    /// The wallet was asked something and has been silent for long: a click may let go of it, and ask again (P6).
+    pub overdue: RwSignal<bool>,
 }
 
 impl Wallet {
@@ -91,6 +95,7 @@ impl Wallet {
             session: RwSignal::default(),
             trouble: RwSignal::default(),
             busy: RwSignal::new(false),
+            overdue: RwSignal::new(false),
         };
         provide_context(wallet);
         side::keep(wallet);
@@ -125,6 +130,11 @@ impl Wallet {
     /// Ends the session, and forgets what this browser remembers for its wallet.
     pub fn sign_out(self) {
         side::sign_out(self);
+    }
+
+    /// Waits no longer for a silent wallet: whatever waited ends at once, in an error of its own.
+    pub fn let_go(self) {
+        side::let_go();
     }
 
     /// Reads the session again: credit, runs under way, arrivals.

@@ -4,10 +4,11 @@ use std::cell::RefCell;
 
 use leptos::{prelude::*, task::spawn_local};
 
-use super::{Wallet, discovery, sign_in};
+use super::{Wallet, discovery, patience, sign_in};
 use crate::browser::{self, http, memory};
 
 pub use discovery::{discover, pick, put_away};
+pub use patience::let_go;
 pub use sign_in::begin as sign_in;
 
 thread_local! {

@@ -2,11 +2,15 @@
 
 use futures::future::{Either, select};
 use js_sys::{Array, Function, JSON, Promise, Reflect};
+use serde_json::{Map, Value};
 use std::pin::pin;
 use wasm_bindgen::prelude::*;
 use wasm_bindgen_futures::JsFuture;
 
-use super::fault::{Asked, Fault};
+use super::{
+    fault::{Asked, Fault, INSIDE, PARTS_MAX},
+    patience,
+};
 use crate::{
     browser,
     error::{CallError, Code},
@@ -31,6 +35,8 @@ extern "C" {
 const READ_PATIENCE_MS: u64 = 20_000;
 /// Bytes of a wallet's error that are shown.
 const RAW_MAX: usize = 2_000;
+/// Errors within errors: how deep they are looked into. How many, `fault::PARTS_MAX` says.
+const DEPTH_MAX: usize = 8;
 
 /// A provider with its name.
 #[derive(Clone)]
@@ -41,15 +47,24 @@ pub struct Connection {
 }
 
 impl Connection {
-    /// One request, with the error as it came.
+    /// One request, for as long as the wallet takes to answer it: for ever, with some.
     ///
     /// # Errors
     /// Whatever the wallet says.
-    pub async fn raw(&self, method: &str, params: &str) -> Result<JsValue, Fault> {
+    pub async fn request(&self, method: &str, params: &str) -> Result<JsValue, Fault> {
         let args = format!(r#"{{"method":"{method}","params":{params}}}"#);
         let args = JSON::parse(&args).map_err(|error| fault(&error))?;
         let promise = self.provider.request(&args).map_err(|error| fault(&error))?;
-        JsFuture::from(promise).await.map_err(|error| fault(&error))
+        // What is no promise, as of some old wallets, is an answer too.
+        JsFuture::from(Promise::resolve(&promise)).await.map_err(|error| fault(&error))
+    }
+
+    /// One request, with the error as it came.
+    ///
+    /// # Errors
+    /// Whatever the wallet says; [`Fault::let_go`] where the visitor did not wait for it.
+    pub async fn raw(&self, method: &str, params: &str) -> Result<JsValue, Fault> {
+        patience::patiently(self.request(method, params)).await.unwrap_or_else(|| Err(Fault::let_go(method)))
     }
 
     /// One request that may wait for a person as long as it takes.
@@ -108,8 +123,12 @@ impl Connection {
     /// # Errors
     /// In our words.
     pub async fn connect(&self) -> Result<Address, CallError> {
-        let accounts = self.ask(Asked::Connect, "eth_requestAccounts", "[]").await?;
-        first_address(&accounts).ok_or_else(|| Code::WalletDisconnected.into())
+        let asked = async {
+            let accounts = self.ask(Asked::Connect, "eth_requestAccounts", "[]").await?;
+            first_address(&accounts).ok_or_else(|| Code::WalletDisconnected.into())
+        };
+        // Connected in the wallet, whatever became of the answer.
+        patience::or_when(asked, async || self.account().await.ok().flatten().map(Ok)).await
     }
 
     /// Listens for as long as the page lives. A wallet without events is still a wallet.
@@ -126,22 +145,41 @@ pub fn first_address(accounts: &JsValue) -> Option<Address> {
 }
 
 fn fault(error: &JsValue) -> Fault {
-    let field = |of: &JsValue, name: &str| Reflect::get(of, &name.into()).unwrap_or(JsValue::UNDEFINED);
-    let data = field(error, "data");
-    let places = [error.clone(), field(&data, "originalError"), data.clone(), field(error, "cause"), field(&data, "cause")];
-    let codes = places
-        .iter()
-        .filter(|place| place.is_object())
-        .filter_map(|place| {
-            let code = field(place, "code");
-            code.as_f64().or_else(|| code.as_string()?.parse().ok()).map(|code| code as i32)
-        })
-        .collect::<Vec<_>>();
+    let mut left = PARTS_MAX;
+    let said = described(error, DEPTH_MAX, &mut left);
     let words = browser::in_words(error);
     let words = words.get(..words.floor_char_boundary(RAW_MAX)).unwrap_or_default();
-    let raw = match codes.first() {
+    let mut fault = Fault::of(&said, String::new());
+    fault.raw = match fault.codes.first() {
         Some(code) => format!("{code} {words}"),
         None => words.to_owned(),
     };
-    Fault { codes, raw }
+    fault
+}
+
+/// What of a JavaScript error tells what it means: an `Error`'s own fields are no part of its JSON. It may lead in circles: `left` counts.
+fn described(error: &JsValue, depth: usize, left: &mut usize) -> Value {
+    if let Some(text) = error.as_string() {
+        return text.into();
+    }
+    if !error.is_object() || *left == 0 {
+        return Value::Null;
+    }
+    *left -= 1;
+    let field = |name: &str| Reflect::get(error, &name.into()).unwrap_or(JsValue::UNDEFINED);
+    let mut said = Map::new();
+    for name in ["code", "message", "reason"] {
+        let value = field(name);
+        let value = value.as_string().map(Value::from).or_else(|| value.as_f64().map(Value::from));
+        said.extend(value.map(|value| (name.to_owned(), value)));
+    }
+    if depth > 0 {
+        for name in INSIDE {
+            let inside = described(&field(name), depth - 1, left);
+            if !inside.is_null() {
+                said.insert(name.to_owned(), inside);
+            }
+        }
+    }
+    said.into()
 }

@@ -61,7 +61,9 @@ pub async fn signed_in(wallet: Wallet, asking: &dyn Fn(Asked)) -> Result<(Connec
 
 /// The wallet's signature under the server's nonce, for the session's cookie.
 async fn sign(connection: &Connection, account: Address) -> Result<SessionView, CallError> {
-    let nonce = http::json("POST", "/api/session/nonce", Some(&format!(r#"{{"address":"{account}"}}"#))).await?;
+    // A contract's signature is asked about on the network that the text names: the one that the wallet is on, if the shop is there too.
+    let chain = connection.chain_id().await.map_or_else(|_| String::new(), |id| format!(r#","chainId":{id}"#));
+    let nonce = http::json("POST", "/api/session/nonce", Some(&format!(r#"{{"address":"{account}"{chain}}}"#))).await?;
     let nonce: Nonce = serde_json::from_slice(nonce.as_bytes()).map_err(unreadable)?;
     let (domain, uri) = browser::host_and_origin().ok_or(Code::Internal)?;
     let message = SignIn {
@@ -88,11 +90,17 @@ pub fn unreadable(cause: serde_json::Error) -> CallError {
 
 /// A click on "Connect". What goes wrong is for the banner.
 pub fn begin(wallet: Wallet) {
-    if wallet.busy.get_untracked() {
+    let is_busy = wallet.busy.get_untracked();
+    if is_busy && !wallet.overdue.get_untracked() {
         return;
     }
-    wallet.trouble.set(None);
     spawn_local(async move {
+        if is_busy {
+            // What waited for the silent wallet ends first.
+            wallet.let_go();
+            browser::sleep(0).await;
+        }
+        wallet.trouble.set(None);
         match signed_in(wallet, &|_| {}).await {
             Ok(_) => refresh(wallet).await,
             Err(error) => wallet.trouble.set(Some(error)),

@@ -61,7 +61,7 @@ pub fn of(desk: &Desk, card: &Card, outcome: &Outcome) -> Response<Body> {
             response
         }
         Said::Told(why) => error(why),
-        Said::Demanded(why) => payment_required(desk, card, why),
+        Said::Demanded { why, without } => with_offers(desk, card, why, without),
     };
     let headers = response.headers_mut();
     if let Some(receipt) = &outcome.receipt {
@@ -78,7 +78,11 @@ pub fn of(desk: &Desk, card: &Card, outcome: &Outcome) -> Response<Body> {
 
 /// The 402: the v2 header, the v1 body and the workflow's own shape, at once.
 pub fn payment_required(desk: &Desk, card: &Card, why: &CallError) -> Response<Body> {
-    match outcome::demand(desk, card, desk.resource(card), desk.bazaar(card), why) {
+    with_offers(desk, card, why, &[])
+}
+
+fn with_offers(desk: &Desk, card: &Card, why: &CallError, without: &[String]) -> Response<Body> {
+    match outcome::demand(desk, card, desk.resource(card), desk.bazaar(card), why, without) {
         Ok(required) => demanded(desk, card, &required, why),
         Err(closed) => error(&closed),
     }

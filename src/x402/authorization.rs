@@ -28,12 +28,8 @@ const SIGNATURE_DIGITS_MAX: usize = 8 * 1024;
 /// A payment must still be good for so long when it is shown, or it is over before it is on the chain.
 const MARGIN_S: u64 = 6;
 
-/// Nobody's offer is open for longer; it bounds how many blocks may have to be searched for the settlement, and for how long one that cannot be
-/// settled takes up a place among those that wait.
-const VALID_FOR_S_MAX: u64 = 60 * 60;
-
-/// What wallets that do not exist yet put behind their signature (ERC-6492).
-const EIP6492_SUFFIX: [u8; 32] = hex!("6492649264926492649264926492649264926492649264926492649264926492");
+/// It may begin to hold so much later: its payer's clock is ahead of ours, or the payer wants it so. It is waited for, and then settled.
+const EARLY_S_MAX: u64 = 30;
 
 /// `maxTimeoutSeconds` towards facilitators; the signature's own times are what counts.
 const TIMEOUT_S: u64 = 300;
@@ -153,15 +149,29 @@ impl Refused {
 
 /// The transfer that a settlement's deposit was booked for, to be looked up again. `None`: it is no settlement's.
 pub fn booked_transfer(deposit: &Deposit) -> Option<SignedTransfer> {
-    let mut parts = deposit.proof.split('/');
-    let (method, token) = (parts.next()?, deposit.asset.token?);
-    let nonce = match method {
-        EIP3009 => chain::Nonce::Eip3009(parts.nth(2)?.parse::<TxHash>().ok()?.0),
-        PERMIT2 => chain::Nonce::Permit2(parts.nth(1)?.parse::<Amount>().ok()?.to_be_bytes()),
-        _ => return None,
-    };
+    let (nonce, token) = (booked_nonce(&deposit.proof)?, deposit.asset.token?);
     let valid_before_s = u64::try_from(deposit.block_time_ms).ok()? / 1000 + 1;
     Some(SignedTransfer { token, from: deposit.payer, to: deposit.pay_to, value: deposit.amount, nonce, valid_before_s })
+}
+
+/// The nonce that an authorization's identity names.
+pub(super) fn booked_nonce(proof: &str) -> Option<chain::Nonce> {
+    let mut parts = proof.split('/');
+    match parts.next()? {
+        EIP3009 => parts.nth(2)?.parse::<TxHash>().ok().map(|nonce| chain::Nonce::Eip3009(nonce.0)),
+        PERMIT2 => parts.nth(1)?.parse::<Amount>().ok().map(|nonce| chain::Nonce::Permit2(nonce.to_be_bytes())),
+        _ => None,
+    }
+}
+
+/// Whose authorization a settlement's deposit was booked for, as its proof says.
+pub fn booked_payer(deposit: &Deposit) -> Option<Address> {
+    let mut parts = deposit.proof.split('/');
+    match parts.next()? {
+        EIP3009 => parts.nth(1)?.parse().ok(),
+        PERMIT2 => parts.next()?.parse().ok(),
+        _ => None,
+    }
 }
 
 /// Whose signature it is, as far as arithmetic can tell.
@@ -187,8 +197,8 @@ pub struct Authorization {
     pub value: Amount,
     /// Unix seconds.
     pub valid_after: u64,
-    /// Unix seconds: EIP-3009's `validBefore`, Permit2's `deadline`.
-    pub valid_before: u64,
+    /// Unix seconds: EIP-3009's `validBefore`, Permit2's `deadline`. As far ahead as its payer likes, to the last number there is: it is settled at once.
+    pub valid_before: U256,
     /// A big-endian number for Permit2.
     pub nonce: [u8; 32],
     pub signature: Vec<u8>,
@@ -221,7 +231,7 @@ impl Authorization {
             to: signed.to,
             value: signed.value,
             valid_after: seconds(signed.valid_after).ok_or_else(|| Refused::new(method.words().early))?,
-            valid_before: seconds(signed.valid_before).ok_or_else(|| Refused::new(method.words().expired))?,
+            valid_before: number(signed.valid_before),
             nonce: signed.nonce.0,
             signature: signature(&proof.signature, method)?,
         })
@@ -247,7 +257,7 @@ impl Authorization {
             to: signed.witness.to,
             value: signed.permitted.amount,
             valid_after: seconds(signed.witness.valid_after).ok_or_else(|| Refused::new(method.words().early))?,
-            valid_before: seconds(signed.deadline).ok_or_else(|| Refused::new(method.words().expired))?,
+            valid_before: number(signed.deadline),
             nonce: signed.nonce.to_be_bytes(),
             signature: signature(&proof.signature, method)?,
         })
@@ -273,7 +283,17 @@ impl Authorization {
 
     /// Unix milliseconds, at most the largest.
     pub fn valid_before_ms(&self) -> i64 {
-        i64::try_from(self.valid_before.saturating_mul(1000)).unwrap_or(i64::MAX)
+        i64::try_from(self.valid_before_s().saturating_mul(1000)).unwrap_or(i64::MAX)
+    }
+
+    /// Unix milliseconds, at most the largest: it holds after that second.
+    pub fn valid_after_ms(&self) -> i64 {
+        i64::try_from(self.valid_after.saturating_mul(1000)).unwrap_or(i64::MAX)
+    }
+
+    /// Unix seconds, at most the largest.
+    fn valid_before_s(&self) -> u64 {
+        u64::try_from(self.valid_before).unwrap_or(u64::MAX)
     }
 
     /// Everything that can be checked without a chain, in the order of the official facilitator's checklist as far as it
@@ -284,17 +304,17 @@ impl Authorization {
     pub fn check(&self, price: Amount, pay_to: Address, now_ms: i64) -> Result<SignedBy, Refused> {
         let (words, now) = (self.method.words(), u64::try_from(now_ms).unwrap_or(0) / 1000);
         let refused = |reason| Err(Refused::new(reason));
-        if self.signature.ends_with(&EIP6492_SUFFIX) {
+        if self.signature.ends_with(&chain::signature::ERC6492_SUFFIX) {
             // Settling would call whatever factory the payer names, at our cost.
             return refused("eip6492_factory_not_allowed");
         }
         if self.to != pay_to {
             return refused(words.recipient);
         }
-        if self.valid_before < now + MARGIN_S || self.valid_before > now + VALID_FOR_S_MAX {
+        if self.valid_before < U256::from(now + MARGIN_S) {
             return refused(words.expired);
         }
-        if self.valid_after > now {
+        if self.valid_after > now + EARLY_S_MAX {
             return refused(words.early);
         }
         if self.value != price {
@@ -306,7 +326,7 @@ impl Authorization {
     /// The call that carries it out, whoever makes it: to which contract, and its data.
     pub(crate) fn settlement(&self) -> (Address, Vec<u8>) {
         let (from, to, value) = (alloy_address(self.from), alloy_address(self.to), number(self.value));
-        let (after, before) = (U256::from(self.valid_after), U256::from(self.valid_before));
+        let (after, before) = (U256::from(self.valid_after), self.valid_before);
         let signature = self.signature.clone();
         match self.method {
             Method::Eip3009 => {
@@ -364,7 +384,7 @@ impl Authorization {
     /// What the payer signed: EIP-712's hash, made from our own token and spender.
     pub fn digest(&self) -> B256 {
         let (from, to) = (alloy_address(self.from), alloy_address(self.to));
-        let (value, after, before) = (number(self.value), U256::from(self.valid_after), U256::from(self.valid_before));
+        let (value, after, before) = (number(self.value), U256::from(self.valid_after), self.valid_before);
         match self.method {
             Method::Eip3009 => typed::TransferWithAuthorization {
                 from,
@@ -397,7 +417,7 @@ impl Authorization {
             Method::Permit2 => chain::Nonce::Permit2(self.nonce),
         };
         let (token, from, to, value) = (self.token.address, self.from, self.to, self.value);
-        SignedTransfer { token, from, to, value, nonce, valid_before_s: self.valid_before }
+        SignedTransfer { token, from, to, value, nonce, valid_before_s: self.valid_before_s() }
     }
 
     /// The request that facilitators take for `/verify` and `/settle` (version 2). Offer and echo are both made from what
@@ -456,7 +476,7 @@ pub(super) fn alloy_address(address: Address) -> alloy::primitives::Address {
     address.0.into()
 }
 
-pub(super) fn number(amount: Amount) -> U256 {
+pub(crate) fn number(amount: Amount) -> U256 {
     U256::from_be_bytes(amount.to_be_bytes())
 }
 
@@ -495,6 +515,7 @@ mod tests {
             explorer: None,
             faucet: None,
             gas_price_hint: Amount::ZERO,
+            wallet_sponsors_gas: false,
             tokens: vec![Token {
                 address: "0x754704Bc059F8C67012fEd69BC8A327a5aafb603".parse().unwrap(),
                 symbol: "USDC".into(),
@@ -572,16 +593,14 @@ mod tests {
             ("value", "999".into(), "invalid_exact_evm_payload_authorization_value_mismatch"),
             ("value", "1001".into(), "invalid_exact_evm_payload_authorization_value_mismatch"),
             ("validBefore", after(5), "invalid_exact_evm_payload_authorization_valid_before"),
-            ("validBefore", after(60 * 60 + 1), "invalid_exact_evm_payload_authorization_valid_before"),
-            ("validBefore", "18446744073709551616".into(), "invalid_exact_evm_payload_authorization_valid_before"),
-            ("validAfter", after(1), "invalid_exact_evm_payload_authorization_valid_after"),
+            ("validAfter", after(31), "invalid_exact_evm_payload_authorization_valid_after"),
             ("validAfter", "18446744073709551616".into(), "invalid_exact_evm_payload_authorization_valid_after"),
         ] {
             assert_eq!(verdict(eip3009(), &format!("{own}{field}"), value.clone()), Err(reason.into()), "{field} {value}");
         }
         // At the very edge they are taken, and found to be signed by nobody we know: the signature is over other numbers.
         assert_eq!(verdict(eip3009(), "/authorization/validBefore", after(6)), Ok(SignedBy::Unknown));
-        assert_eq!(verdict(eip3009(), "/authorization/validAfter", after(0)), Ok(SignedBy::Unknown));
+        assert_eq!(verdict(eip3009(), "/authorization/validAfter", after(30)), Ok(SignedBy::Unknown));
         let own = "/permit2Authorization/";
         for (field, value, reason) in [
             ("spender", "0x4020A4f3b7b90ccA423B9fabCc0CE57C6C240002".into(), "invalid_permit2_spender"),
@@ -594,6 +613,24 @@ mod tests {
         ] {
             assert_eq!(verdict(permit2(), &format!("{own}{field}"), value.clone()), Err(reason.into()), "{field} {value}");
         }
+    }
+
+    #[test]
+    fn m4_a_time_far_ahead_is_taken_to_the_last_number_there_is() {
+        let (day, years, last) = ((NOW_MS / 1000 + 86_400).to_string(), "18446744073709551616".to_owned(), U256::MAX.to_string());
+        for until in [day, years, last] {
+            assert_eq!(verdict(eip3009(), "/authorization/validBefore", until.clone()), Ok(SignedBy::Unknown), "{until}");
+            assert_eq!(verdict(permit2(), "/permit2Authorization/deadline", until.clone()), Ok(SignedBy::Unknown), "{until}");
+            // What is signed, and what a facilitator is sent, is the number itself.
+            let mut payload = eip3009();
+            payload["authorization"]["validBefore"] = until.clone().into();
+            let read = read(payload.clone()).unwrap();
+            assert_eq!(read.request()["paymentPayload"]["payload"]["authorization"]["validBefore"], until);
+            assert_ne!(read.digest(), self::read(eip3009()).unwrap().digest());
+        }
+        let mut ever = eip3009();
+        ever["authorization"]["validBefore"] = U256::MAX.to_string().into();
+        assert_eq!(read(ever).unwrap().valid_before_ms(), i64::MAX);
     }
 
     #[test]

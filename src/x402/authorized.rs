@@ -3,11 +3,16 @@
 //! Nothing moves before the agent has answered, unless its card settles first. What is known about an authorization is in its run's row; the
 //! chain is asked here once, before the row is made, and by `settling` after the work.
 
+use std::time::Duration;
+
+use tracing::warn;
+
 use super::{
-    authorization::{Authorization, Method, Refused, SignedBy},
+    authorization::{Authorization, Method, Refused, SignedBy, booked_nonce},
     call::{broken, hold_again, new_run, payment_id_taken, used, wait},
     decorator::Waiting,
     desk::{Desk, now_ms, settled_within_s},
+    early,
     facilitator::{At, Facilitator, VerifyError, look},
     offers::Terms,
     v1::{self, PaymentV1},
@@ -17,7 +22,10 @@ use crate::{
     card::{Card, Settle},
     chain::Seen,
     error::{CallError, Code, Retry},
-    ledger::{Claimed, NewAuthorization, NewRun, Retried, Run},
+    ledger::{
+        Claimed, Has, NewAuthorization, NewRun, Retried, Run,
+        standing::{SETTLEMENTS_FAILED_MAX, SETTLEMENTS_SEEN},
+    },
     money::Amount,
     network::Network,
     run::RunState,
@@ -25,6 +33,9 @@ use crate::{
 
 /// A payer's front-runner may have sent it before we were shown it: so many blocks below the final head are searched.
 const SENT_BEFORE_BLOCKS: u64 = 1_500;
+
+/// Until a facilitator that was not ready is looked at again (`server::tokens`).
+const NOT_READY_MS: u64 = 10_000;
 
 /// What a payer signed, read at the edge.
 pub struct Signed {
@@ -101,11 +112,12 @@ pub async fn paid(
     let known = desk.books.find_run(&authorization.network, &proof, authorization.from).await.map_err(broken)?;
     // What the chain shows of an authorization, anyone can copy; who echoes the offer's random bits has made it. Version 1 echoes none, so
     // there it buys nothing any more when its time is over.
-    let since_block = match (&known, &terms) {
-        (Some(_), Some(_)) => 0,
-        (Some(run), None) => still_its_makers(run, &authorization, &payload).map(|()| 0)?,
-        (None, _) => verify(desk, card, &authorization, terms.as_ref()).await?,
+    let verified = match (&known, &terms) {
+        (Some(_), Some(_)) => Verified::default(),
+        (Some(run), None) => still_its_makers(run, &authorization, &payload).map(|()| Verified::default())?,
+        (None, _) => verify(desk, card, &authorization, terms.as_ref(), waiting.patience).await?,
     };
+    let settle_first = known.is_none() && settles_first(desk, card, &authorization, &verified).await?;
     let new = NewRun {
         payment_id,
         terms: terms.as_ref().map(Terms::for_the_books),
@@ -118,8 +130,9 @@ pub async fn paid(
         amount: authorization.value,
         valid_before_ms: authorization.valid_before_ms(),
         signed: payload,
-        since_block,
-        settle_first: card.settle == Settle::First,
+        since_block: verified.since,
+        settle_first,
+        has: verified.has,
     };
     let (run, again) = match desk.books.claim(&new, &new_authorization, now_ms()).await.map_err(broken)? {
         Claimed::New(run) => (run, false),
@@ -135,6 +148,7 @@ pub async fn paid(
             )
             .after_ms(5_000));
         }
+        Claimed::Beyond => return Err(beyond(&authorization)),
         Claimed::FailingTooOften(wait_ms) => return Err(CallError::from(Code::FailingTooOften).after_ms(wait_ms)),
     };
     let run = match run.state {
@@ -192,13 +206,14 @@ async fn run_again(
         // Somebody sent it, so its price is credit: held from there as for any other payment.
         return hold_again(desk, &run).await;
     }
-    verify_unsettled(desk, card, authorization, terms).await?;
-    match desk.books.retry_authorized(&run.id, now_ms()).await.map_err(broken)? {
+    let verified = verify_unsettled(desk, card, authorization, terms).await?;
+    match desk.books.retry_authorized(&run.id, verified.has.as_ref(), now_ms()).await.map_err(broken)? {
         Retried::Held(run) | Retried::NotFailed(run) => Ok(run),
         // Somebody has sent it in this moment.
         Retried::Over(run) if run.deposit_block.is_some() => hold_again(desk, &run).await,
         Retried::Over(_) => Err(Code::OfferExpired.into()),
         Retried::TooMany => Err(CallError::from(Code::RateLimited).after_ms(5_000)),
+        Retried::Beyond => Err(beyond(authorization)),
         Retried::FailingTooOften(wait_ms) => Err(CallError::from(Code::FailingTooOften).after_ms(wait_ms)),
     }
 }
@@ -209,7 +224,7 @@ fn check(desk: &Desk, card: &Card, authorization: &Authorization, terms: Option<
     let price = price(desk, card, authorization, terms)?;
     authorization.check(price, desk.pay_to, now).map_err(refused)?;
     let work_ms = i64::try_from(card.time_limit.as_millis()).unwrap_or(i64::MAX);
-    if card.settle == Settle::AfterWork && authorization.valid_before_ms() < now.saturating_add(work_ms) {
+    if card.settle != Settle::First && authorization.valid_before_ms() < now.saturating_add(work_ms) {
         // It would be over before the agent has answered: work that nobody can be charged for.
         return Err(refused(Refused::new(authorization.method.words().expired)).with_details(format_args!(
             "sign for {} s: the agent may take {} s, and settling comes after",
@@ -231,12 +246,35 @@ fn price(desk: &Desk, card: &Card, authorization: &Authorization, terms: Option<
     }
 }
 
-/// A payment that is shown for the first time. The block from which on the chain may show what became of it.
-async fn verify(desk: &Desk, card: &Card, authorization: &Authorization, terms: Option<&Terms>) -> Result<u64, CallError> {
+/// What was found out about a payment that was not settled yet.
+#[derive(Default)]
+struct Verified {
+    /// The block from which on the chain may show what became of it.
+    since: u64,
+    /// What its payer had then. `None`: it has moved already.
+    has: Option<Has>,
+    /// Its payer is an account with code.
+    has_code: bool,
+}
+
+/// A payment that is shown for the first time.
+async fn verify(
+    desk: &Desk,
+    card: &Card,
+    authorization: &Authorization,
+    terms: Option<&Terms>,
+    patience: Duration,
+) -> Result<Verified, CallError> {
     if terms.is_some_and(|terms| terms.expires_ms < now_ms()) {
         return Err(Code::OfferExpired.into());
     }
-    verify_unsettled(desk, card, authorization, terms).await
+    check(desk, card, authorization, terms)?;
+    let chain = facilitator(desk, authorization)?.chain();
+    early::wait(desk, chain, authorization, patience).await?;
+    match verify_unsettled(desk, card, authorization, terms).await {
+        Err(why) if early::explains(chain, authorization, &why).await => Err(early::not_yet()),
+        verified => verified,
+    }
 }
 
 async fn verify_unsettled(
@@ -244,26 +282,28 @@ async fn verify_unsettled(
     card: &Card,
     authorization: &Authorization,
     terms: Option<&Terms>,
-) -> Result<u64, CallError> {
+) -> Result<Verified, CallError> {
     check(desk, card, authorization, terms)?;
     let facilitator = facilitator(desk, authorization)?;
-    let unknown = |cause: &dyn std::fmt::Display| {
-        CallError::saying(
-            Code::VerifierUnavailable,
-            "Your payment cannot be checked right now. Nothing was charged; send the same payment again in a moment.",
-        )
-        .with_details(cause)
-        .after_ms(2_000)
-    };
     let chain = facilitator.chain();
     let head = chain.final_head().await.map_err(|cause| unknown(&cause))?;
     let since = head.saturating_sub(SENT_BEFORE_BLOCKS);
     match facilitator.verify(authorization).await {
-        Ok(()) => Ok(since),
+        Ok(()) => {
+            let promised = desk.books.promised(authorization.from, &authorization.asset()).await.map_err(broken)?;
+            let nonces: Vec<_> = promised.iter().map(|promised| booked_nonce(&promised.proof)).collect();
+            let known: Vec<_> = nonces.iter().copied().flatten().collect();
+            let purse =
+                chain.purse(authorization.token.address, authorization.from, &known).await.map_err(|cause| unknown(&cause))?;
+            let mut used = purse.used.iter();
+            let spent = promised.iter().zip(&nonces).filter(|(_, nonce)| nonce.is_some() && used.next() == Some(&true));
+            let spent = spent.map(|(promised, _)| promised.run.clone()).collect();
+            Ok(Verified { since, has: Some(Has { balance: purse.balance, spent }), has_code: purse.has_code })
+        }
         // Its nonce is used. Was it for us? Anybody may send what our payer signed.
         Err(VerifyError::Refused(why)) if why.is_used() => {
             match look(chain, authorization, None, since, At::Latest).await.map_err(|cause| unknown(&cause))? {
-                Seen::Paid { .. } | Seen::Wrapped { .. } => Ok(since),
+                Seen::Paid { .. } | Seen::Wrapped { .. } => Ok(Verified { since, ..Verified::default() }),
                 Seen::Elsewhere | Seen::Unused { .. } => Err(refused(why)),
                 // It may have been for us: never a demand for another payment.
                 Seen::Unclear => Err(unknown(&"its nonce is used, and for what cannot be told")),
@@ -274,8 +314,55 @@ async fn verify_unsettled(
     }
 }
 
+/// Does the agent work for this payment only once it is settled? Always, where its card says so; for strangers, where its work is dear; and for
+/// everybody, while more than half of its last settlements failed: then somebody has it work for nothing. Nobody honest is turned away meanwhile,
+/// as they would be if tokens were not taken; a run that fails leaves its price as credit, as that of any coin.
+async fn settles_first(desk: &Desk, card: &Card, authorization: &Authorization, verified: &Verified) -> Result<bool, CallError> {
+    let by_card = match card.settle {
+        Settle::First => true,
+        Settle::FirstFromStrangers => verified.has_code || !desk.books.has_bought(authorization.from).await.map_err(broken)?,
+        Settle::AfterWork => false,
+    };
+    if by_card {
+        return Ok(true);
+    }
+    let failed = desk.books.settlements_failed(card.slug, now_ms()).await.map_err(broken)?;
+    if failed > SETTLEMENTS_FAILED_MAX {
+        let agent = card.slug;
+        warn!(
+            agent,
+            failed,
+            "{failed} of the last {SETTLEMENTS_SEEN} settlements of {agent} failed: it works for tokens only once they are settled"
+        );
+    }
+    Ok(failed > SETTLEMENTS_FAILED_MAX)
+}
+
+/// Each of them alone is covered, and all together are not.
+fn beyond(authorization: &Authorization) -> CallError {
+    refused(Refused::new(authorization.method.words().balance))
+        .with_details("your other calls under way were promised what is left of your balance: wait for them, or top it up")
+}
+
+/// Unknown is not no.
+pub(super) fn unknown(cause: &dyn std::fmt::Display) -> CallError {
+    CallError::saying(
+        Code::VerifierUnavailable,
+        "Your payment cannot be checked right now. Nothing was charged; send the same payment again in a moment.",
+    )
+    .with_details(cause)
+    .after_ms(2_000)
+}
+
+/// Who signed has paid as far as they can: a facilitator that is not ready (yet, or for a while) is no reason to sign once more.
 fn facilitator<'d>(desk: &'d Desk, authorization: &Authorization) -> Result<&'d Facilitator, CallError> {
     desk.facilitator(&authorization.network)
         .filter(|facilitator| facilitator.supports(&authorization.token, authorization.method))
-        .ok_or_else(|| CallError::saying(Code::AgentUnavailable, "Tokens cannot be settled here right now. Nothing was charged."))
+        .ok_or_else(|| {
+            CallError::saying(
+                Code::VerifierUnavailable,
+                "Tokens cannot be settled here right now. Nothing was charged; send the same payment again in a moment.",
+            )
+            .after_ms(NOT_READY_MS)
+        })
 }

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use http::HeaderMap;
+use http::{HeaderMap, request::Parts};
 use tokio::{
     sync::broadcast::error::RecvError,
     time::{Instant, timeout},
@@ -17,9 +17,10 @@ use super::{
     offers::{Terms, sha256_hex},
     payment_identifier,
     presented::Presented,
-    sign_in,
+    replaced, sign_in,
+    signer::{self, Allowance},
     till::{self, Judged},
-    wire::{EIP3009, EXACT, Offer, PERMIT2, PaymentPayload, Proof, TRANSACTION_PROOF, TransactionProof},
+    wire::{EIP3009, EXACT, MAY_ARRIVE, Offer, PERMIT2, PaymentPayload, Proof, TRANSACTION_PROOF, TransactionProof},
 };
 use crate::{
     card::Card,
@@ -40,17 +41,10 @@ pub(crate) fn broken(cause: BooksError) -> CallError {
     Code::Internal.into()
 }
 
-/// Nobody paid yet: says the price, or what will certainly go wrong, before anybody does.
-async fn unpaid(desk: &Desk, card: &Card, body: &str) -> Result<(Run, bool), CallError> {
+/// Nobody paid yet: says the price, or that there is none now. What will certainly go wrong is told with it (`known_failure`).
+async fn unpaid(desk: &Desk, card: &Card) -> Result<(Run, bool), CallError> {
     desk.sells(card).await?;
-    let known = desk.books.known_failure(card.slug, card.version, &sha256_hex(body.as_bytes())).await.map_err(broken)?;
-    Err(match known {
-        Some(failure) => CallError::invalid_input(vec![crate::error::FieldError {
-            field: String::new(),
-            error: format!("This agent failed on exactly this input before, and would again. {}", failure.error),
-        }]),
-        None => Code::PaymentRequired.into(),
-    })
+    Err(Code::PaymentRequired.into())
 }
 
 /// What is shown, once it is known to be well-formed.
@@ -85,6 +79,15 @@ pub struct Caller<'a> {
     pub headers: &'a HeaderMap,
     /// The `resource.url` that the offers name.
     pub resource: &'a str,
+    /// What this visitor may still have asked of a chain before anything is paid.
+    pub allowance: Option<&'a Allowance>,
+}
+
+impl<'a> Caller<'a> {
+    /// Who calls over HTTP.
+    pub fn of(parts: &'a Parts, resource: &'a str) -> Self {
+        Self { headers: &parts.headers, resource, allowance: parts.extensions.get() }
+    }
 }
 
 /// What is called is paid, or its price is told. The run of a payment, as far as it came while the caller waited; `true`: it was answered before.
@@ -102,7 +105,7 @@ pub async fn paid(
     let shown = match shown {
         Presented::Nothing => match ordered(desk, card, caller).await? {
             Some(order) => order,
-            None => return unpaid(desk, card, &body).await,
+            None => return unpaid(desk, card).await,
         },
         shown => {
             let token = token_payment(&shown);
@@ -143,6 +146,9 @@ async fn from_balance(
     if desk.is_halted(&shown.network) {
         return Err(Code::VerifierUnavailable.into());
     }
+    if let Some(terms) = shown.terms.as_ref().filter(|terms| terms.pay_to != desk.pay_to && shown.transaction.is_some()) {
+        desk.books.note_recipient(terms.pay_to).await.map_err(broken)?;
+    }
     let terms = shown.terms.as_ref().map(Terms::for_the_books);
     let new = NewRun { payment_id: shown.payment_id, terms, ..new_run(desk, card, payer, body, shown.network, shown.proof) };
     let (run, again) = match desk.books.present(&new, now_ms()).await.map_err(broken)? {
@@ -178,7 +184,7 @@ async fn from_balance(
         desk.waiting.notify_waiters();
     }
     let run = wait(desk, run, waiting.patience).await?;
-    unknown(desk, &run, not_found_from_ms(&run, shown.transaction.as_ref()))?;
+    unknown(desk, &run, not_found_from_ms(&run, shown.transaction.as_ref())).await?;
     Ok((run, false))
 }
 
@@ -265,7 +271,8 @@ fn echoed(desk: &Desk, card: &Card, payload: PaymentPayload) -> Result<Shown, Ca
         && terms.pay_to == offer.pay_to
         && Some(&terms.asset) == offer.asset().as_ref()
         && Some(&terms.method) == offer.extra.asset_transfer_method.as_ref()
-        && terms.pay_to == desk.pay_to;
+        // Our seal says that it was ours, so what was sent there counts. What is only signed is signed anew.
+        && (terms.pay_to == desk.pay_to || matches!(payload.payload, Proof::Transaction(_) | Proof::Credit(_)));
     if !unchanged {
         return refused("invalid_payment_requirements");
     }
@@ -299,22 +306,26 @@ fn echoed(desk: &Desk, card: &Card, payload: PaymentPayload) -> Result<Shown, Ca
     }
 }
 
-/// Who shows it: by his own signature over the payment, by a signed sign-in, else the signed-in wallet. Whether the money is his, the chain will
-/// say. At most one indexed read, no row, no RPC.
+/// Who shows it: by their own signature over the payment, by a signed sign-in, else the signed-in wallet. Whether the money is theirs, the chain will
+/// say. At most one indexed read, no row, and no RPC unless only a contract can have signed (`signer`).
 async fn payer(desk: &Desk, caller: Caller<'_>, shown: &Balance, body: &str) -> Result<Address, CallError> {
     if let (Some(proof), Some(offer)) = (&shown.transaction, &shown.accepted)
         && let Some(chain_id) = offer.chain_id()
-        && let Some(payer) = native_proof::payer(proof, offer, caller.resource, body.as_bytes(), chain_id, now_ms())?
+        && let Some(signed) = native_proof::shown(proof, offer, caller.resource, Some(body.as_bytes()), chain_id, now_ms())?
     {
-        return Ok(payer);
+        let signer = signer::of(desk, &shown.network, &signed.claim, caller.allowance).await;
+        return match signer.map_err(|why| why.with_transaction(proof.transaction))? {
+            Some(_) => Ok(signed.claim.account),
+            None => Err(signed.otherwise),
+        };
     }
-    if let Some(signed) = sign_in::read(desk, caller.headers, caller.resource, now_ms())? {
+    if let Some(signed) = sign_in::read(desk, caller, now_ms()).await? {
         // Last, so that whatever is refused before can be sent again: what follows is the row.
-        sign_in::spend(desk, &signed, &shown.proof, now_ms()).await?;
+        sign_in::spend(desk, &signed, &shown.network, &shown.proof, now_ms()).await?;
         return Ok(signed.wallet);
     }
-    if let Some((wallet, _)) = guard::signed_in(desk, caller.headers).await? {
-        return Ok(wallet);
+    if let Some(session) = guard::signed_in(desk, caller.headers).await? {
+        return guard::on(desk, &session, &shown.network).map(|()| session.wallet);
     }
     Err(match &shown.transaction {
         Some(proof) => native_proof::nobody(proof.transaction),
@@ -327,7 +338,7 @@ async fn payer(desk: &Desk, caller: Caller<'_>, shown: &Balance, body: &str) -> 
 /// # Errors
 /// The sign-in does not hold, or the credit does not cover the price.
 async fn ordered(desk: &Desk, card: &Card, caller: Caller<'_>) -> Result<Option<Shown>, CallError> {
-    let Some(signed) = sign_in::read(desk, caller.headers, caller.resource, now_ms())? else { return Ok(None) };
+    let Some(signed) = sign_in::read(desk, caller, now_ms()).await? else { return Ok(None) };
     let terms = sign_in::order(desk, card, &signed).await?;
     let (network, proof) = (signed.network.clone(), signed.proof());
     Ok(Some(Shown::balance(Balance { network, proof, transaction: None, accepted: None, terms: Some(terms), payment_id: None })))
@@ -361,13 +372,6 @@ pub(super) async fn hold_again(desk: &Desk, run: &Run) -> Result<Run, CallError>
 
 /// A waiting run whose money, if any, is in the books already needs no chain.
 async fn judged(desk: &Desk, run: &Run) -> Result<Run, CallError> {
-    let expired =
-        |terms: &crate::ledger::SealedTerms| native::transaction_of(&run.proof).is_none() && terms.expires_ms < now_ms();
-    if run.terms.as_ref().is_some_and(expired) {
-        let why = CallError::from(Code::OfferExpired);
-        desk.books.void(&run.id, &why, now_ms()).await.map_err(broken)?;
-        return Err(why);
-    }
     match till::judge(desk, run).await.map_err(broken)? {
         Judged::HeldOff => Err(CallError::from(Code::FailingTooOften).after_ms(60_000)),
         Judged::Told => desk.books.run(&run.id).await.map_err(broken)?.ok_or_else(|| Code::Internal.into()),
@@ -400,7 +404,6 @@ pub(super) async fn wait(desk: &Desk, run: Run, patience: Duration) -> Result<Ru
     Ok(last)
 }
 
-/// A payment that nobody has seen is pending (202), not found for now (410), or cannot be looked for (503). Never a demand for money.
 /// From when on a hash that no node knows is said to be not found, Unix milliseconds: two minutes after a bare hash was first shown, or when the
 /// time is over that its payer signed for.
 fn not_found_from_ms(run: &Run, shown: Option<&TransactionProof>) -> i64 {
@@ -412,14 +415,19 @@ fn not_found_from_ms(run: &Run, shown: Option<&TransactionProof>) -> i64 {
     }
 }
 
-fn unknown(desk: &Desk, run: &Run, not_found_from_ms: i64) -> Result<(), CallError> {
+/// A payment that nobody has seen is pending (202), not found for now (410), or cannot be looked for (503). Never a demand for money.
+async fn unknown(desk: &Desk, run: &Run, not_found_from_ms: i64) -> Result<(), CallError> {
     let unseen = run.state == RunState::Waiting && run.deposit_block.is_none() && run.included_block.is_none();
     let Some(transaction) = native::transaction_of(&run.proof).filter(|_| unseen) else { return Ok(()) };
     if desk.is_halted(&run.network) || !desk.chain(&run.network).is_some_and(|chain| chain.healthy()) {
         return Err(CallError::from(Code::VerifierUnavailable).with_transaction(transaction).with_run(&run.id).after_ms(2_000));
     }
     if now_ms() > not_found_from_ms {
-        return Err(CallError::from(Code::PaymentNotFound).with_transaction(transaction).with_run(&run.id).after_ms(10_000));
+        let lost = CallError::from(Code::PaymentNotFound).with_transaction(transaction).with_run(&run.id).after_ms(10_000);
+        return Err(match replaced::may_arrive(desk, run).await.map_err(broken)? {
+            true => lost.with_reason(MAY_ARRIVE),
+            false => lost,
+        });
     }
     Ok(())
 }

@@ -24,6 +24,7 @@ use super::{
     answer,
     call::Caller,
     desk::Desk,
+    no_call,
     outcome::{self, Outcome},
     presented,
 };
@@ -82,12 +83,9 @@ where
             };
             let (parts, body) = req.into_parts();
             Ok(match read::<I>(card, &parts, body).await {
-                Ok(Asked::Price) => match desk.sells(card).await {
-                    Ok(()) => answer::payment_required(&desk, card, &Code::PaymentRequired.into()),
-                    Err(closed) => answer::error(&closed),
-                },
-                Ok(Asked::Run(body)) => asked(&desk, card, &parts.headers, body).await,
-                Err(why) => answer::of(&desk, card, &Outcome::refused(why)),
+                Ok(Asked::Price) => price(&desk, card, &parts).await,
+                Ok(Asked::Run(body)) => asked(&desk, card, &parts, body).await,
+                Err(why) => refused(&desk, card, &parts, why).await,
             })
         })
     }
@@ -105,7 +103,11 @@ async fn read<I>(card: &Card, parts: &Parts, body: Body) -> Result<Asked, CallEr
 where
     I: DeserializeOwned + garde::Validate<Context = ()>,
 {
-    let bytes = to_bytes(body, card.input_max).await.map_err(|_| CallError::too_large(card.input_max))?;
+    let too_large = || CallError::too_large(card.input_max);
+    if parts.extensions.get::<no_call::BodyTooLarge>().is_some() {
+        return Err(too_large());
+    }
+    let bytes = to_bytes(body, card.input_max).await.map_err(|_| too_large())?;
     if bytes.is_empty() {
         return Ok(Asked::Price);
     }
@@ -120,15 +122,34 @@ fn is_json(headers: &HeaderMap) -> bool {
     mime.split(';').next().is_some_and(|mime| mime.trim().eq_ignore_ascii_case("application/json"))
 }
 
-async fn asked(desk: &Desk, card: &'static Card, headers: &HeaderMap, body: String) -> Response<Body> {
+/// With a payment it is no question about the price: an empty body is no input, whatever was paid.
+async fn price(desk: &Desk, card: &Card, parts: &Parts) -> Response<Body> {
     let resource = desk.resource(card).url;
-    let caller = Caller { headers, resource: &resource };
+    if let Some(why) = no_call::in_headers(desk, Some(card), Caller::of(parts, &resource), no_call::no_body()).await {
+        return answer::error(&why);
+    }
+    match desk.sells(card).await {
+        Ok(()) => answer::payment_required(desk, card, &Code::PaymentRequired.into()),
+        Err(closed) => answer::error(&closed),
+    }
+}
+
+/// No call: what is wrong with it, and what became of a payment beside it.
+async fn refused(desk: &Desk, card: &Card, parts: &Parts, why: CallError) -> Response<Body> {
+    let resource = desk.resource(card).url;
+    let why = no_call::beside(desk, Some(card), Caller::of(parts, &resource), presented::read(&parts.headers), why).await;
+    answer::of(desk, card, &Outcome::refused(why))
+}
+
+async fn asked(desk: &Desk, card: &'static Card, parts: &Parts, body: String) -> Response<Body> {
+    let (resource, headers) = (desk.resource(card).url, &parts.headers);
+    let caller = Caller::of(parts, &resource);
     let outcome = outcome::of_call(desk, card, caller, presented::read(headers), body, Waiting::of(headers)).await;
     answer::of(desk, card, &outcome)
 }
 
 /// How long a request waits for its run, at most.
-const WAIT_MAX: Duration = Duration::from_secs(20);
+pub(super) const WAIT_MAX: Duration = Duration::from_secs(20);
 
 /// How a caller waits for his run: `Prefer` (RFC 7240).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -7,13 +7,16 @@ use std::{
 };
 
 use serde_json::Value;
-use tokio::sync::{Notify, broadcast};
+use tokio::sync::{Notify, Semaphore, broadcast};
 
 use super::{
     authorization,
     bazaar::bazaar,
+    early,
     facilitator::Facilitator,
+    looks::Looks,
     offers::{Ask, Method, Seal},
+    signer::Asking,
     wire::{self, Offer, Resource},
 };
 use crate::{
@@ -70,12 +73,20 @@ pub struct Counter {
     pub held: Notify,
     /// Rung when somebody began to wait for a payment: the followers look.
     pub waiting: Arc<Notify>,
+    /// When what is yet to be settled is looked at again.
+    pub looks: Looks,
     /// Ids of runs that changed: requests that wait for them look again.
     changed: broadcast::Sender<String>,
     /// The networks that were halted, as this process knows; the books have the truth.
     halted: RwLock<HashSet<String>>,
+    /// Where visitors paid to before, as far as the books know; the books have the truth.
+    former: RwLock<Vec<Address>>,
     /// The tokens that were found to be what the settings say (`server::tokens`). Others are not offered.
     taken: RwLock<HashSet<Asset>>,
+    /// Requests that wait until their payment begins to hold.
+    pub(super) early: Semaphore,
+    /// Contract wallets that the chains are asked about.
+    pub(super) asking: Asking,
 }
 
 /// Runs that change at once before a waiting request looks; one that missed some looks anyway.
@@ -90,9 +101,13 @@ impl Desk {
             fittings,
             held: Notify::new(),
             waiting: Arc::default(),
+            looks: Looks::default(),
             changed: broadcast::channel(CHANGES).0,
             halted: RwLock::default(),
+            former: RwLock::default(),
             taken: RwLock::default(),
+            early: Semaphore::new(early::WAITING_MAX),
+            asking: Asking::default(),
         }))
     }
 }
@@ -287,6 +302,20 @@ impl Counter {
         }
     }
 
+    /// Where visitors pay to, and then where they paid to before: an offer of before a move is still paid.
+    pub fn recipients(&self) -> Vec<Address> {
+        let former = self.former.read().map(|former| former.clone()).unwrap_or_default();
+        std::iter::once(self.pay_to).chain(former).collect()
+    }
+
+    /// As the books know them; `pay_to` may be among them.
+    pub fn set_recipients(&self, mut known: Vec<Address>) {
+        known.retain(|address| *address != self.pay_to);
+        if let Ok(mut former) = self.former.write() {
+            *former = known;
+        }
+    }
+
     /// A token is what the settings say it is: it is offered from now on.
     pub fn take_token(&self, asset: Asset) {
         if let Ok(mut taken) = self.taken.write() {
@@ -338,6 +367,10 @@ fn finality(chain: &Chain) -> String {
         Finality::Confirmations(blocks) => format!("{blocks} confirmations"),
     }
 }
+
+/// How far apart two honest clocks may be: ours and a chain's, or those of two instances. A machine whose time is set by hand is off by a minute or two;
+/// `coinslot check` says so. What it lets through is the payer's own in any case: their payment of two minutes before, their own sign-in.
+pub const CLOCK_SLACK_MS: i64 = 2 * 60 * 1000;
 
 /// Unix milliseconds, now. The only clock of the server's side.
 pub fn now_ms() -> i64 {

@@ -8,10 +8,14 @@
 //! - `offers`: the sealed price of a 402 (`packed`). `v1`: the same for clients of version 1. `presented`: the three kinds of payment header.
 //! - `decorator`: `#[middleware(payment_required::<Input>(&CARD))]`.
 //! - `call`: one call, from its payment to its run. `outcome`: what it comes to. `answer`: how HTTP says it.
+//! - `no_call`: a payment beside something that is no call. `known_failure`: what an agent failed on is told before the next payment.
 //! - `native`: the transaction-proof method. `native_proof`: how a program without a session shows that a transaction is its own.
-//! - `authorization`: a signed token transfer. `authorized`: a call that is paid by one. `facilitator`: who settles it. `settling`: until it is final.
+//! - `authorization`: a signed token transfer. `authorized`: a call that is paid by one. `facilitator`: who settles it. `settling`: until it is
+//!   final; `looks`: how often that is looked at; `early`: one that begins to hold in a moment.
+//! - `signer`: whose signature it is, a key's or a contract's.
 //! - `sign_in`, `payment_identifier`: the extensions by which a program spends its credit, and names its payment.
-//! - `till`: joins the chain's follower with the books.
+//! - `till`: joins the chain's follower with the books. `brought`: what a transaction brought, by its calls too. `arrivals`: that nothing arrives
+//!   unseen. `replaced`: payments that were sped up or cancelled in their wallet.
 
 pub mod fetch;
 pub mod phase;
@@ -20,11 +24,15 @@ pub mod wire;
 #[cfg(feature = "ssr")]
 pub mod answer;
 #[cfg(feature = "ssr")]
+pub mod arrivals;
+#[cfg(feature = "ssr")]
 pub mod authorization;
 #[cfg(feature = "ssr")]
 pub mod authorized;
 #[cfg(feature = "ssr")]
 pub mod bazaar;
+#[cfg(feature = "ssr")]
+pub mod brought;
 #[cfg(feature = "ssr")]
 pub mod call;
 #[cfg(feature = "ssr")]
@@ -32,11 +40,19 @@ pub mod decorator;
 #[cfg(feature = "ssr")]
 pub mod desk;
 #[cfg(feature = "ssr")]
+mod early;
+#[cfg(feature = "ssr")]
 pub mod facilitator;
+#[cfg(feature = "ssr")]
+mod known_failure;
+#[cfg(feature = "ssr")]
+pub mod looks;
 #[cfg(feature = "ssr")]
 pub mod native;
 #[cfg(feature = "ssr")]
 pub mod native_proof;
+#[cfg(feature = "ssr")]
+pub mod no_call;
 #[cfg(feature = "ssr")]
 pub mod offers;
 #[cfg(feature = "ssr")]
@@ -48,9 +64,13 @@ pub mod payment_identifier;
 #[cfg(feature = "ssr")]
 pub mod presented;
 #[cfg(feature = "ssr")]
+pub mod replaced;
+#[cfg(feature = "ssr")]
 pub mod settling;
 #[cfg(feature = "ssr")]
 pub mod sign_in;
+#[cfg(feature = "ssr")]
+pub mod signer;
 #[cfg(feature = "ssr")]
 pub mod till;
 #[cfg(feature = "ssr")]

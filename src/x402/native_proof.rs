@@ -2,24 +2,28 @@
 //! (docs/protocol.md, "The proof of a program").
 //!
 //! The signature binds the transaction to one payer, one offer, one resource and one body, for ten minutes at most, so that whoever reads the
-//! hash in an explorer can do nothing with it. Whether the money is there, and is `from`'s, the chain says later. Pure judgement: no chain, no database.
+//! hash in an explorer can do nothing with it. Whether the money is there, and is `from`'s, the chain says later. Pure judgement: no chain, no database;
+//! where the signature is not by `from`'s key, its contract may say that it is its own (`signer`), and that comes after everything here.
 
 use alloy::{
-    primitives::{Address as EvmAddress, B256, Signature, U256, keccak256},
+    primitives::{Address as EvmAddress, B256, U256, keccak256},
     sol_types::{Eip712Domain, SolStruct, eip712_domain},
 };
 
-use super::wire::{Offer, TransactionProof};
+use super::{
+    signer::Claim,
+    wire::{Offer, TransactionProof},
+};
 use crate::{
     error::{CallError, Code},
-    evm::{Address, TxHash},
+    evm::TxHash,
     money::Amount,
 };
 
 /// A proof is made for one call: long enough for slow finality, short enough that a copy of it is worth little.
 const VALID_S_MAX: i64 = 10 * 60;
-/// ERC-6492's last 32 bytes, in hex. Verifying such a signature means to run a contract of its maker's choice.
-const ERC6492_SUFFIX: &str = "6492649264926492649264926492649264926492649264926492649264926492";
+/// Who makes it for all of that time may have a clock that is ahead of ours.
+const CLOCK_SLACK_S: i64 = 30;
 
 mod typed {
     alloy::sol! {
@@ -36,26 +40,32 @@ mod typed {
     }
 }
 
-/// The payer, if the payload is signed. `None`: it carries no signature, and only a session can say who shows it.
+/// Who says to be the payer, in a payload that is signed.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Shown {
+    pub claim: Claim,
+    /// What is answered where nobody who is that account has signed it.
+    pub otherwise: CallError,
+}
+
+/// What a signed payload claims. `None`: it carries no signature, and only a session can say who shows it.
 ///
 /// `offer` is the accepted one, already known to be ours and unchanged; `resource` is the `resource.url` of its 402; `body` the exact bytes of the
-/// request (over MCP: the canonical JSON, RFC 8785, of the tool's arguments); `chain_id` is that of the offer's network.
+/// request (over MCP: the canonical JSON, RFC 8785, of the tool's arguments), `None` where there is no call and the payer signed for another one;
+/// `chain_id` is that of the offer's network.
 ///
 /// # Errors
-/// [`Code::PayerNotProven`] with what is missing or wrong under `details`; [`Code::PayerMismatch`] if another key than `from`'s signed, or other terms.
-pub fn payer(
+/// [`Code::PayerNotProven`] with what is missing or wrong under `details`.
+pub fn shown(
     proof: &TransactionProof,
     offer: &Offer,
     resource: &str,
-    body: &[u8],
+    body: Option<&[u8]>,
     chain_id: u64,
     now_ms: i64,
-) -> Result<Option<Address>, CallError> {
+) -> Result<Option<Shown>, CallError> {
     let Some(signature) = &proof.signature else { return Ok(None) };
     let refused = |details: &str| Err(not_proven(details).with_transaction(proof.transaction));
-    if signature.to_ascii_lowercase().ends_with(ERC6492_SUFFIX) {
-        return refused("ERC-6492 signatures are not taken").map_err(|why| why.with_reason("eip6492_factory_not_allowed"));
-    }
     let Some(from) = proof.from else { return refused("from is missing: the address that sent the transaction") };
     let Some(request_hash) = proof.request_hash else { return refused("requestHash is missing: keccak256 of the request body") };
     let Some(valid_before) = proof.valid_before else { return refused("validBefore is missing: Unix seconds") };
@@ -65,16 +75,13 @@ pub fn payer(
     if valid_before <= seconds(now_s) {
         return refused("validBefore is over");
     }
-    if valid_before > seconds(now_s.saturating_add(VALID_S_MAX)) {
+    if valid_before > seconds(now_s.saturating_add(VALID_S_MAX + CLOCK_SLACK_S)) {
         return refused("validBefore is more than 600 seconds ahead");
     }
-    let ours = keccak256(body);
+    let ours = body.map_or(B256::from(request_hash.0), keccak256);
     if ours.0 != request_hash.0 {
         return refused(&format!("requestHash belongs to another body: of this one it is {ours}"));
     }
-    let Some(signature) = alloy::hex::decode(signature).ok().and_then(|bytes| Signature::from_raw(&bytes).ok()) else {
-        return refused("signature is not 0x and the 65 bytes of an ECDSA signature; contract wallets sign in instead");
-    };
     let digest = typed::PaymentProof {
         transaction: B256::from(proof.transaction.0),
         from: EvmAddress::from(from.0),
@@ -86,19 +93,22 @@ pub fn payer(
         validBefore: U256::from_be_bytes(valid_before.to_be_bytes()),
     }
     .eip712_signing_hash(&domain(chain_id));
-    match signature.recover_address_from_prehash(&digest) {
-        Ok(signer) if signer.0 == from.0 => Ok(Some(from)),
-        Ok(signer) => Err(CallError::saying(
+    let Some(claim) = Claim::read(from, digest, signature) else {
+        return refused(
+            "signature is no signature: 0x and the 65 bytes of a key's, or what a contract takes (ERC-1271, ERC-6492), 4 KiB at most",
+        );
+    };
+    let otherwise = match claim.key() {
+        Some(signer) => CallError::saying(
             Code::PayerMismatch,
             "The proof is signed by another key, or over something else than this call. The payment stays the credit of the wallet that sent it.",
         )
         .with_details(format_args!(
-            "the digest {digest} was signed by {}, not by {from}; resource is {resource}, chainId {chain_id}",
-            Address(signer.into_array())
-        ))
-        .with_transaction(proof.transaction)),
-        Err(_) => refused("signature is no signature of anything"),
-    }
+            "the digest {digest} was signed by {signer}, not by {from}; resource is {resource}, chainId {chain_id}"
+        )),
+        None => not_proven("signature is none of from: no key's, and no contract at that address says that it is its own"),
+    };
+    Ok(Some(Shown { claim, otherwise: otherwise.with_transaction(proof.transaction) }))
 }
 
 /// What a hash is answered with that comes with neither a session nor a signature.
@@ -127,6 +137,7 @@ mod tests {
     use serde_json::{Value, json};
 
     use super::*;
+    use crate::evm::Address;
 
     const RESOURCE: &str = "https://coinslot.example/api/x402/contract-xray";
     const BODY: &[u8] = br#"{"address":"0x754704Bc059F8C67012fEd69BC8A327a5aafb603"}"#;
@@ -153,7 +164,7 @@ mod tests {
     }
 
     /// One call: the vector's, changed by its test.
-    struct Shown {
+    struct Call {
         proof: Value,
         offer: Value,
         resource: &'static str,
@@ -162,7 +173,7 @@ mod tests {
         now: i64,
     }
 
-    impl Shown {
+    impl Call {
         fn vector() -> Self {
             Self { proof: proof(), offer: offer(), resource: RESOURCE, body: BODY, chain: CHAIN, now: NOW }
         }
@@ -172,15 +183,24 @@ mod tests {
             self
         }
 
+        /// Where there is no contract anywhere.
         fn judged(self) -> Result<Option<Address>, CallError> {
+            match self.read()? {
+                Some(shown) if shown.claim.is_by_key() => Ok(Some(shown.claim.account)),
+                Some(shown) => Err(shown.otherwise),
+                None => Ok(None),
+            }
+        }
+
+        fn read(self) -> Result<Option<Shown>, CallError> {
             let proof = serde_json::from_value(self.proof).unwrap();
             let offer = serde_json::from_value(self.offer).unwrap();
-            payer(&proof, &offer, self.resource, self.body, self.chain, self.now)
+            shown(&proof, &offer, self.resource, Some(self.body), self.chain, self.now)
         }
     }
 
     #[track_caller]
-    fn refused(shown: Shown, code: Code, said: &str) {
+    fn refused(shown: Call, code: Code, said: &str) {
         let why = shown.judged().unwrap_err();
         let details = why.details.unwrap_or_default();
         assert!(why.code == code && details.contains(said), "{}: {details}", why.code);
@@ -188,7 +208,7 @@ mod tests {
 
     #[test]
     fn what_another_implementation_signed_is_its_payers() {
-        assert_eq!(Shown::vector().judged().unwrap(), Some(ADA.parse().unwrap()));
+        assert_eq!(Call::vector().judged().unwrap(), Some(ADA.parse().unwrap()));
     }
 
     #[test]
@@ -211,25 +231,25 @@ mod tests {
     fn every_field_is_signed() {
         let other = || format!("0x{}", "cd".repeat(32));
         let address = "0x00000000000000000000000000000000000000ee";
-        let changed: [(&str, Shown); 10] = [
-            ("transaction", Shown::vector().with(|shown| shown.proof["transaction"] = other().into())),
-            ("from", Shown::vector().with(|shown| shown.proof["from"] = address.into())),
-            ("payTo", Shown::vector().with(|shown| shown.offer["payTo"] = address.into())),
-            ("amount", Shown::vector().with(|shown| shown.offer["amount"] = "100000000000001".into())),
-            ("resource", Shown::vector().with(|shown| shown.resource = "https://coinslot.example/api/x402/another")),
-            ("offer", Shown::vector().with(|shown| shown.offer["extra"]["offer"] = "v1.abc.deg".into())),
+        let changed: [(&str, Call); 10] = [
+            ("transaction", Call::vector().with(|shown| shown.proof["transaction"] = other().into())),
+            ("from", Call::vector().with(|shown| shown.proof["from"] = address.into())),
+            ("payTo", Call::vector().with(|shown| shown.offer["payTo"] = address.into())),
+            ("amount", Call::vector().with(|shown| shown.offer["amount"] = "100000000000001".into())),
+            ("resource", Call::vector().with(|shown| shown.resource = "https://coinslot.example/api/x402/another")),
+            ("offer", Call::vector().with(|shown| shown.offer["extra"]["offer"] = "v1.abc.deg".into())),
             (
                 "body",
-                Shown::vector().with(|shown| {
+                Call::vector().with(|shown| {
                     shown.body = b"{}";
                     shown.proof["requestHash"] = keccak256(b"{}").to_string().into();
                 }),
             ),
-            ("validBefore", Shown::vector().with(|shown| shown.proof["validBefore"] = (VALID_BEFORE + 1).to_string().into())),
-            ("chain", Shown::vector().with(|shown| shown.chain = 10143)),
+            ("validBefore", Call::vector().with(|shown| shown.proof["validBefore"] = (VALID_BEFORE + 1).to_string().into())),
+            ("chain", Call::vector().with(|shown| shown.chain = 10143)),
             (
                 "signature",
-                Shown::vector().with(|shown| {
+                Call::vector().with(|shown| {
                     let text = shown.proof["signature"].as_str().unwrap().replacen("0xc1", "0xc0", 1);
                     shown.proof["signature"] = text.into();
                 }),
@@ -246,43 +266,44 @@ mod tests {
         let eve: PrivateKeySigner = format!("0x{}", "22".repeat(32)).parse().unwrap();
         let digest = "0x5036e2daa8e494c0ae34ebb34cbfb4844000510a8e0f3bcf4329b0a67b455c2e".parse().unwrap();
         let by_eve = alloy::hex::encode_prefixed(eve.sign_hash_sync(&digest).unwrap().as_bytes());
-        refused(Shown::vector().with(|shown| shown.proof["signature"] = by_eve.into()), Code::PayerMismatch, "was signed by");
+        refused(Call::vector().with(|shown| shown.proof["signature"] = by_eve.into()), Code::PayerMismatch, "was signed by");
     }
 
     #[test]
     fn n29_another_body_is_named() {
-        refused(Shown::vector().with(|shown| shown.body = b"{}"), Code::PayerNotProven, "requestHash belongs to another body");
+        refused(Call::vector().with(|shown| shown.body = b"{}"), Code::PayerNotProven, "requestHash belongs to another body");
     }
 
     #[test]
     fn n29_a_proof_is_good_for_ten_minutes_at_most() {
-        let at = |seconds: i64| Shown::vector().with(|shown| shown.now = seconds * 1000);
+        let at = |seconds: i64| Call::vector().with(|shown| shown.now = seconds * 1000);
         refused(at(VALID_BEFORE), Code::PayerNotProven, "validBefore is over");
         assert!(at(VALID_BEFORE - 1).judged().is_ok());
         assert!(at(VALID_BEFORE - 600).judged().is_ok());
-        refused(at(VALID_BEFORE - 601), Code::PayerNotProven, "600 seconds");
-        let never = Shown::vector().with(|shown| shown.proof["validBefore"] = U256::MAX.to_string().into());
+        assert!(at(VALID_BEFORE - 630).judged().is_ok(), "by a clock that is ahead of ours");
+        refused(at(VALID_BEFORE - 631), Code::PayerNotProven, "600 seconds");
+        let never = Call::vector().with(|shown| shown.proof["validBefore"] = U256::MAX.to_string().into());
         refused(never, Code::PayerNotProven, "600 seconds");
     }
 
     #[test]
     fn what_is_missing_is_named() {
         for part in ["from", "requestHash", "validBefore"] {
-            let without = Shown::vector().with(|shown| {
+            let without = Call::vector().with(|shown| {
                 shown.proof.as_object_mut().unwrap().remove(part);
             });
             refused(without, Code::PayerNotProven, &format!("{part} is missing"));
         }
-        let unsealed = Shown::vector().with(|shown| shown.offer["extra"] = json!({}));
+        let unsealed = Call::vector().with(|shown| shown.offer["extra"] = json!({}));
         refused(unsealed, Code::PayerNotProven, "accepted.extra.offer is missing");
         for text in ["", "0x", "0x00", "nonsense", &format!("0x{}", "00".repeat(65)), &format!("0x{}", "ff".repeat(65))] {
-            refused(Shown::vector().with(|shown| shown.proof["signature"] = text.into()), Code::PayerNotProven, "signature is n");
+            refused(Call::vector().with(|shown| shown.proof["signature"] = text.into()), Code::PayerNotProven, "signature is n");
         }
     }
 
     #[test]
     fn without_a_signature_the_session_decides() {
-        let unsigned = Shown::vector().with(|shown| {
+        let unsigned = Call::vector().with(|shown| {
             shown.proof.as_object_mut().unwrap().remove("signature");
         });
         assert_eq!(unsigned.judged().unwrap(), None);
@@ -291,19 +312,23 @@ mod tests {
     }
 
     #[test]
-    fn a_signature_that_would_run_a_contract_is_refused() {
-        let wrapped = Shown::vector().with(|shown| {
-            let text = shown.proof["signature"].as_str().unwrap().to_owned();
-            shown.proof["signature"] = format!("{text}{}", ERC6492_SUFFIX.to_uppercase()).into();
-        });
-        let why = wrapped.judged().unwrap_err();
-        assert_eq!((why.code, why.reason.as_deref()), (Code::PayerNotProven, Some("eip6492_factory_not_allowed")));
+    fn p5_what_no_key_signed_a_contract_may_have() {
+        for signature in ["0x", "0x00", &format!("0x{}", "07".repeat(300))] {
+            let shown = Call::vector().with(|shown| shown.proof["signature"] = signature.into()).read().unwrap().unwrap();
+            assert_eq!((shown.claim.account, shown.claim.is_by_key()), (ADA.parse().unwrap(), false));
+            assert_eq!(shown.claim.hash.to_string(), "0x5036e2daa8e494c0ae34ebb34cbfb4844000510a8e0f3bcf4329b0a67b455c2e");
+            assert_eq!(shown.otherwise.code, Code::PayerNotProven);
+        }
+        // It says that it is ERC-6492, and is not: no node is asked.
+        let text = proof()["signature"].as_str().unwrap().to_owned();
+        let wrapped = Call::vector().with(|shown| shown.proof["signature"] = format!("{text}{}", "6492".repeat(16)).into());
+        assert_eq!(wrapped.read().unwrap_err().code, Code::PayerNotProven);
     }
 
     proptest! {
         #[test]
         fn no_payload_panics(signature in "(0x)?[0-9a-fA-F]{0,140}|.{0,40}", hash: [u8; 32], before: u64, now: i64) {
-            let shown = Shown::vector().with(|shown| {
+            let shown = Call::vector().with(|shown| {
                 shown.proof["signature"] = signature.into();
                 shown.proof["requestHash"] = TxHash(hash).to_string().into();
                 shown.proof["validBefore"] = before.to_string().into();
@@ -315,7 +340,7 @@ mod tests {
         #[test]
         fn no_signature_panics(signature: [u8; 32], s: [u8; 32], v: u8) {
             let bytes = [&signature[..], &s[..], &[v]].concat();
-            prop_assert!(Shown::vector().with(|shown| shown.proof["signature"] = alloy::hex::encode_prefixed(bytes).into()).judged().is_err());
+            prop_assert!(Call::vector().with(|shown| shown.proof["signature"] = alloy::hex::encode_prefixed(bytes).into()).judged().is_err());
         }
     }
 }

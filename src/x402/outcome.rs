@@ -7,6 +7,8 @@ use super::{
     call::{self, Caller},
     decorator::Waiting,
     desk::{Desk, now_ms},
+    known_failure,
+    offers::sha256_hex,
     payment_identifier::{self, PAYMENT_IDENTIFIER},
     presented::Presented,
     sign_in::{self, SIGN_IN_WITH_X},
@@ -22,6 +24,8 @@ use crate::{
 
 /// The same request again after so long, while a payment is under way.
 const AGAIN_MS: u64 = 1_000;
+/// The same where a node, or a person, has to tell something first.
+const LATER_MS: u64 = 5_000;
 
 /// What is said of a call, and what its payment did.
 #[derive(Debug, PartialEq)]
@@ -40,7 +44,11 @@ pub enum Said {
     /// Something else. It asks for no money: what was paid may count, or no payment can help.
     Told(CallError),
     /// Only another payment can help: fresh offers go with it ([`demand`]).
-    Demanded(CallError),
+    Demanded {
+        why: CallError,
+        /// CAIP-2: the networks on which it would not help either (`known_failure`).
+        without: Vec<String>,
+    },
 }
 
 /// One call, whatever carried it. The input was validated.
@@ -52,14 +60,16 @@ pub async fn of_call(
     body: String,
     waiting: Waiting,
 ) -> Outcome {
+    let input_sha256 = sha256_hex(body.as_bytes());
     let made = match shown {
         Ok(shown) => call::paid(desk, card, caller, shown, body, waiting).await,
         Err(why) => Err(why),
     };
-    match made {
+    let outcome = match made {
         Ok((run, replay)) => Outcome::of_run(desk, &run, replay),
         Err(why) => Outcome::refused(why),
-    }
+    };
+    known_failure::before_paying(desk, card, &input_sha256, outcome).await
 }
 
 impl Outcome {
@@ -74,8 +84,12 @@ impl Outcome {
         match run.state {
             RunState::Waiting | RunState::Held | RunState::Running => {
                 let stage = till::stage_of(run);
-                let code = if stage == Stage::Running { Code::Running } else { Code::PaymentPending };
-                let mut pending = CallError::from(code).at_stage(stage).with_run(&run.id).after_ms(AGAIN_MS);
+                let (code, again_ms) = match stage {
+                    Stage::Running => (Code::Running, AGAIN_MS),
+                    _ if till::is_payer_unknown(run) => (Code::PayerUnknown, LATER_MS),
+                    _ => (Code::PaymentPending, AGAIN_MS),
+                };
+                let mut pending = CallError::from(code).at_stage(stage).with_run(&run.id).after_ms(again_ms);
                 pending.transaction = run.transaction;
                 Self { said: Said::Told(pending), receipt: None, run_path }
             }
@@ -105,11 +119,12 @@ impl Said {
     /// offers pays.
     pub fn refused(why: CallError) -> Self {
         let may_pay = why.code.status() == 402 && why.retry != Retry::SamePayment;
-        if may_pay { Self::Demanded(why) } else { Self::Told(why) }
+        if may_pay { Self::Demanded { why, without: Vec::new() } } else { Self::Told(why) }
     }
 }
 
-/// The offers of the moment, and why they are made. `bazaar`: how `resource` is called, for those that list it (`x402::bazaar`).
+/// The offers of the moment, and why they are made. `bazaar`: how `resource` is called, for those that list it (`x402::bazaar`). `without`: the
+/// networks that nothing is offered on.
 ///
 /// # Errors
 /// [`Code::AgentUnavailable`]: it cannot be paid for now.
@@ -119,9 +134,11 @@ pub fn demand(
     resource: Resource,
     bazaar: Option<&Value>,
     why: &CallError,
+    without: &[String],
 ) -> Result<PaymentRequired, CallError> {
     desk.is_not_known_to_be_away(card)?;
-    let accepts = desk.offers(card, now_ms(), why.credit.as_ref());
+    let mut accepts = desk.offers(card, now_ms(), why.credit.as_ref());
+    accepts.retain(|offer| !without.contains(&offer.network));
     if accepts.is_empty() {
         return Err(CallError::saying(Code::AgentUnavailable, "Payments are closed for now. Nothing was charged."));
     }

@@ -16,6 +16,9 @@ pub struct Quote {
     pub price: Money,
     /// Gas limit × gas price; an estimate until the wallet sends. `None`: a signature pays, and whoever sends it bears the fee.
     pub fee: Option<Money>,
+    /// The payer's wallet may bear the fee.
+    #[serde(default)]
+    pub sponsored: bool,
     pub pay_to: Address,
     /// `Monad testnet`
     pub network: String,
@@ -61,6 +64,26 @@ impl Phase {
     /// Something is under way: another click would be a second call.
     pub fn busy(&self) -> bool {
         !matches!(self, Self::Ready | Self::PriceChanged { .. } | Self::Done | Self::Failed(_))
+    }
+
+    /// Is it the wallet that may be waited for? Where that is silent for long, another click is not a second call (P6).
+    pub fn is_at_the_wallet(&self) -> bool {
+        matches!(self, Self::Asking | Self::Connecting | Self::SigningIn | Self::SwitchingNetwork | Self::InWallet(_))
+    }
+
+    /// What is left of it needs nobody at this page: the wallet has its question, or the payment is on its way. It keeps no other call from being
+    /// made.
+    pub fn goes_on_alone(&self) -> bool {
+        matches!(
+            self,
+            Self::InWallet(_)
+                | Self::Sent(_)
+                | Self::Included(_)
+                | Self::Final(_)
+                | Self::Signed
+                | Self::Working
+                | Self::Running(_)
+        )
     }
 
     /// The status line (C1), for eyes and for screen readers.

@@ -12,15 +12,17 @@ use tokio::time::{Instant, sleep};
 use tracing::{error, info, warn};
 
 use super::{
-    authorization::{Authorization, Method, Refused},
+    authorization::{Authorization, Refused, booked_nonce},
     desk::{Desk, now_ms},
-    facilitator::{At, Facilitator, NotRecorded, Sending, SettleError, look},
+    early,
+    facilitator::{At, Facilitator, NotRecorded, Sending, SettleError, look, look_past},
     wire::Proof,
 };
 use crate::{
     chain::{Seen, Unavailable},
     evm::TxHash,
-    ledger::{Deposit, How, Run},
+    ledger::{Deposit, How, Promised, Run, authorizations::LOOK_AFTER_MS},
+    money::Amount,
 };
 
 /// A transaction of ours that no block has after so long may be lost, or underpriced: another one is sent. Only one of them can move money.
@@ -29,13 +31,34 @@ const SEND_AGAIN_MS: i64 = 15_000;
 /// For so long after its time it is tried to find out what an authorization was used for.
 const UNCLEAR_MS: i64 = 10 * 60 * 1000;
 
+/// Between two looks at the chain, at most, while one settlement is waited for. It begins with the network's `poll_ms`.
+const LOOK_PAUSE_MAX: Duration = Duration::from_secs(3);
+
+/// Each pause is so many percent of the one before.
+const LOOK_PAUSE_GROWS_PERCENT: u32 = 150;
+
+/// Where we sent a transaction that a node does not know, "its nonce was used for something else" has to be said twice, so far apart: a node
+/// may have a block before it has the logs that are in it.
+const LOOK_TWICE: Duration = Duration::from_secs(2);
+
+/// When it is not tried any more to settle a run, Unix milliseconds: its authorization may be good for years, and its payer waits. What is sent later all
+/// the same is looked for, and is their credit.
+fn given_up_ms(run: &Run, valid_before_ms: i64) -> i64 {
+    valid_before_ms.min(run.held_ms.unwrap_or(run.created_ms).saturating_add(LOOK_AFTER_MS))
+}
+
 /// What became of a settlement.
+#[allow(clippy::large_enum_variant)] // made once for a settlement and matched at once
 #[derive(Debug)]
 pub enum Settlement {
-    /// A final block holds the transfer.
-    Settled(Deposit),
-    /// It did not take place and will not: in x402's words.
+    /// A final block holds the transfer; `of`: one of so many equal ones, of which nothing says which is whose ([`Books::settle_one_of`]).
+    ///
+    /// [`Books::settle_one_of`]: crate::ledger::Books::settle_one_of
+    Settled { deposit: Deposit, of: u64 },
+    /// It would not be carried out now, in x402's words. Somebody may still send it until its time is over.
     Failed(Refused),
+    /// Final blocks show that it was not carried out and never will be, in x402's words.
+    Over(Refused),
     /// Nobody knows yet: to be continued.
     Unknown,
 }
@@ -52,7 +75,10 @@ pub async fn settle(desk: &Desk, run: &Run, patience: Duration) -> Settlement {
     }
     let until = Instant::now() + patience;
     let mut attempt = Attempt::new(desk, run, facilitator, &authorization);
+    let first = facilitator.chain().settings().poll;
+    let mut pause = first;
     loop {
+        let before = attempt.sent().map(|(sending, at_ms)| (sending.hash, at_ms));
         match attempt.step().await {
             Ok(Some(settlement)) => return settlement,
             Ok(None) => {}
@@ -63,7 +89,12 @@ pub async fn settle(desk: &Desk, run: &Run, patience: Duration) -> Settlement {
         if Instant::now() >= until {
             return Settlement::Unknown;
         }
-        sleep(facilitator.chain().settings().poll).await;
+        // What was sent just now is in a block soon; what is not there after a while is not looked for at the same pace for ever.
+        pause = match attempt.sent().map(|(sending, at_ms)| (sending.hash, at_ms)) == before {
+            true => (pause * LOOK_PAUSE_GROWS_PERCENT / 100).min(LOOK_PAUSE_MAX.max(first)),
+            false => first,
+        };
+        sleep(pause.min(until.saturating_duration_since(Instant::now()))).await;
     }
 }
 
@@ -73,7 +104,62 @@ pub async fn settle(desk: &Desk, run: &Run, patience: Duration) -> Settlement {
 /// No node could tell.
 pub async fn became_of(desk: &Desk, run: &Run) -> Result<Option<Settlement>, Unavailable> {
     let Some((facilitator, authorization)) = of_run(desk, run) else { return Ok(None) };
-    Attempt::new(desk, run, facilitator, &authorization).at_last().await
+    let mut attempt = Attempt::new(desk, run, facilitator, &authorization);
+    // Nobody waits for it: it may be used until its time is over.
+    attempt.over_ms = authorization.valid_before_ms();
+    // Asked long after it was sent, and rarely or never again.
+    attempt.elsewhere = Some(Instant::now().checked_sub(LOOK_TWICE).unwrap_or_else(Instant::now));
+    attempt.at_last().await
+}
+
+/// Up to which final block nobody has sent it. `None`: somebody has, or it cannot be told.
+///
+/// # Errors
+/// No node could tell.
+pub async fn unused_up_to(desk: &Desk, run: &Run) -> Result<Option<u64>, Unavailable> {
+    let Some((facilitator, authorization)) = of_run(desk, run) else { return Ok(None) };
+    // Asked for first: what is looked at is not below it.
+    let head = facilitator.chain().final_head().await?;
+    let seen = Attempt::new(desk, run, facilitator, &authorization).seen(At::Final).await?;
+    Ok(matches!(seen, Seen::Unused { .. }).then_some(head))
+}
+
+/// Right before the work: has its payer still what was signed for this call, and for those of theirs that began before it? In x402's words, if not:
+/// work that nobody can be charged for is not begun.
+///
+/// Unknown is not no: what no node can tell now was true a moment ago.
+pub async fn is_not_covered(desk: &Desk, run: &Run) -> Option<Refused> {
+    let (facilitator, authorization) = of_run(desk, run)?;
+    let asked = async {
+        let promised = desk.books.promised(run.payer, &authorization.asset()).await.map_err(|cause| cause.to_string())?;
+        let (mine, before): (Vec<_>, Vec<_>) =
+            promised.into_iter().filter(|promised| promised.run <= run.id).partition(|promised| promised.run == run.id);
+        if mine.is_empty() {
+            return Ok(None); // settled in this moment
+        }
+        let named = |promised: Promised| Some((booked_nonce(&promised.proof)?, promised.amount));
+        // Its own first.
+        let named: Vec<_> = mine.into_iter().chain(before).filter_map(named).collect();
+        let nonces: Vec<_> = named.iter().map(|(nonce, _)| *nonce).collect();
+        let chain = facilitator.chain();
+        let purse =
+            chain.purse(authorization.token.address, authorization.from, &nonces).await.map_err(|cause| cause.to_string())?;
+        if purse.used.first() == Some(&true) {
+            let since = run.authorization.as_ref().map_or(0, |stored| stored.since_block);
+            let seen = look(chain, &authorization, None, since, At::Latest).await.map_err(|cause| cause.to_string())?;
+            return Ok((seen == Seen::Elsewhere).then(|| authorization.method.words().used));
+        }
+        let open = named.iter().zip(&purse.used).filter(|(_, used)| !**used).map(|((_, amount), _)| *amount);
+        let all = open.into_iter().try_fold(Amount::ZERO, Amount::plus);
+        Ok::<_, String>(all.is_none_or(|all| all > purse.balance).then(|| authorization.method.words().balance))
+    };
+    match asked.await {
+        Ok(reason) => reason.map(Refused::new),
+        Err(cause) => {
+            warn!(run.id = %run.id, %cause, "nobody knows whether the payer of run {} still has its price", run.id);
+            None
+        }
+    }
 }
 
 fn of_run<'d>(desk: &'d Desk, run: &Run) -> Option<(&'d Facilitator, Authorization)> {
@@ -91,12 +177,20 @@ struct Attempt<'a> {
     facilitator: &'a Facilitator,
     authorization: &'a Authorization,
     since: u64,
+    /// Where no block until then has used it, it has failed: Unix milliseconds.
+    over_ms: i64,
     /// Our last transaction, as the books have it: its hash, its bytes, when it was written.
     sent: Arc<Mutex<Option<(Sending, i64)>>>,
     /// That very transaction was handed to a node by this attempt.
     handed_on: bool,
     /// When this attempt last asked the facilitator, Unix milliseconds: a remote one may have sent what we know nothing of.
     asked_ms: Option<i64>,
+    /// Its nonce was seen to be used, in a block that may vanish.
+    was_used: bool,
+    /// Transactions whose transfers are all booked for others.
+    taken: Vec<TxHash>,
+    /// When final blocks first said that it was used for something else.
+    elsewhere: Option<Instant>,
 }
 
 impl<'a> Attempt<'a> {
@@ -105,7 +199,10 @@ impl<'a> Attempt<'a> {
         let sent = stored.and_then(|stored| stored.sent.clone());
         let sent = sent.map(|sent| (Sending { hash: sent.transaction, raw: sent.raw }, sent.at_ms));
         let since = stored.map_or(0, |stored| stored.since_block);
-        Self { desk, run, facilitator, authorization, since, sent: Arc::new(Mutex::new(sent)), handed_on: false, asked_ms: None }
+        let over_ms = given_up_ms(run, authorization.valid_before_ms());
+        let sent = Arc::new(Mutex::new(sent));
+        let (handed_on, asked_ms, was_used, taken, elsewhere) = (false, None, false, Vec::new(), None);
+        Self { desk, run, facilitator, authorization, since, over_ms, sent, handed_on, asked_ms, was_used, taken, elsewhere }
     }
 
     fn sent(&self) -> Option<(Sending, i64)> {
@@ -114,60 +211,75 @@ impl<'a> Attempt<'a> {
 
     async fn seen(&self, at: At) -> Result<Seen, Unavailable> {
         let hash = self.sent().map(|(sending, _)| sending.hash);
-        look(self.facilitator.chain(), self.authorization, hash, self.since, at).await
+        look_past(self.facilitator.chain(), self.authorization, hash, self.since, &self.taken, at).await
     }
 
     /// One look, and whatever follows from it. `None`: to be looked at again.
     async fn step(&mut self) -> Result<Option<Settlement>, Unavailable> {
         match self.seen(At::Latest).await? {
             // The newest block may vanish: only a final one counts.
-            Seen::Paid { .. } | Seen::Wrapped { .. } | Seen::Elsewhere | Seen::Unclear => self.at_last().await,
-            Seen::Unused { .. } => match self.at_last().await? {
+            Seen::Paid { .. } | Seen::Wrapped { .. } | Seen::Elsewhere | Seen::Unclear => {
+                self.was_used = true;
+                // Nor is it given up while a newer block than the final one has it.
+                Ok(self.at_last().await?.filter(|ended| !matches!(ended, Settlement::Failed(_))))
+            }
+            Seen::Unused { block_time_ms } => match self.at_last().await? {
                 Some(over) => Ok(Some(over)),
+                // No block takes it yet: it would be tried out, and refused.
+                None if early::is_too_early_for(block_time_ms, self.authorization) => Ok(None),
                 None => self.send().await,
             },
         }
     }
 
-    /// What stands for ever: it was used, or a final block is later than its time.
-    async fn at_last(&self) -> Result<Option<Settlement>, Unavailable> {
+    /// What stands for ever: it was used, or a final block is later than its time. Or it is given up, because one is later than anybody waits.
+    async fn at_last(&mut self) -> Result<Option<Settlement>, Unavailable> {
         let (words, valid_before_ms) = (self.authorization.method.words(), self.authorization.valid_before_ms());
-        let failed = |reason| Ok(Some(Settlement::Failed(Refused::new(reason))));
-        let settled = |transaction, block, block_time_ms, how| {
-            Ok(Some(Settlement::Settled(self.deposit(transaction, block, block_time_ms, how))))
-        };
-        match self.seen(At::Final).await? {
-            Seen::Paid { transaction, block, block_time_ms } if !self.is_taken(transaction).await => {
-                settled(transaction, block, block_time_ms, How::Settlement)
+        let over = |reason| Ok(Some(Settlement::Over(Refused::new(reason))));
+        loop {
+            let (deposit, of) = match self.seen(At::Final).await? {
+                Seen::Paid { transaction, block, block_time_ms } => {
+                    (self.deposit(transaction, block, block_time_ms, How::Settlement), 1)
+                }
+                Seen::Wrapped { transaction, block, block_time_ms, transfers } => {
+                    (self.deposit(transaction, block, block_time_ms, How::Wrapped), transfers)
+                }
+                Seen::Elsewhere if self.is_told_twice() => return over(words.used),
+                Seen::Elsewhere => return Ok(None),
+                // The very block in which it is unused is later.
+                Seen::Unused { block_time_ms } if block_time_ms > valid_before_ms => return over(words.expired),
+                // Given up, and somebody may still send it.
+                Seen::Unused { block_time_ms } if block_time_ms > self.over_ms => {
+                    return Ok(Some(Settlement::Failed(Refused::new(words.expired))));
+                }
+                Seen::Unused { .. } => return Ok(None),
+                // Not for ever: its payer waits, and others wait behind him.
+                Seen::Unclear if now_ms() > self.over_ms.saturating_add(UNCLEAR_MS) => {
+                    error!(run.id = %self.run.id, network = %self.run.network, "what the authorization of run {} was used for cannot be told: look it up, \
+                        and give its payer credit if it was for us", self.run.id);
+                    return over(words.used);
+                }
+                Seen::Unclear => return Ok(None),
+            };
+            if deposit.how == How::Settlement || self.is_left(&deposit, of).await? {
+                return Ok(Some(Settlement::Settled { deposit, of }));
             }
-            Seen::Wrapped { transaction, block, block_time_ms } if !self.is_taken(transaction).await => {
-                settled(transaction, block, block_time_ms, How::Wrapped)
-            }
-            Seen::Elsewhere => failed(words.used),
-            // The very block in which it is unused is later.
-            Seen::Unused { block_time_ms } if block_time_ms > valid_before_ms => failed(words.expired),
-            Seen::Unused { .. } => Ok(None),
-            // Not for ever: its payer waits, and others wait behind him.
-            Seen::Unclear | Seen::Paid { .. } | Seen::Wrapped { .. } if now_ms() > valid_before_ms.saturating_add(UNCLEAR_MS) => {
-                error!(run.id = %self.run.id, network = %self.run.network, "what the authorization of run {} was used for cannot be told: look it up, \
-                    and give its payer credit if it was for us", self.run.id);
-                failed(words.used)
-            }
-            Seen::Unclear | Seen::Paid { .. } | Seen::Wrapped { .. } => Ok(None),
+            // All of it paid for others of this payer's. Another transaction may have paid for this one.
+            self.taken.push(deposit.transaction);
         }
     }
 
-    /// Was this transaction booked for another of the payer's authorizations? Only through Permit2 can it be: what a facilitator named, and what a
-    /// stranger wrapped, is tied to none.
-    async fn is_taken(&self, transaction: TxHash) -> bool {
-        let Run { network, proof, payer, .. } = self.run;
-        let taken = match self.authorization.method {
-            Method::Eip3009 => return false,
-            Method::Permit2 => self.desk.books.is_taken(network, transaction, *payer, proof).await,
-        };
-        taken.unwrap_or_else(|cause| {
-            error!(run.id = %self.run.id, %cause, "the books do not tell what transaction {transaction} was booked for");
-            true
+    /// "Used for something else" is final at once where we have sent nothing that a node could be about to show.
+    fn is_told_twice(&mut self) -> bool {
+        self.sent().is_none() || self.elsewhere.get_or_insert_with(Instant::now).elapsed() >= LOOK_TWICE
+    }
+
+    /// Is one of the transfers that may be it not booked for another of its payer's authorizations yet?
+    async fn is_left(&self, deposit: &Deposit, of: u64) -> Result<bool, Unavailable> {
+        let booked = self.desk.books.booked_for_others(deposit).await;
+        booked.map(|booked| booked < of).map_err(|cause| {
+            error!(run.id = %self.run.id, %cause, "the books do not tell what transaction {} was booked for", deposit.transaction);
+            Unavailable { network: self.run.network.clone(), cause: "the books do not answer".to_owned() }
         })
     }
 
@@ -176,12 +288,20 @@ impl<'a> Attempt<'a> {
         if let Some((sending, at_ms)) = &before
             && now_ms() - at_ms < SEND_AGAIN_MS
         {
-            if !self.handed_on && !sending.raw.is_empty() {
-                // Written, and perhaps never sent: a crash came between. The same bytes are the same transaction.
-                self.facilitator.resend(&sending.raw).await?;
-                self.handed_on = true;
+            if (self.handed_on && !self.was_used) || sending.raw.is_empty() {
+                return Ok(None);
             }
-            return Ok(None);
+            // Written, and perhaps never sent: a crash came between. Or it was in a block that has vanished. The same bytes are the same
+            // transaction.
+            match self.facilitator.resend(&sending.raw).await {
+                Ok(()) => {
+                    (self.handed_on, self.was_used) = (true, false);
+                    return Ok(None);
+                }
+                Err(away) if !self.was_used => return Err(away),
+                // Its number was given to another one meanwhile.
+                Err(_) => (self.asked_ms, self.was_used) = (None, false),
+            }
         }
         let (books, run, sent) = (self.desk.books.clone(), self.run.id.clone(), self.sent.clone());
         let record = move |sending: Sending| {
@@ -209,6 +329,7 @@ impl<'a> Attempt<'a> {
         match self.facilitator.settle(self.authorization, &record).await {
             Ok(hash) => {
                 self.note(hash).await;
+                self.was_used = true;
                 Ok(None)
             }
             // An earlier transaction of ours may still be on its way; as long as it can arrive, nothing has failed.

@@ -15,17 +15,19 @@
 //! - or any request without a payment gets a 402 with a fresh challenge: signed, the *same payment* finds the same run under any signature of its payer.
 //!   An order without a payment cannot be repeated that way, since its id is the nonce: poll its `Location`.
 
-use alloy::primitives::Signature;
+use alloy::primitives::eip191_hash_message;
 use http::HeaderMap;
 use jiff::Timestamp;
 use serde::Deserialize;
 use serde_json::{Value, json};
 
 use super::{
-    call::broken,
-    desk::Desk,
+    call::{Caller, broken},
+    desk::{CLOCK_SLACK_MS, Desk},
     offers::{Seal, Terms, hex, random_hex, same},
-    presented, wire,
+    presented,
+    signer::{self, By, Claim},
+    wire,
 };
 use crate::{
     card::Card,
@@ -38,8 +40,8 @@ use crate::{
 pub const SIGN_IN_WITH_X: &str = "sign-in-with-x";
 /// From the 402 to the end of the signature: what the official server grants.
 const SIGNATURE_MS: i64 = 5 * 60 * 1000;
-/// Another instance's clock may be this much ahead of ours.
-const CLOCK_SLACK_MS: i64 = 2_000;
+/// Who may have signed: a key, a contract (ERC-1271), or one that is not there yet (ERC-6492). A hint: which of them did is found out.
+const SCHEMES: [&str; 3] = ["eip191", "eip1271", "eip6492"];
 /// What the program's owner may read before he lets it sign. It is an order to pay, so it says so; only a text with it is one.
 const STATEMENT: &str = "Sign in to Coinslot. Sent without a payment, this pays for one run from the credit of this wallet.";
 
@@ -48,24 +50,43 @@ pub fn extension(desk: &Desk, resource: &str, now_ms: i64) -> Value {
     Here::of(desk, resource).challenge(now_ms)
 }
 
-/// Who signed the request's header, if it has one. `resource` is the address that was called, as its 402 names it.
+/// Who signed the request's header, if it has one. Its `uri` is the address that was called, as its 402 names it. A contract's signature is asked about
+/// on the network that it was made for.
 ///
 /// # Errors
-/// [`Code::BadPaymentHeader`] if it cannot be read; `bad_domain`, `bad_nonce`, `sign_in_expired` or `bad_signature` if it does not hold here and now.
-pub fn read(desk: &Desk, headers: &HeaderMap, resource: &str, now_ms: i64) -> Result<Option<Signed>, CallError> {
-    match presented::only_one(headers, SIGN_IN_WITH_X).map_err(|why| unreadable(why.details.unwrap_or_default()))? {
-        Some(header) => Here::of(desk, resource).signed(header, now_ms).map(Some),
-        None => Ok(None),
+/// [`Code::BadPaymentHeader`] if it cannot be read; `bad_domain`, `bad_nonce`, `sign_in_expired` or `bad_signature` if it does not hold here and now;
+/// those of [`signer::of`].
+pub async fn read(desk: &Desk, caller: Caller<'_>, now_ms: i64) -> Result<Option<Signed>, CallError> {
+    let Some(header) = header_of(caller.headers)? else { return Ok(None) };
+    let (signed, claim) = Here::of(desk, caller.resource).claimed(header, now_ms)?;
+    match signer::of(desk, &signed.network, &claim, caller.allowance).await? {
+        Some(by) => Ok(Some(Signed { by, ..signed })),
+        None => Err(forged(
+            "the EIP-4361 text of these fields was not signed by address: neither by its key nor, as the network says, by its contract",
+        )),
     }
+}
+
+fn header_of(headers: &HeaderMap) -> Result<Option<&str>, CallError> {
+    presented::only_one(headers, SIGN_IN_WITH_X).map_err(|why| unreadable(why.details.unwrap_or_default()))
 }
 
 /// Ties the signature to a payment, by its name in the books (`credit/…`, `tx/…`). To be done last before the payment's row is written.
 ///
 /// # Errors
-/// [`Code::BadNonce`]: it was used for another payment.
-pub async fn spend(desk: &Desk, signed: &Signed, proof: &str, now_ms: i64) -> Result<(), CallError> {
+/// [`Code::BadNonce`]: it was used for another payment. [`Code::BadDomain`]: a contract signed it, and the payment is on another network.
+pub async fn spend(desk: &Desk, signed: &Signed, network: &str, proof: &str, now_ms: i64) -> Result<(), CallError> {
+    if signed.by == By::Contract && signed.network != network {
+        return Err(CallError::saying(
+            Code::BadDomain,
+            "A contract's signature counts on its own network alone: sign for the network of the payment. Nothing was charged.",
+        )
+        .with_details(format_args!("signed for {}, the payment is on {network}", signed.network)));
+    }
     let used_for = format!("{}/{proof}", signed.network);
-    match desk.books.spend_nonce_for(&signed.nonce, &used_for, now_ms, signed.until_ms).await.map_err(broken)? {
+    // Remembered for as long as an instance whose clock is behind would take it.
+    let until_ms = signed.until_ms.saturating_add(CLOCK_SLACK_MS);
+    match desk.books.spend_nonce_for(&signed.nonce, &used_for, now_ms, until_ms).await.map_err(broken)? {
         true => Ok(()),
         false => Err(CallError::saying(
             Code::BadNonce,
@@ -100,6 +121,7 @@ pub struct Signed {
     pub wallet: Address,
     /// The network whose chain was signed for (CAIP-2), one of ours: where an order without a payment spends.
     pub network: String,
+    by: By,
     nonce: String,
     /// Unix milliseconds, by our own clock.
     until_ms: i64,
@@ -212,10 +234,11 @@ impl<'a> Here<'a> {
         format!("{random}{}", hex(&mac[..8]))
     }
 
-    fn signed(&self, header: &str, now_ms: i64) -> Result<Signed, CallError> {
+    /// Everything that can be known without a chain: what the header says, and what is to be asked about its signature.
+    fn claimed(&self, header: &str, now_ms: i64) -> Result<(Signed, Claim), CallError> {
         let payload: Payload = wire::decode(header).map_err(unreadable)?;
-        if payload.kind != "eip191" || payload.signature_scheme.as_deref().is_some_and(|scheme| scheme != "eip191") {
-            return Err(forged("only eip191 signatures, of a wallet with a key, are taken"));
+        if payload.kind != "eip191" || payload.signature_scheme.as_deref().is_some_and(|scheme| !SCHEMES.contains(&scheme)) {
+            return Err(forged("type is eip191, and signatureScheme eip191, eip1271 or eip6492"));
         }
         let foreign = |details: &str| Err(CallError::from(Code::BadDomain).with_details(details));
         if payload.domain != self.domain {
@@ -249,29 +272,28 @@ impl<'a> Here<'a> {
         let valid = now_ms < until_ms
             && issued_ms <= now_ms.saturating_add(CLOCK_SLACK_MS)
             && holds(&payload.expiration_time, |at_ms, now_ms| now_ms <= at_ms)
-            && holds(&payload.not_before, |at_ms, now_ms| at_ms <= now_ms);
+            && holds(&payload.not_before, |at_ms, now_ms| at_ms <= now_ms.saturating_add(CLOCK_SLACK_MS));
         if !valid {
             return Err(Code::SignInExpired.into());
         }
         let chain = network.split_once(':').map_or(*network, |(_, chain)| chain);
-        Ok(Signed { wallet: signer(&payload, chain)?, network: (*network).to_owned(), nonce: payload.nonce, until_ms })
+        let claim = claim(&payload, chain)?;
+        let (wallet, network, nonce) = (claim.account, (*network).to_owned(), payload.nonce);
+        Ok((Signed { wallet, network, by: By::Key, nonce, until_ms }, claim))
     }
 }
 
-/// The wallet that the header names, if it signed the header's text.
-fn signer(payload: &Payload, chain: &str) -> Result<Address, CallError> {
+/// That the wallet that the header names has signed the header's text.
+fn claim(payload: &Payload, chain: &str) -> Result<Claim, CallError> {
     let texts = [&payload.expiration_time, &payload.not_before, &payload.request_id].into_iter().flatten();
     // Domain, statement, URI, version, nonce and issue time are ours. A field with a line of its own could be another's text in disguise.
     if texts.chain(payload.resources.iter().flatten()).any(|text| text.chars().any(char::is_control)) {
         return Err(forged("a field has a line break or another control character"));
     }
     let wallet: Address = payload.address.parse().map_err(|why| forged(&format!("address: {why}")))?;
-    let signature = alloy::hex::decode(&payload.signature).ok().and_then(|bytes| Signature::from_raw(&bytes).ok());
-    let signature = signature.ok_or_else(|| forged("signature is not 0x and the 65 bytes of an ECDSA signature"))?;
-    match signature.recover_address_from_msg(payload.text(chain)) {
-        Ok(signer) if signer.0 == wallet.0 => Ok(wallet),
-        _ => Err(forged("the EIP-4361 text of these fields was not signed by address")),
-    }
+    Claim::read(wallet, eip191_hash_message(payload.text(chain)), &payload.signature).ok_or_else(|| {
+        forged("signature is no signature: 0x and the 65 bytes of a key's, or what a contract takes (ERC-1271, ERC-6492)")
+    })
 }
 
 /// What a signed answer has to have. The types of its texts are not worth their bytes: it travels in a header with every 402.
@@ -355,8 +377,10 @@ mod tests {
         fields
     }
 
+    /// Where there is no contract anywhere.
     fn judged(fields: &Value, now_ms: i64) -> Result<Signed, CallError> {
-        here(&seal()).signed(&wire::encode(fields), now_ms)
+        let (signed, claim) = here(&seal()).claimed(&wire::encode(fields), now_ms)?;
+        if claim.is_by_key() { Ok(signed) } else { Err(forged("by nobody")) }
     }
 
     #[track_caller]
@@ -402,7 +426,7 @@ mod tests {
         assert_eq!(judged(&longer, NOW + SIGNATURE_MS).map_err(|why| why.code), Err(Code::SignInExpired));
         refused(&with("expirationTime", "2026-11-23T23:21:58.000Z"), Code::SignInExpired);
         refused(&with("expirationTime", "soon"), Code::SignInExpired);
-        refused(&with("notBefore", "2026-11-23T23:22:00Z"), Code::SignInExpired);
+        refused(&with("notBefore", "2026-11-23T23:24:00Z"), Code::SignInExpired);
     }
 
     #[test]
@@ -464,20 +488,36 @@ mod tests {
     }
 
     #[test]
-    fn signatures_of_contract_wallets_and_other_chains_are_refused() {
-        for (field, word) in [("type", "ed25519"), ("signatureScheme", "eip1271"), ("signatureScheme", "eip6492")] {
+    fn p5_a_signature_is_what_it_is_whatever_it_calls_itself() {
+        for (field, word) in [("type", "ed25519"), ("signatureScheme", "ed25519")] {
             let mut fields = filled();
             fields[field] = word.into();
             refused(&signed(fields), Code::BadSignature);
         }
-        let mut named = filled();
-        named["signatureScheme"] = "eip191".into();
-        judged(&signed(named), NOW).unwrap();
+        for scheme in SCHEMES {
+            let mut named = filled();
+            named["signatureScheme"] = scheme.into();
+            judged(&signed(named), NOW).unwrap();
+        }
+        // A contract's: all that is left is to ask.
+        let mut fields = signed(filled());
+        fields["signature"] = format!("0x{}", "07".repeat(300)).into();
+        let (signed, claim) = here(&seal()).claimed(&wire::encode(&fields), NOW).unwrap();
+        assert_eq!((signed.network.as_str(), claim.account, claim.is_by_key()), ("eip155:143", ADA.parse().unwrap(), false));
+    }
+
+    #[test]
+    fn m4_a_challenge_of_an_instance_that_is_ahead_of_us_is_taken() {
+        let fields = signed(others(filled()));
+        for behind_ms in [1_000, 3_000, CLOCK_SLACK_MS] {
+            judged(&fields, NOW - behind_ms).unwrap();
+        }
+        assert_eq!(judged(&fields, NOW - CLOCK_SLACK_MS - 1).map_err(|why| why.code), Err(Code::SignInExpired));
     }
 
     #[test]
     fn a_header_that_is_none_is_refused() {
-        let read = |header: &str| here(&seal()).signed(header, NOW).map_err(|why| why.code);
+        let read = |header: &str| here(&seal()).claimed(header, NOW).map(drop).map_err(|why| why.code);
         let fine = wire::encode(&signed(filled()));
         for header in ["", "%%%", "e30=", "W10=", &fine[..fine.len() - 1], &format!("{fine} ")] {
             assert_eq!(read(header), Err(Code::BadPaymentHeader), "{header}");
@@ -500,8 +540,8 @@ mod tests {
     proptest! {
         #[test]
         fn no_header_panics(text in "[ -~]{0,300}", json in "\\{[ -~]{0,200}\\}") {
-            let _ = here(&seal()).signed(&text, NOW);
-            let _ = here(&seal()).signed(&base64::Engine::encode(&base64::prelude::BASE64_STANDARD, json), NOW);
+            let _ = here(&seal()).claimed(&text, NOW);
+            let _ = here(&seal()).claimed(&base64::Engine::encode(&base64::prelude::BASE64_STANDARD, json), NOW);
         }
 
         #[test]

@@ -8,19 +8,27 @@ use std::{
     collections::{HashMap, HashSet},
     sync::{
         Arc,
-        atomic::{AtomicI64, Ordering},
+        atomic::{AtomicBool, AtomicI64, Ordering},
     },
     time::Duration,
 };
 
 use futures::{StreamExt, stream};
-use tokio::{sync::Mutex, task::JoinHandle, time::Instant};
+use tokio::{
+    sync::{Mutex, Notify, Semaphore},
+    task::JoinHandle,
+    time::Instant,
+};
 use tokio_util::sync::CancellationToken;
 use tracing::{error, info, warn};
 
 use super::{
+    arrivals::Arrivals,
+    authorization::Refused,
+    brought::{Brought, brought},
     desk::{Desk, now_ms},
-    native,
+    native::{self, Inside},
+    replaced::Replaced,
     settling::{self, Settlement},
 };
 use crate::{
@@ -46,16 +54,20 @@ const HELD_OFF: Duration = Duration::from_secs(60);
 /// For one attempt to settle what is settled before the work; the next look begins another.
 const SETTLE_PATIENCE: Duration = Duration::from_secs(30);
 
-/// Starts one follower per network.
+/// Transactions whose calls are being asked for at once.
+const TRACED_AT_ONCE: usize = 4;
+
+/// Starts one follower per network, and beside it who looks that nothing arrives unseen.
 pub fn start(desk: &Desk, stop: &CancellationToken) -> Vec<JoinHandle<()>> {
     desk.chains
         .iter()
         .map(|chain| {
             let (desk, chain, stop) = (desk.clone(), chain.clone(), stop.clone());
-            let lease = Lease::of(&chain.network().id);
-            let till = Till::new(desk.clone(), chain.clone(), lease.clone());
+            let (lease, booked) = (Lease::of(&chain.network().id), Arc::new(Notify::new()));
+            let till = Till::new(desk.clone(), chain.clone(), lease.clone(), booked.clone());
+            let arrivals = Arrivals::new(desk.clone(), chain.clone(), lease.clone(), booked);
             tokio::spawn(async move {
-                follow::follow(chain, till, desk.waiting.clone(), stop).await;
+                tokio::join!(follow::follow(chain, till, desk.waiting.clone(), stop.clone()), arrivals.look_after(stop));
                 lease.give_up(&desk.books).await;
             })
         })
@@ -64,7 +76,7 @@ pub fn start(desk: &Desk, stop: &CancellationToken) -> Vec<JoinHandle<()>> {
 
 /// The right to follow a network: one instance's at a time.
 #[derive(Clone)]
-struct Lease {
+pub(super) struct Lease {
     name: String,
     /// This process.
     holder: String,
@@ -72,13 +84,18 @@ struct Lease {
     until: Arc<Mutex<i64>>,
 }
 
+/// The name of the right to follow a network.
+pub fn lease_name(network: &str) -> String {
+    format!("follow/{network}")
+}
+
 impl Lease {
     fn of(network: &str) -> Self {
-        Self { name: format!("follow/{network}"), holder: uuid::Uuid::new_v4().to_string(), until: Arc::default() }
+        Self { name: lease_name(network), holder: uuid::Uuid::new_v4().to_string(), until: Arc::default() }
     }
 
     /// Is it ours? Renewed when half of it is over, not at every look. In a task of its own: who is stopped while asking still knows.
-    async fn hold(&self, books: &Books, now: i64) -> Result<bool, BooksError> {
+    pub(super) async fn hold(&self, books: &Books, now: i64) -> Result<bool, BooksError> {
         let mut until = self.until.clone().lock_owned().await;
         if *until >= now + LEASE_MS / 2 {
             return Ok(true);
@@ -99,28 +116,43 @@ impl Lease {
     }
 }
 
+/// A clone is the same till.
+#[derive(Clone)]
 struct Till {
     desk: Desk,
     chain: Chain,
     lease: Lease,
+    /// Rung when a block was booked.
+    booked: Arc<Notify>,
     /// For each hash that was looked up and not found: the lowest block that can hold it, and when that was.
-    since: Mutex<HashMap<TxHash, (u64, Instant)>>,
-    looked_back_ms: AtomicI64,
-    /// Ids of runs whose authorization a task of ours looks after.
+    since: Arc<Mutex<HashMap<TxHash, (u64, Instant)>>>,
+    looked_back_ms: Arc<AtomicI64>,
+    /// Whether the books know where visitors pay to.
+    has_met: Arc<AtomicBool>,
+    /// Ids of runs whose authorization a task of ours looks after, and hashes whose calls one asks for.
     settling: Arc<std::sync::Mutex<HashSet<String>>>,
+    tracing: Arc<Semaphore>,
+    /// Transactions whose calls brought nothing: the next one who shows such a one costs no node anything.
+    nothing: moka::future::Cache<TxHash, CallError>,
     held_off: moka::future::Cache<String, ()>,
+    replaced: Replaced,
 }
 
 impl Till {
-    fn new(desk: Desk, chain: Chain, lease: Lease) -> Self {
+    fn new(desk: Desk, chain: Chain, lease: Lease, booked: Arc<Notify>) -> Self {
         Self {
             desk,
             chain,
             lease,
-            since: Mutex::default(),
-            looked_back_ms: AtomicI64::new(0),
+            booked,
+            since: Arc::default(),
+            looked_back_ms: Arc::default(),
+            has_met: Arc::default(),
             settling: Arc::default(),
+            tracing: Arc::new(Semaphore::new(TRACED_AT_ONCE)),
+            nothing: moka::future::Cache::builder().max_capacity(10_000).time_to_live(HELD_OFF).build(),
             held_off: moka::future::Cache::builder().max_capacity(10_000).time_to_live(HELD_OFF).build(),
+            replaced: Replaced::new(),
         }
     }
 
@@ -137,6 +169,12 @@ impl Till {
         if !self.lease.hold(books, now).await? {
             return Ok(None);
         }
+        if !self.has_met.load(Ordering::Relaxed) {
+            books.learn_recipients().await?;
+            books.note_recipient(self.desk.pay_to).await?;
+            self.has_met.store(true, Ordering::Relaxed);
+        }
+        self.desk.set_recipients(books.recipients().await?);
         let mut unseen = Vec::new();
         for run in books.waiting(network, now).await? {
             match (run.deposit_block, native::transaction_of(&run.proof)) {
@@ -146,11 +184,14 @@ impl Till {
                 _ => {}
             }
         }
+        // Shown beside no call: what they bring is their payers' credit all the same.
+        unseen.extend(books.followed_transactions(network, now).await?);
         if self.looked_back_ms.load(Ordering::Relaxed) < now - LOOK_BACK_MS {
             self.looked_back_ms.store(now, Ordering::Relaxed);
             self.look_back(now).await?;
         }
         self.settle_signed(now).await?;
+        self.replaced.look(&self.desk, &self.chain).await?;
         let watches = books.followed_watches(network, now).await?;
         let hashes = self.look_up(unseen).await?;
         if hashes.is_empty() && watches.is_empty() {
@@ -160,6 +201,7 @@ impl Till {
             hashes.values().map(|(block, _)| *block).chain(watches.iter().map(|watch| watch.from_block + 1)).min().unwrap_or(0);
         Ok(Some(Interest {
             pay_to: self.desk.pay_to,
+            former: self.desk.recipients().split_off(1),
             hashes: hashes.into_keys().collect(),
             from_block,
             cursor: books.read_to(network).await?.map(|at| Cursor { height: at.height, hash: at.hash }),
@@ -173,15 +215,24 @@ impl Till {
             let Some(hash) = native::transaction_of(&run.proof) else { continue };
             if run.deposit_block.is_none() {
                 let Ok(Sighting::Final(transfer)) = self.chain.lookup(hash).await else { continue };
-                match native::deposit_of(&transfer, self.network(), self.desk.pay_to, How::Hash) {
+                match native::deposit_of(&transfer, self.network(), &self.desk.recipients(), How::Hash) {
                     Ok(deposit) => drop(self.desk.books.deposit(&deposit, now).await?),
-                    Err(why) => {
+                    Err(Inside::Refused(why)) => {
                         self.desk.books.void(&run.id, &why, now).await?;
+                        continue;
+                    }
+                    Err(Inside::Perhaps) => {
+                        self.find_out(transfer);
                         continue;
                     }
                 }
             }
             self.judge(&run).await?;
+        }
+        for hash in self.desk.books.followed_unasked(self.network(), now).await? {
+            if let Ok(Sighting::Final(transfer)) = self.chain.lookup(hash).await {
+                self.settle(&transfer, How::Hash).await?;
+            }
         }
         Ok(())
     }
@@ -190,6 +241,9 @@ impl Till {
     /// takes its time, so each has a task of its own.
     async fn settle_signed(&self, now: i64) -> Result<(), BooksError> {
         for run in self.desk.books.unsettled(self.network(), now).await? {
+            if !self.desk.looks.is_time(&run.id, now) {
+                continue;
+            }
             let is_new = self.settling.lock().is_ok_and(|mut settling| settling.insert(run.id.clone()));
             if is_new {
                 let (desk, settling) = (self.desk.clone(), self.settling.clone());
@@ -236,7 +290,12 @@ impl Till {
                     self.desk.books.set_included(self.network(), &native::proof_of(hash), Some(transfer.block)).await?;
                     self.changed_proof(hash).await?;
                 }
-                Ok(Sighting::Final(transfer)) => self.settle(&transfer, How::Hash).await?,
+                Ok(Sighting::Final(transfer)) => {
+                    if !self.settle(&transfer, How::Hash).await? {
+                        // Its calls are being asked for; until that is told, it is looked up no more often than others.
+                        note(hash);
+                    }
+                }
             }
         }
         Ok(since.clone())
@@ -248,14 +307,13 @@ impl Till {
         for chain in others.filter(|chain| !self.desk.is_halted(&chain.network().id)) {
             let Ok(Sighting::Final(transfer)) = chain.lookup(hash).await else { continue };
             let network = chain.network();
-            let arrived = match native::deposit_of(&transfer, &network.id, self.desk.pay_to, How::Hash) {
-                Ok(deposit) => {
-                    if self.desk.books.deposit(&deposit, now_ms()).await? {
-                        log_deposit(&deposit, transfer.hash);
-                    }
+            let arrived = match brought(&self.desk, chain, &transfer, How::Hash).await? {
+                Brought::Deposits(deposits) => {
+                    self.book(&deposits).await?;
                     format!("What it brought is its payer's credit on {}: one click away there.", network.name)
                 }
-                Err(_) => "It did not pay this shop.".to_owned(),
+                Brought::Nothing(_) => "It did not pay this shop.".to_owned(),
+                Brought::Arrived | Brought::Unknown => return Ok(None),
             };
             let sentence =
                 format!("This payment is on {}, and the offer was for {}. {arrived}", network.name, self.chain.network().name);
@@ -264,20 +322,84 @@ impl Till {
         Ok(None)
     }
 
-    /// Books one final transaction, whatever it did, and judges who waits for it.
-    async fn settle(&self, transfer: &Transfer, how: How) -> Result<(), BooksError> {
-        let booked = native::deposit_of(transfer, self.network(), self.desk.pay_to, how);
-        if let Ok(deposit) = &booked
-            && self.desk.books.deposit(deposit, now_ms()).await?
-        {
-            log_deposit(deposit, transfer.hash);
+    /// Books one final transaction, whatever it did, and judges who waits for it. `false`: its calls have to be asked for first.
+    async fn settle(&self, transfer: &Transfer, how: How) -> Result<bool, BooksError> {
+        match native::deposit_of(transfer, self.network(), &self.desk.recipients(), how) {
+            Ok(deposit) => {
+                self.book(&[deposit]).await?;
+                self.tell(transfer.hash, None).await?;
+            }
+            Err(Inside::Refused(why)) => self.tell(transfer.hash, Some(why)).await?,
+            Err(Inside::Perhaps) => match self.nothing.get(&transfer.hash).await {
+                Some(why) => self.tell(transfer.hash, Some(why)).await?,
+                None => {
+                    self.find_out(transfer.clone());
+                    return Ok(false);
+                }
+            },
         }
-        self.tell(transfer.hash, booked.err()).await
+        Ok(true)
+    }
+
+    async fn book(&self, deposits: &[Deposit]) -> Result<(), BooksError> {
+        for deposit in deposits {
+            if self.desk.books.deposit(deposit, now_ms()).await? {
+                log_deposit(deposit, deposit.transaction);
+            }
+        }
+        Ok(())
+    }
+
+    /// What a transaction's calls brought, in a task of its own: nodes take their time for it, and blocks do not wait.
+    fn find_out(&self, transfer: Transfer) {
+        let key = native::proof_of(transfer.hash);
+        if !self.settling.lock().is_ok_and(|mut settling| settling.insert(key.clone())) {
+            return;
+        }
+        let till = self.clone();
+        tokio::spawn(async move {
+            let _looked_after = LookedAfter { settling: till.settling.clone(), run: key };
+            let Ok(_permit) = till.tracing.acquire().await else { return };
+            let (network, transaction) = (till.network(), transfer.hash);
+            if let Err(cause) = till.find_out_now(&transfer).await {
+                error!(network, %transaction, %cause, "what transaction {transaction} brought could not be stored");
+            }
+        });
+    }
+
+    async fn find_out_now(&self, transfer: &Transfer) -> Result<(), BooksError> {
+        let (books, network, proof) = (&self.desk.books, self.network(), native::proof_of(transfer.hash));
+        match brought(&self.desk, &self.chain, transfer, How::Hash).await? {
+            Brought::Deposits(deposits) => {
+                self.book(&deposits).await?;
+                self.tell(transfer.hash, None).await?;
+                // Whoever shows it next is told at once, too.
+                self.since.lock().await.remove(&transfer.hash);
+                Ok(())
+            }
+            Brought::Nothing(why) => {
+                self.nothing.insert(transfer.hash, why.clone()).await;
+                self.tell(transfer.hash, Some(why)).await?;
+                self.since.lock().await.remove(&transfer.hash);
+                Ok(())
+            }
+            told @ (Brought::Arrived | Brought::Unknown) => {
+                books.set_included(network, &proof, Some(transfer.block)).await?;
+                if told == Brought::Arrived {
+                    let why = CallError::from(Code::PayerUnknown).with_transaction(transfer.hash);
+                    books.note_unattributed(network, &proof, &why).await?;
+                }
+                self.changed_proof(transfer.hash).await
+            }
+        }
     }
 
     /// Tells every waiting run with this transaction what became of it.
     async fn tell(&self, hash: TxHash, refused: Option<CallError>) -> Result<(), BooksError> {
         let proof = native::proof_of(hash);
+        if refused.is_some() {
+            self.desk.books.forget_transaction(self.network(), &proof).await?;
+        }
         for run in self.desk.books.waiting(self.network(), now_ms()).await?.iter().filter(|run| run.proof == proof) {
             match &refused {
                 Some(why) => {
@@ -328,34 +450,62 @@ async fn settle_signed(desk: &Desk, run: &Run) {
 
 async fn try_settle_signed(desk: &Desk, run: &Run) -> Result<(), BooksError> {
     let waits = run.state == RunState::Waiting;
+    let valid_before_ms = run.authorization.as_ref().map_or(0, |signed| signed.valid_before_ms);
+    let is_good_for_longer = !waits && valid_before_ms > now_ms();
+    if is_good_for_longer && let Ok(Some(block)) = settling::unused_up_to(desk, run).await {
+        return look_later(desk, run, Some(block)).await;
+    }
     let settlement = if waits {
         settling::settle(desk, run, SETTLE_PATIENCE).await
     } else {
         match settling::became_of(desk, run).await {
             Ok(Some(settlement)) => settlement,
+            Ok(None) | Err(_) if is_good_for_longer => return look_later(desk, run, None).await,
             // Its time is not over for the final blocks yet, or no node answers.
-            Ok(None) | Err(_) => return Ok(()),
+            Ok(None) | Err(_) => Settlement::Unknown,
         }
     };
-    match settlement {
-        Settlement::Settled(deposit) => {
-            if desk.books.settle(&run.id, &deposit, now_ms()).await? {
-                log_deposit(&deposit, deposit.transaction);
+    let failed = |why: &Refused| CallError::from(Code::SettlementFailed).with_reason(&why.reason);
+    let is_told = match &settlement {
+        Settlement::Settled { deposit, of } => {
+            let is_new = desk.books.settle_one_of(&run.id, deposit, *of, now_ms()).await?;
+            if is_new {
+                log_deposit(deposit, deposit.transaction);
             }
-            if waits && let Some(run) = desk.books.run(&run.id).await? {
-                judge(desk, &run).await?;
+            let now = desk.books.run(&run.id).await?;
+            // By somebody else, if not by us; or not at all.
+            let is_settled = now
+                .as_ref()
+                .and_then(|now| now.authorization.as_ref())
+                .is_some_and(|paid| paid.state == AuthorizationState::Settled);
+            if let (true, true, Some(now)) = (waits, is_settled, &now) {
+                judge(desk, now).await?;
             }
+            is_settled
         }
         // It may still be sent by somebody else, until its time is over: then it is looked at once more.
-        Settlement::Failed(why) if waits => {
-            let why = CallError::from(Code::SettlementFailed).with_reason(&why.reason);
-            desk.books.void(&run.id, &why, now_ms()).await?;
+        Settlement::Failed(why) => {
+            desk.books.void(&run.id, &failed(why), now_ms()).await?;
+            waits
         }
-        Settlement::Failed(_) => drop(desk.books.authorization_unused(&run.id, now_ms()).await?),
-        Settlement::Unknown => {}
+        Settlement::Over(why) => {
+            desk.books.authorization_over(&run.id, &failed(why), now_ms()).await?;
+            true
+        }
+        Settlement::Unknown => false,
+    };
+    match is_told {
+        true => desk.looks.is_over(&run.id),
+        false => drop(desk.looks.in_vain(&run.id, now_ms())),
     }
     desk.ring(&run.id);
     Ok(())
+}
+
+/// Its time is far off: the books say when it is looked at again, not [`super::looks`].
+async fn look_later(desk: &Desk, run: &Run, seen_block: Option<u64>) -> Result<(), BooksError> {
+    desk.looks.is_over(&run.id);
+    desk.books.look_later(&run.id, seen_block, now_ms()).await
 }
 
 /// What became of a waiting run whose money, if it brought any, is in the books.
@@ -405,7 +555,10 @@ pub async fn judge(desk: &Desk, run: &Run) -> Result<Judged, BooksError> {
 
 /// The price of a waiting run: sealed, or today's.
 async fn price_of(desk: &Desk, run: &Run, now: i64) -> Result<Result<Money, CallError>, BooksError> {
-    let deposit = desk.books.find_deposit(&run.network, &run.proof).await?;
+    // His own, where several paid in one transaction; else somebody else's, which is told.
+    let mut deposits = desk.books.deposits_of(&run.network, &run.proof).await?;
+    deposits.sort_by_key(|deposit| deposit.payer != run.payer);
+    let deposit = deposits.into_iter().next();
     let asset = match (&deposit, &run.terms) {
         (Some(deposit), _) => deposit.asset.clone(),
         (None, Some(terms)) => terms.asset.clone(),
@@ -417,13 +570,17 @@ async fn price_of(desk: &Desk, run: &Run, now: i64) -> Result<Result<Money, Call
     let amount: Result<Amount, CallError> = match deposit {
         Some(deposit) => native::price_for(run, &deposit, today.amount, now),
         None if native::transaction_of(&run.proof).is_some() => Err(Code::PaymentNotFound.into()),
-        // Paid from credit: the decorator took the offer only while it held.
-        None => Ok(run.terms.as_ref().map_or(today.amount, |terms| terms.price)),
+        // Paid from credit: the sealed price, while the offer holds. A request that went away before it was judged here keeps no old price.
+        None => match &run.terms {
+            Some(terms) if terms.expires_ms < now => Err(Code::OfferExpired.into()),
+            Some(terms) => Ok(terms.price),
+            None => Ok(today.amount),
+        },
     };
     Ok(amount.map(|amount| today.with(amount)))
 }
 
-fn log_deposit(deposit: &Deposit, hash: TxHash) {
+pub(super) fn log_deposit(deposit: &Deposit, hash: TxHash) {
     info!(network = %deposit.network, transaction = %hash, payer = %deposit.payer, block = deposit.block, "payment {hash} arrived");
 }
 
@@ -450,7 +607,7 @@ impl Follower for Till {
 
     async fn became_final(&self, block: FinalBlock) -> Result<(), follow::NotTaken> {
         let not_taken = |cause: BooksError| follow::NotTaken(cause.to_string());
-        let waiting: HashSet<_> = self
+        let mut waiting: HashSet<_> = self
             .desk
             .books
             .waiting(self.network(), now_ms())
@@ -459,12 +616,16 @@ impl Follower for Till {
             .into_iter()
             .map(|run| run.proof)
             .collect();
+        let followed = self.desk.books.followed_transactions(self.network(), now_ms()).await.map_err(not_taken)?;
+        waiting.extend(followed.into_iter().map(native::proof_of));
         let (mut deposits, mut refused) = (Vec::new(), Vec::new());
+        let recipients = self.desk.recipients();
         for transfer in &block.transfers {
             let how = if waiting.contains(&native::proof_of(transfer.hash)) { How::Hash } else { How::Watch };
-            match native::deposit_of(transfer, self.network(), self.desk.pay_to, how) {
+            match native::deposit_of(transfer, self.network(), &recipients, how) {
                 Ok(deposit) => deposits.push((transfer.hash, deposit)),
-                Err(why) => refused.push((transfer.hash, why)),
+                Err(Inside::Refused(why)) => refused.push((transfer.hash, why)),
+                Err(Inside::Perhaps) => self.find_out(transfer.clone()),
             }
         }
         let rows: Vec<_> = deposits.iter().map(|(_, deposit)| deposit.clone()).collect();
@@ -478,6 +639,7 @@ impl Follower for Till {
         for (hash, why) in refused {
             self.tell(hash, Some(why)).await.map_err(not_taken)?;
         }
+        self.booked.notify_waiters();
         Ok(())
     }
 
@@ -501,8 +663,13 @@ pub fn stage_of(run: &Run) -> crate::error::Stage {
         // The agent has answered; what is waited for is the payment.
         RunState::Running if run.authorization.as_ref().is_some_and(is_being_settled) => Stage::Sent,
         RunState::Held | RunState::Running => Stage::Running,
-        _ if run.deposit_block.is_some() => Stage::Final,
+        _ if run.deposit_block.is_some() || is_payer_unknown(run) => Stage::Final,
         _ if run.included_block.is_some() => Stage::Included,
         _ => Stage::Sent,
     }
+}
+
+/// Its payment arrived, and which account sent it is being found out.
+pub fn is_payer_unknown(run: &Run) -> bool {
+    run.state == RunState::Waiting && run.error.as_ref().is_some_and(|why| why.code == Code::PayerUnknown)
 }

@@ -31,6 +31,8 @@ pub const IDEMPOTENT_REPLAY: &str = "x-idempotent-replay";
 
 /// The only scheme sold here.
 pub const EXACT: &str = "exact";
+/// `reason` of a payment that no node knows and that can still come: nobody is to pay again. x402 has no word for it.
+pub const MAY_ARRIVE: &str = "may_arrive";
 /// `asset` of a native offer. Never the zero address: clients would sign a token authorization for that.
 pub const NATIVE: &str = "native";
 

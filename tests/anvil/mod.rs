@@ -180,12 +180,15 @@ pub fn settings(rpc_urls: impl IntoIterator<Item = Url>) -> ChainSettings {
             explorer: None,
             faucet: None,
             gas_price_hint: Amount::from_atomic(1_000_000_000),
+            wallet_sponsors_gas: false,
             tokens: Vec::new(),
         },
         rpc_urls: rpc_urls.into_iter().collect(),
         finality: Finality::Tag("finalized".to_owned()),
         poll: Duration::from_millis(20),
         timeout: Duration::from_secs(1),
+        trace_urls: Vec::new(),
+        idle_look: Duration::from_secs(3600),
     }
 }
 

@@ -188,3 +188,94 @@ async fn without_any_address_nothing_is_known() {
     let error = Chain::new(settings([])).final_head().await.unwrap_err();
     assert_eq!(error.to_string(), "no RPC of Local chain answers: no RPC URL is set");
 }
+
+/// Says that somebody else sent every transaction.
+fn of_somebody_else(method: &str, params: &serde_json::Value, answer: &mut serde_json::Value) {
+    let eve = json!("0x00000000000000000000000000000000000000ee");
+    match method {
+        "eth_getTransactionByHash" if !answer["result"].is_null() => answer["result"]["from"] = eve,
+        "eth_getBlockByNumber" if params[1] == true && !answer["result"].is_null() => {
+            for transaction in answer["result"]["transactions"].as_array_mut().unwrap() {
+                transaction["from"] = eve.clone();
+            }
+        }
+        _ => {}
+    }
+}
+
+/// Of each type that anvil makes: legacy, 2930, 1559; what a third party sends for a delegated account (7702) is of its sender too.
+fn payments(from: coinslot::evm::Address, to: coinslot::evm::Address) -> Vec<serde_json::Value> {
+    let payment = |extra: serde_json::Value| {
+        let mut payment = json!({"from": from, "to": to, "value": "0x5", "gas": "0x186a0"});
+        payment.as_object_mut().unwrap().extend(extra.as_object().unwrap().clone());
+        payment
+    };
+    let price = "0x77359400";
+    vec![
+        payment(json!({"type": "0x0", "gasPrice": price})),
+        payment(
+            json!({"type": "0x1", "gasPrice": price, "accessList": [{"address": to, "storageKeys": [format!("0x{}", "01".repeat(32))]}]}),
+        ),
+        payment(json!({"type": "0x2", "maxFeePerGas": price, "maxPriorityFeePerGas": "0x1"})),
+        payment(json!({"type": "0x2", "maxFeePerGas": price, "maxPriorityFeePerGas": "0x1", "input": "0x1234"})),
+    ]
+}
+
+#[tokio::test]
+async fn m7_a_node_that_gives_a_payment_to_somebody_else_lies_and_another_is_asked() {
+    let (anvil, first, _second, chain) = two_nodes().await;
+    let (ada, shop) = (anvil.account(1), anvil.account(2));
+    let alone = Chain::new(settings([first.url.clone()]));
+    for payment in payments(ada, shop) {
+        let hash = anvil.transact(payment.clone()).await;
+        first.heal();
+        let Sighting::Included(told) = alone.lookup(hash).await.unwrap() else { panic!("it is in a block: {payment}") };
+        assert_eq!((told.from, told.to), (ada, Some(shop)), "{payment}");
+        first.fault(Fault::Rewrite(of_somebody_else));
+        let lie = alone.lookup(hash).await.unwrap_err();
+        assert!(lie.cause.contains("has not signed"), "unknown, never hers: {}", lie.cause);
+        let Sighting::Included(told) = chain.lookup(hash).await.unwrap() else { panic!("the other node tells it") };
+        assert_eq!(told.from, ada, "{payment}");
+    }
+}
+
+#[tokio::test]
+async fn m7_a_lie_in_a_block_that_is_followed_is_not_booked_and_another_node_is_read() {
+    let (anvil, first, _second, chain) = two_nodes().await;
+    let (ada, shop) = (anvil.account(1), anvil.account(2));
+    first.fault(Fault::Rewrite(of_somebody_else));
+    let mut hashes = Vec::new();
+    for payment in payments(ada, shop) {
+        hashes.push(anvil.transact(payment).await);
+    }
+    anvil.finalize().await;
+    let recorder = crate::recorder::Recorder::of(chain, Some(crate::recorder::payments_to(shop, 0)));
+    let told = recorder.until("the payments", |told| told.hashes().len() == hashes.len()).await;
+    assert_eq!(told.hashes(), hashes);
+    assert!(told.transfers().iter().all(|transfer| transfer.from == ada));
+}
+
+/// As rollups have them for what they do themselves: nothing shows whose coin it is, so nobody gets it, and nothing stops for it.
+#[tokio::test]
+async fn m7_a_transaction_of_a_type_that_nobody_signs_is_booked_for_nobody() {
+    let anvil = Anvil::start().await;
+    let proxy = Proxy::before(anvil.url()).await;
+    let chain = Chain::new(settings([proxy.url.clone()]));
+    let (ada, shop) = (anvil.account(1), anvil.account(2));
+    let system = anvil.send(ada, shop, 7).await;
+    let block = anvil.height().await;
+    let after = anvil.send(ada, shop, 8).await;
+    anvil.finalize().await;
+    assert_eq!(block, 1);
+    proxy.fault(Fault::Rewrite(|method, params, answer| match method {
+        "eth_getTransactionByHash" if answer["result"]["value"] == "0x7" => answer["result"]["type"] = json!("0x7e"),
+        "eth_getBlockByNumber" if params[1] == true && params[0] == "0x1" => {
+            answer["result"]["transactions"][0]["type"] = json!("0x7e")
+        }
+        _ => {}
+    }));
+    assert_eq!(chain.lookup(system).await.unwrap(), Sighting::NotSeen);
+    let recorder = crate::recorder::Recorder::of(chain, Some(crate::recorder::payments_to(shop, 0)));
+    let told = recorder.until("the payment after it", |told| told.hashes().contains(&after)).await;
+    assert_eq!(told.hashes(), [after]);
+}

@@ -5,6 +5,7 @@
 
 #[path = "../anvil/mod.rs"]
 mod anvil;
+mod arrivals;
 mod failover;
 mod follow;
 mod lookup;

@@ -149,7 +149,7 @@ impl Recorder {
 
 /// Everything that pays this address from here on.
 pub fn payments_to(pay_to: Address, from_block: u64) -> Interest {
-    Interest { pay_to, hashes: HashSet::new(), from_block, cursor: None }
+    Interest { pay_to, former: Vec::new(), hashes: HashSet::new(), from_block, cursor: None }
 }
 
 pub fn after(cursor: Cursor, interest: Interest) -> Interest {

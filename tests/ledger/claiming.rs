@@ -3,7 +3,7 @@
 use coinslot::{
     evm::Address,
     ledger::{
-        AuthorizationState, BooksError, Claimed, HeldOrNot, NewAuthorization, NewRun, Retried, authorizations::Method,
+        AuthorizationState, BooksError, Claimed, Has, HeldOrNot, NewAuthorization, NewRun, Retried, authorizations::Method,
         runs::FAILURES_MAX,
     },
     money::Amount,
@@ -142,7 +142,7 @@ both_databases! {
             .await.unwrap());
         assert!(matches!(one_more(5).await, Claimed::New(_)));
         // Trying again is another one under way.
-        assert!(matches!(books.retry_authorized(&a.id, NOON).await.unwrap(), Retried::TooMany));
+        assert!(matches!(books.retry_authorized(&a.id, None, NOON).await.unwrap(), Retried::TooMany));
         books.assert_balanced().await;
     }
 
@@ -175,12 +175,12 @@ both_databases! {
         let run = books.claimed(ADA, 1).await;
         fails(books, &run, NOON).await;
         for n in 1..i64::from(FAILURES_MAX) {
-            assert!(matches!(books.retry_authorized(&run.id, NOON + n).await.unwrap(), Retried::Held(_)));
+            assert!(matches!(books.retry_authorized(&run.id, None, NOON + n).await.unwrap(), Retried::Held(_)));
             fails(books, &run, NOON + n).await;
         }
         let now_ms = NOON + 4 * MINUTE;
         let wait = (56 * MINUTE) as u64;
-        let again = books.retry_authorized(&run.id, now_ms).await.unwrap();
+        let again = books.retry_authorized(&run.id, None, now_ms).await.unwrap();
         assert!(matches!(again, Retried::FailingTooOften(wait_ms) if wait_ms == wait), "{again:?}");
         let another = books.claim(&signed_call(ADA, 2), &signed(), now_ms).await.unwrap();
         assert!(matches!(another, Claimed::FailingTooOften(wait_ms) if wait_ms == wait), "{another:?}");
@@ -207,14 +207,14 @@ both_databases! {
         }
         let run = books.claimed(ADA, 1).await;
         fails(books, &run, NOON + 3).await;
-        assert!(matches!(books.retry_authorized(&run.id, NOON + 4).await.unwrap(), Retried::Held(_)), "four are not too many");
+        assert!(matches!(books.retry_authorized(&run.id, None, NOON + 4).await.unwrap(), Retried::Held(_)), "four are not too many");
         fails(books, &run, NOON + 4).await;
-        assert!(matches!(books.retry_authorized(&run.id, NOON + 5).await.unwrap(), Retried::FailingTooOften(_)));
+        assert!(matches!(books.retry_authorized(&run.id, None, NOON + 5).await.unwrap(), Retried::FailingTooOften(_)));
     }
 
     async fn a_failed_run_is_tried_again_for_free_while_its_authorization_is_open(books: &TestBooks) {
         let run = books.claimed(ADA, 1).await;
-        assert!(matches!(books.retry_authorized(&run.id, NOON).await.unwrap(), Retried::NotFailed(_)));
+        assert!(matches!(books.retry_authorized(&run.id, None, NOON).await.unwrap(), Retried::NotFailed(_)));
         fails(books, &run, NOON + 1).await;
         let failed = books.now(&run).await;
         assert_eq!((failed.state, failed.error, failed.price), (RunState::Failed, Some(agent_failed()), run.price.clone()));
@@ -222,16 +222,16 @@ both_databases! {
         assert!(matches!(books.hold(&run.id, &dollar(), usd("0.001"), NOON).await.unwrap(), HeldOrNot::NotWaiting(_)), "nothing to hold");
         books.assert_balanced().await;
 
-        let Retried::Held(held) = books.retry_authorized(&run.id, NOON + 2).await.unwrap() else { panic!("it is open") };
+        let Retried::Held(held) = books.retry_authorized(&run.id, None, NOON + 2).await.unwrap() else { panic!("it is open") };
         assert_eq!((held.state, held.attempts, held.error, held.finished_ms), (RunState::Held, 0, None, None));
         books.assert_balanced().await;
         fails(books, &run, NOON + 3).await;
-        let over = books.retry_authorized(&run.id, NOON + 5 * MINUTE).await.unwrap();
+        let over = books.retry_authorized(&run.id, None, NOON + 5 * MINUTE).await.unwrap();
         assert!(matches!(over, Retried::Over(_)), "nobody could settle it after the work: {over:?}");
         assert_eq!(books.audit().await.unwrap().entries, 0);
-        assert!(matches!(books.retry_authorized("no such run", NOON).await, Err(BooksError::Refused(_))));
+        assert!(matches!(books.retry_authorized("no such run", None, NOON).await, Err(BooksError::Refused(_))));
         let native = books.bought(BOB, 1).await;
-        assert!(matches!(books.retry_authorized(&native.id, NOON).await, Err(BooksError::Refused(_))));
+        assert!(matches!(books.retry_authorized(&native.id, None, NOON).await, Err(BooksError::Refused(_))));
     }
 
     async fn what_is_no_authorization_for_this_call_is_refused(books: &TestBooks) {
@@ -253,9 +253,118 @@ both_databases! {
         assert!(books.runs_of(ADA, None, 10).await.unwrap().is_empty());
     }
 
+    /// N signatures, one balance: what is promised is never more than there is.
+    async fn m8_open_authorizations_never_exceed_the_balance(books: &TestBooks) {
+        let claim = async |payer, n, balance, spent: &[&coinslot::ledger::Run]| {
+            let has = Has { balance: usd(balance), spent: spent.iter().map(|run| run.id.clone()).collect() };
+            books.claim(&signed_call(payer, n), &NewAuthorization { has: Some(has), ..signed() }, NOON).await.unwrap()
+        };
+        let Claimed::New(a) = claim(ADA, 1, "0.0025", &[]).await else { panic!("it is covered") };
+        let Claimed::New(b) = claim(ADA, 2, "0.0025", &[]).await else { panic!("it is covered") };
+        assert!(matches!(claim(ADA, 3, "0.0025", &[]).await, Claimed::Beyond));
+        assert!(matches!(claim(ADA, 2, "0.0025", &[]).await, Claimed::Same(_)), "not against itself");
+        assert!(matches!(claim(BOB, 1, "0.001", &[]).await, Claimed::New(_)), "not against others");
+        // Another token is another purse.
+        let euro = coinslot::money::Asset { network: NETWORK.into(), token: Some(Address([0x76; 20])) };
+        let new = signed_call(ADA, 9);
+        let new = NewRun { terms: new.terms.map(|terms| coinslot::ledger::SealedTerms { asset: euro.clone(), ..terms }), ..new };
+        let has = Some(Has { balance: usd("0.001"), spent: vec![] });
+        let euros = books.claim(&new, &NewAuthorization { asset: euro, has, ..signed() }, NOON).await.unwrap();
+        assert!(matches!(euros, Claimed::New(_)), "{euros:?}");
+        for (token, of) in [("a", Some(&a)), ("b", Some(&b)), ("bob's", None), ("euros", None)] {
+            let leased = books.leased(token, NOON).await;
+            match of {
+                Some(run) => assert_eq!(leased.id, run.id),
+                None => assert!(books.release(&leased.id, token, &agent_failed(), NOON).await.unwrap()),
+            }
+        }
+        // Its part is missing from the balance already, though the books do not know it yet.
+        assert!(matches!(claim(ADA, 3, "0.0015", &[]).await, Claimed::Beyond));
+        let Claimed::New(third) = claim(ADA, 3, "0.002", &[&a]).await else { panic!("it is covered") };
+        assert_eq!(books.leased("third", NOON).await.id, third.id);
+        assert!(books.release(&third.id, "third", &agent_failed(), NOON).await.unwrap());
+        // What failed, and what is settled, promises nothing.
+        assert!(books.release(&a.id, "a", &agent_failed(), NOON).await.unwrap());
+        assert!(books.answered(&b.id, "b", "{}", "computed", NOON).await.unwrap());
+        assert!(books.settle(&b.id, &settlement(ADA, 2), NOON).await.unwrap());
+        assert!(matches!(claim(ADA, 4, "0.001", &[]).await, Claimed::New(_)));
+        // Trying the failed one again is promised too.
+        let has = |balance| Has { balance: usd(balance), spent: vec![] };
+        assert!(matches!(books.retry_authorized(&a.id, Some(&has("0.0019")), NOON).await.unwrap(), Retried::Beyond));
+        assert!(matches!(books.retry_authorized(&a.id, Some(&has("0.002")), NOON).await.unwrap(), Retried::Held(_)));
+        books.assert_balanced().await;
+    }
+
+    async fn m8_the_balance_holds_also_when_all_come_at_once(books: &TestBooks) {
+        let second = books.another().await;
+        let claims = futures::future::join_all((0..12).map(|n| {
+            let books = if n % 2 == 0 { (**books).clone() } else { second.clone() };
+            let has = Some(Has { balance: usd("0.002"), spent: vec![] });
+            tokio::spawn(async move { books.claim(&signed_call(ADA, n), &NewAuthorization { has, ..signed() }, NOON).await.unwrap() })
+        }))
+        .await;
+        let claims: Vec<_> = claims.into_iter().map(Result::unwrap).collect();
+        assert_eq!(claims.iter().filter(|claimed| matches!(claimed, Claimed::New(_))).count(), 2);
+        assert_eq!(claims.iter().filter(|claimed| matches!(claimed, Claimed::Beyond)).count(), 10);
+    }
+
+    /// More than half of the last twenty: then nobody is worked for before they have paid.
+    async fn m8_settlements_that_fail_are_counted_by_agent(books: &TestBooks) {
+        let failed = async |now_ms| books.settlements_failed(XRAY, now_ms).await.unwrap();
+        assert_eq!(failed(NOON).await, 0);
+        let ends = async |n: u8, settled: bool| {
+            let token = format!("ends {n}");
+            let run = books.answered_for(wallet(n), u64::from(n), &token).await;
+            match settled {
+                true => assert!(books.settle(&run.id, &settlement(wallet(n), u64::from(n)), NOON).await.unwrap()),
+                false => assert!(books.settlement_failed(&run.id, &token, &coinslot::error::Code::SettlementFailed.into(), NOON).await.unwrap()),
+            }
+        };
+        for n in 0..11 {
+            ends(n, false).await;
+        }
+        assert_eq!(failed(NOON).await, 11);
+        assert_eq!(books.settlements_failed("other", NOON).await.unwrap(), 0, "another agent's are its own");
+        // An agent that fails has nothing settled.
+        let fails_itself = books.claimed(wallet(100), 1).await;
+        fails(books, &fails_itself, NOON).await;
+        assert_eq!(failed(NOON).await, 11);
+        // Those that hold push the failures out: ten of twenty are not more than half.
+        for n in 11..20 {
+            ends(n, true).await;
+        }
+        assert_eq!(failed(NOON).await, 11);
+        ends(20, true).await;
+        assert_eq!(failed(NOON).await, 10);
+        books.claimed(wallet(101), 1).await;
+        assert_eq!(failed(NOON).await, 10, "what is under way is not known yet");
+        // And an hour later nothing of it counts.
+        let later = coinslot::x402::desk::now_ms() + HOUR + MINUTE;
+        assert_eq!(failed(later).await, 0);
+        books.assert_balanced().await;
+    }
+
+    async fn m8_a_payer_has_bought_once_they_were_charged(books: &TestBooks) {
+        let has_bought = async |payer| books.has_bought(payer).await.unwrap();
+        let run = books.answered_for(ADA, 1, "a").await;
+        assert!(!has_bought(ADA).await, "it is not settled yet");
+        assert!(books.settle(&run.id, &settlement(ADA, 1), NOON).await.unwrap());
+        assert!(has_bought(ADA).await && !has_bought(BOB).await);
+        let coin = books.bought(BOB, 1).await;
+        assert!(!has_bought(BOB).await);
+        books.leased("b", NOON).await;
+        books.release(&coin.id, "b", &agent_failed(), NOON).await.unwrap();
+        assert!(!has_bought(BOB).await, "a failure is no purchase");
+        books.held(&coin, "0.0001").await;
+        books.leased("c", NOON).await;
+        books.capture(&coin.id, "c", "{}", "computed", NOON).await.unwrap();
+        assert!(has_bought(BOB).await);
+    }
+
     async fn a_watch_that_asked_for_this_run_is_answered(books: &TestBooks) {
         let watch = coinslot::ledger::watches::Watch {
             network: NETWORK.into(), wallet: ADA, from_block: 5, until_ms: NOON + HOUR, agent: XRAY.into(), input: INPUT.into(),
+            amount: None, next_nonce: None,
         };
         books.open_watch(&watch, NOON).await.unwrap();
         books.claimed(ADA, 1).await;

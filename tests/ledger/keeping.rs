@@ -2,8 +2,9 @@
 
 use coinslot::{
     error::Code,
+    evm::Address,
     ledger::{
-        Books, BooksError, Presented,
+        Books, BooksError, Presented, Session,
         watches::{WATCH_MS, Watch},
     },
     run::RunState,
@@ -11,16 +12,29 @@ use coinslot::{
 
 use crate::{books::both_databases, people::*};
 
+fn by_key(wallet: Address, until_ms: i64) -> Session {
+    Session { wallet, network: None, until_ms }
+}
+
 both_databases! {
     async fn a_session_is_its_wallets_until_it_ends(books: &TestBooks) {
-        books.start_session("one", ADA, NOON, NOON + HOUR).await.unwrap();
-        books.start_session("two", BOB, NOON, NOON + HOUR).await.unwrap();
-        assert_eq!(books.session("one", NOON + HOUR - 1).await.unwrap(), Some((ADA, NOON + HOUR)));
+        books.start_session("one", &by_key(ADA, NOON + HOUR), NOON).await.unwrap();
+        books.start_session("two", &by_key(BOB, NOON + HOUR), NOON).await.unwrap();
+        assert_eq!(books.session("one", NOON + HOUR - 1).await.unwrap(), Some(by_key(ADA, NOON + HOUR)));
         assert_eq!(books.session("one", NOON + HOUR).await.unwrap(), None);
         assert_eq!(books.session("none", NOON).await.unwrap(), None);
         books.end_session("one").await.unwrap();
         assert_eq!(books.session("one", NOON).await.unwrap(), None);
-        assert_eq!(books.session("two", NOON).await.unwrap(), Some((BOB, NOON + HOUR)));
+        assert_eq!(books.session("two", NOON).await.unwrap(), Some(by_key(BOB, NOON + HOUR)));
+    }
+
+    /// The same address on another network may be somebody else's contract.
+    async fn p5_a_contracts_session_counts_on_its_own_network(books: &TestBooks) {
+        let of_contract = Session { network: Some(NETWORK.to_owned()), ..by_key(ADA, NOON + HOUR) };
+        books.start_session("one", &of_contract, NOON).await.unwrap();
+        let session = books.session("one", NOON).await.unwrap().unwrap();
+        assert_eq!(session, of_contract);
+        assert!(session.counts_on(NETWORK) && !session.counts_on("eip155:1") && by_key(ADA, NOON).counts_on("eip155:1"));
     }
 
     async fn a_nonce_is_spent_once(books: &TestBooks) {
@@ -90,10 +104,10 @@ both_databases! {
 
     async fn sweeping_takes_ended_sessions_and_watches_only(books: &TestBooks) {
         let watch = |wallet, until_ms| Watch {
-            network: NETWORK.into(), wallet, from_block: 5, until_ms, agent: XRAY.into(), input: INPUT.into(),
+            network: NETWORK.into(), wallet, from_block: 5, until_ms, agent: XRAY.into(), input: INPUT.into(), amount: None, next_nonce: None,
         };
-        books.start_session("ended", ADA, NOON, NOON + 1).await.unwrap();
-        books.start_session("open", ADA, NOON, NOON + 3 * DAY).await.unwrap();
+        books.start_session("ended", &by_key(ADA, NOON + 1), NOON).await.unwrap();
+        books.start_session("open", &by_key(ADA, NOON + 3 * DAY), NOON).await.unwrap();
         for wallet in [ADA, BOB, THIEF] {
             books.open_watch(&watch(wallet, NOON + WATCH_MS), NOON).await.unwrap();
         }

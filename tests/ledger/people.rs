@@ -3,7 +3,10 @@
 use coinslot::{
     error::{CallError, Code},
     evm::{Address, TxHash},
-    ledger::{Books, Claimed, Deposit, HeldOrNot, How, Leased, Method, NewAuthorization, NewRun, Presented, Run, SealedTerms},
+    ledger::{
+        Books, Claimed, Deposit, HeldOrNot, How, Leased, Method, NewAuthorization, NewRun, Presented, Run, SealedTerms,
+        watches::{WATCH_MS, Watch},
+    },
     money::{Amount, Asset},
 };
 use sha2::{Digest, Sha256};
@@ -98,6 +101,20 @@ pub fn arrived(payer: Address, proof: &str, amount: &str) -> Deposit {
     }
 }
 
+/// Ada asks for the X-ray, with the final head at 5.
+pub fn watch() -> Watch {
+    Watch {
+        network: NETWORK.into(),
+        wallet: ADA,
+        from_block: 5,
+        until_ms: NOON + WATCH_MS,
+        agent: XRAY.into(),
+        input: INPUT.into(),
+        amount: Some(mon("0.0001")),
+        next_nonce: Some(3),
+    }
+}
+
 /// A token of the test's network, with six decimals.
 pub const TOKEN: Address = Address([0x75; 20]);
 
@@ -125,6 +142,7 @@ pub fn signed() -> NewAuthorization {
         signed: r#"{"signature":"0x01"}"#.to_owned(),
         since_block: 6,
         settle_first: false,
+        has: None,
     }
 }
 

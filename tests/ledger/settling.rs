@@ -25,6 +25,13 @@ async fn claimed_first(books: &TestBooks, n: u64) -> Run {
     run
 }
 
+/// A payer's `n`th authorization, moved by a stranger's contract in this transaction.
+fn wrapped(payer: Address, n: u64, transaction: u64) -> Deposit {
+    let mut hash = [0x77; 32];
+    hash[24..].copy_from_slice(&transaction.to_be_bytes());
+    Deposit { how: How::Wrapped, transaction: TxHash(hash), ..settlement(payer, n) }
+}
+
 async fn authorization_of(books: &TestBooks, run: &Run) -> coinslot::ledger::RunAuthorization {
     books.now(run).await.authorization.unwrap()
 }
@@ -161,7 +168,7 @@ both_databases! {
         let line = &books.statement(ADA, None, 10).await.unwrap()[0];
         assert_eq!((line.kind, line.transaction.clone()), (EventKind::Deposit, Some(TxHash([0x7a; 32]).to_string())));
         // Another attempt is paid by that credit.
-        assert!(matches!(books.retry_authorized(&run.id, NOON).await.unwrap(), Retried::Over(_)));
+        assert!(matches!(books.retry_authorized(&run.id, None, NOON).await.unwrap(), Retried::Over(_)));
         assert!(matches!(books.hold(&run.id, &dollar(), usd("0.001"), NOON).await.unwrap(), HeldOrNot::Held(_)));
         books.leased("b", NOON).await;
         assert!(books.capture(&run.id, "b", "{}", "computed", NOON).await.unwrap());
@@ -213,7 +220,7 @@ both_databases! {
         // Shown again, it is what it is.
         let Claimed::Same(again) = books.claim(&signed_call(ADA, 1), &signed(), NOON).await.unwrap() else { panic!("the same") };
         assert_eq!((again.state, again.output), (RunState::Void, None));
-        assert!(matches!(books.retry_authorized(&run.id, NOON).await.unwrap(), Retried::NotFailed(_)));
+        assert!(matches!(books.retry_authorized(&run.id, None, NOON).await.unwrap(), Retried::NotFailed(_)));
         assert!(books.lease_run("b", NOON + HOUR, LEASE).await.unwrap().is_none());
         assert!(!books.settlement_failed(&run.id, "a", &settlement_failed(), NOON).await.unwrap());
         // Sent after all, it is credit, and the answer stays where it is.
@@ -289,15 +296,135 @@ both_databases! {
 
     async fn what_a_strangers_contract_moved_once_pays_for_one_authorization(books: &TestBooks) {
         let runs = [books.answered_for(ADA, 1, "a").await, books.answered_for(ADA, 2, "b").await];
-        let wrapped = |n| Deposit { how: How::Wrapped, transaction: settlement(ADA, 1).transaction, ..settlement(ADA, n) };
-        assert!(books.settle(&runs[0].id, &wrapped(1), NOON).await.unwrap());
-        let is_taken = async |n| books.is_taken(NETWORK, wrapped(n).transaction, ADA, &wrapped(n).proof).await.unwrap();
-        assert_eq!((is_taken(1).await, is_taken(2).await), (false, true));
-        assert!(!books.settle(&runs[1].id, &wrapped(2), NOON).await.unwrap(), "it is booked for the other");
+        assert!(books.settle(&runs[0].id, &wrapped(ADA, 1, 1), NOON).await.unwrap());
+        let for_others = async |n| books.booked_for_others(&wrapped(ADA, n, 1)).await.unwrap();
+        assert_eq!((for_others(1).await, for_others(2).await), (0, 1));
+        assert!(!books.settle(&runs[1].id, &wrapped(ADA, 2, 1), NOON).await.unwrap(), "it is booked for the other");
         assert_eq!((books.now(&runs[0]).await.state, books.now(&runs[1]).await.state), (RunState::Done, RunState::Running));
         // One that is tied to its transaction by more than its block stands beside it.
-        let tied = Deposit { how: How::Settlement, ..wrapped(2) };
+        let tied = Deposit { how: How::Settlement, ..wrapped(ADA, 2, 1) };
         assert!(books.settle(&runs[1].id, &tied, NOON).await.unwrap());
+        books.assert_balanced().await;
+    }
+
+    async fn m1_two_payers_in_one_wrapped_transaction_are_both_paid_for(books: &TestBooks) {
+        let runs = [books.answered_for(ADA, 1, "a").await, books.answered_for(BOB, 1, "b").await];
+        assert!(books.settle(&runs[0].id, &wrapped(ADA, 1, 1), NOON).await.unwrap());
+        assert_eq!(books.booked_for_others(&wrapped(BOB, 1, 1)).await.unwrap(), 0);
+        assert!(books.settle(&runs[1].id, &wrapped(BOB, 1, 1), NOON).await.unwrap());
+        for run in &runs {
+            let now = books.now(run).await;
+            assert_eq!((now.state, now.authorization.unwrap().state), (RunState::Done, AuthorizationState::Settled));
+        }
+        books.assert_balanced().await;
+    }
+
+    /// The same token and amount for another recipient, another amount, another transaction: each is a transfer of its own.
+    async fn m1_transfers_that_differ_in_anything_are_different_ones(books: &TestBooks) {
+        let elsewhere = NewAuthorization { pay_to: Address([0x51; 20]), ..signed() };
+        let dearer = NewAuthorization { amount: usd("0.002"), ..signed() };
+        let price = |new: coinslot::ledger::NewRun| {
+            let terms = new.terms.map(|terms| coinslot::ledger::SealedTerms { price: usd("0.002"), ..terms });
+            coinslot::ledger::NewRun { terms, ..new }
+        };
+        let mut runs = Vec::new();
+        for (new, authorization) in [
+            (signed_call(ADA, 1), signed()), (signed_call(ADA, 2), elsewhere.clone()), (price(signed_call(ADA, 3)), dearer.clone()),
+        ] {
+            let Claimed::New(run) = books.claim(&new, &authorization, NOON).await.unwrap() else { panic!("it is new") };
+            runs.push(run);
+        }
+        assert!(books.settle(&runs[0].id, &wrapped(ADA, 1, 1), NOON).await.unwrap());
+        assert!(books.settle(&runs[1].id, &Deposit { pay_to: elsewhere.pay_to, ..wrapped(ADA, 2, 1) }, NOON).await.unwrap());
+        assert!(books.settle(&runs[2].id, &Deposit { amount: dearer.amount, ..wrapped(ADA, 3, 1) }, NOON).await.unwrap());
+        let Claimed::New(other) = books.claim(&signed_call(ADA, 4), &signed(), NOON).await.unwrap() else { panic!("it is new") };
+        assert!(books.settle(&other.id, &wrapped(ADA, 4, 2), NOON).await.unwrap());
+        books.assert_balanced().await;
+    }
+
+    /// A relayer that batches: each of the equal transfers pays for one, and no transfer for two.
+    async fn m1_several_equal_transfers_of_one_payer_pay_for_as_many(books: &TestBooks) {
+        let mut runs = Vec::new();
+        for n in 1..=3 {
+            runs.push(books.answered_for(ADA, n, &n.to_string()).await);
+        }
+        for (n, run) in (1..).zip(&runs[..2]) {
+            assert!(books.settle_one_of(&run.id, &wrapped(ADA, n, 1), 2, NOON).await.unwrap());
+            assert!(!books.settle_one_of(&run.id, &wrapped(ADA, n, 1), 2, NOON).await.unwrap(), "once");
+        }
+        assert!(!books.settle_one_of(&runs[2].id, &wrapped(ADA, 3, 1), 2, NOON).await.unwrap(), "there were two");
+        let third = books.now(&runs[2]).await;
+        assert!(third.is_to_be_settled() && third.state == RunState::Running, "nobody is done by an event that booked nothing");
+        books.assert_balanced().await;
+    }
+
+    async fn m1_two_that_are_booked_at_once_for_one_transfer_are_one(books: &TestBooks) {
+        let second = books.another().await;
+        for round in 0..6 {
+            let (a, b) = (2 * round, 2 * round + 1);
+            let runs = [books.answered_for(ADA, a, &format!("a{round}")).await, books.answered_for(ADA, b, &format!("b{round}")).await];
+            let (first, other) = (wrapped(ADA, a, round), wrapped(ADA, b, round));
+            let (one, two) = tokio::join!(books.settle(&runs[0].id, &first, NOON), second.settle(&runs[1].id, &other, NOON));
+            let booked = [one.unwrap(), two.unwrap()];
+            assert_eq!(booked.iter().filter(|booked| **booked).count(), 1, "{booked:?}");
+            let loser = &runs[usize::from(booked[0])];
+            assert!(books.now(loser).await.is_to_be_settled());
+            assert!(books.settlement_over(&loser.id, &(if booked[0] { format!("b{round}") } else { format!("a{round}") }), &settlement_failed(), NOON).await.unwrap());
+            // Five failures are a pause, which is not what this is about.
+            books.tamper("delete from failures").await;
+        }
+        books.assert_balanced().await;
+    }
+
+    /// What the review did: 36 calls that three transactions had paid.
+    async fn m1_thirty_six_payers_in_three_transactions_end_and_leave_room(books: &TestBooks) {
+        for transaction in 0..3_u64 {
+            let mut runs = Vec::new();
+            for n in 0..12 {
+                let payer = Address([1 + n + 12 * transaction as u8; 20]);
+                runs.push((payer, books.answered_for(payer, transaction, &format!("{transaction}/{n}")).await));
+            }
+            for (payer, run) in &runs {
+                assert!(books.settle(&run.id, &wrapped(*payer, transaction, transaction), NOON).await.unwrap());
+            }
+            for (_, run) in runs {
+                assert_eq!(books.now(&run).await.state, RunState::Done);
+            }
+        }
+        assert_eq!(books.audit().await.unwrap().deposits, 36);
+        books.assert_balanced().await;
+    }
+
+    async fn m9_an_authorization_that_never_pays_ends_with_its_run(books: &TestBooks) {
+        // Taken back while we worked, long before its time is over.
+        let run = books.answered_for(ADA, 1, "a").await;
+        assert!(!books.settlement_over(&run.id, "another", &settlement_failed(), NOON).await.unwrap(), "the lease is not its own");
+        assert!(!books.authorization_over(&run.id, &settlement_failed(), NOON).await.unwrap(), "that is the worker's");
+        assert!(books.settlement_over(&run.id, "a", &settlement_failed(), NOON).await.unwrap());
+        let over = books.now(&run).await;
+        assert_eq!((over.state, over.error.map(|why| why.code)), (RunState::Void, Some(Code::SettlementFailed)));
+        let paid = over.authorization.unwrap();
+        assert_eq!((paid.state, paid.answered), (AuthorizationState::Unused, false));
+        assert!(books.unsettled(NETWORK, NOON + HOUR).await.unwrap().is_empty(), "nobody looks for it any more");
+        assert!(!books.settlement_over(&run.id, "a", &settlement_failed(), NOON).await.unwrap());
+        books.assert_balanced().await;
+
+        // One that waited for it, and one whose run has ended before.
+        let waits = claimed_first(books, 2).await;
+        assert!(books.authorization_over(&waits.id, &settlement_failed(), NOON).await.unwrap());
+        let failed = books.claimed(ADA, 3).await;
+        books.leased("b", NOON).await;
+        books.release(&failed.id, "b", &agent_failed(), NOON).await.unwrap();
+        assert!(books.authorization_over(&failed.id, &settlement_failed(), NOON).await.unwrap());
+        assert_eq!((books.now(&waits).await.state, books.now(&failed).await.state), (RunState::Void, RunState::Failed));
+        assert_eq!(books.now(&failed).await.error, Some(agent_failed()), "why it failed stays");
+        for run in [waits, failed] {
+            assert_eq!(authorization_of(books, &run).await.state, AuthorizationState::Unused);
+        }
+        books.assert_balanced().await;
+        // Money that came after all is somebody's.
+        assert!(books.settle(&run.id, &settlement(ADA, 1), NOON).await.unwrap());
+        assert_eq!(books.dollars_of(ADA).await, usd("0.001"));
         books.assert_balanced().await;
     }
 
@@ -317,7 +444,7 @@ both_databases! {
         assert!(!books.authorization_unused(&run.id, end).await.unwrap());
         assert!(books.unsettled(NETWORK, end).await.unwrap().is_empty());
         assert_eq!((books.now(&run).await.state, authorization_of(books, &run).await.state), (RunState::Failed, AuthorizationState::Unused));
-        assert!(matches!(books.retry_authorized(&run.id, NOON).await.unwrap(), Retried::Over(_)));
+        assert!(matches!(books.retry_authorized(&run.id, None, NOON).await.unwrap(), Retried::Over(_)));
         assert!(!books.sending(&run.id, TxHash([1; 32]), &[1], NOON).await.unwrap());
         books.assert_balanced().await;
         // We were wrong, or the chain was: money that came is somebody's.

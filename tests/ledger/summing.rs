@@ -1,6 +1,6 @@
 //! The sum, under load and under anything that can be done in any order.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
 use coinslot::{
     error::Code,
@@ -118,8 +118,8 @@ fn deeds() -> impl Strategy<Value = Vec<Deed>> {
 /// What the books should say, by the plain rules and in plain numbers.
 #[derive(Default)]
 struct Model {
-    /// By payment: a proof is booked once, to whoever the chain says.
-    deposits: HashMap<u8, u8>,
+    /// By payer and payment: in one transaction several may pay, and what each of them paid is booked once.
+    deposits: HashSet<(u8, u8)>,
     credit: HashMap<(u8, Paid), u128>,
     held: HashMap<(u8, Paid), u128>,
     runs: HashMap<Key, ModelRun>,
@@ -227,10 +227,9 @@ async fn act(books: &TestBooks, case: u32, deeds: Vec<Deed>) -> Model {
             }
             Deed::Pay { payer, payment, wei } => {
                 let deposit = Deposit { amount: Amount::from_atomic(wei), ..arrived(wallet(payer), &proof(payment), "0") };
-                let new = !model.deposits.contains_key(&payment);
+                let new = model.deposits.insert((payer, payment));
                 assert_eq!(books.deposit(&deposit, now_ms).await.unwrap(), new);
                 if new {
-                    model.deposits.insert(payment, payer);
                     *model.credit.entry((payer, Paid::Coin)).or_default() += wei;
                 }
             }
@@ -271,7 +270,7 @@ async fn act(books: &TestBooks, case: u32, deeds: Vec<Deed>) -> Model {
                 let key = (payer, Paid::Signed, payment);
                 let Some(run) = model.runs.get(&key) else { continue };
                 let open = !run.settled && !run.unused && now_ms < until_ms;
-                match books.retry_authorized(&run.id, now_ms).await.unwrap() {
+                match books.retry_authorized(&run.id, None, now_ms).await.unwrap() {
                     Retried::Held(_) => {
                         assert!(run.state == RunState::Failed && open);
                         assert!(model.unsettled_of(payer) < 3 && !model.fails_too_often(payer));
@@ -280,6 +279,7 @@ async fn act(books: &TestBooks, case: u32, deeds: Vec<Deed>) -> Model {
                     Retried::NotFailed(_) => assert_ne!(run.state, RunState::Failed),
                     Retried::Over(_) => assert!(!open),
                     Retried::TooMany => assert_eq!(model.unsettled_of(payer), 3),
+                    Retried::Beyond => panic!("nobody said what its payer has"),
                     Retried::FailingTooOften(_) => assert!(model.fails_too_often(payer)),
                 }
             }

@@ -138,7 +138,18 @@ is_found! { some_progress;
         => "more was said of its work";
 }
 
+is_found! {
+    m10_a_changed_answer_is_found: "update runs set output = '{\"other\":1}' where state = 'done'" => "its answer is not what was sold";
+    m10_an_answer_changed_by_one_space_is_found: "update runs set output = output || ' ' where state = 'done'" => "its answer is not what was sold";
+    m10_an_answer_emptied_is_found: "update runs set output = '' where state = 'done'" => "its answer is not what was sold";
+    m10_a_changed_hash_of_an_answer_is_found: "update runs set output_sha256 = input_sha256 where state = 'done'" => "its answer is not what was sold";
+    m10_an_answer_put_where_none_was_is_found: "update runs set output = '{}' where state = 'failed'" => "but not its SHA-256";
+    m10_a_changed_input_is_found: "update runs set input = '{}' where state = 'held'" => "its input is not what was asked";
+}
+
 is_found! { some_authorizations;
+    m10_a_changed_answer_that_was_settled_for_is_found:
+        "update runs set output = '{\"other\":1}' where state = 'done'" => "its answer is not what was sold";
     a_settlement_deleted_is_found: "delete from entries where kind = 'settle'" => "its price was captured once";
     a_settled_deposit_without_its_event_is_found:
         "delete from entries where kind = 'settle'" => "not booked to its payer exactly once";
@@ -188,6 +199,15 @@ is_found! { some_authorizations;
 }
 
 both_databases! {
+    /// What was deleted has nothing to compare; its hash stays.
+    async fn m10_content_that_was_deleted_is_no_finding(books: &TestBooks) {
+        let done = books.bought(ADA, 1).await;
+        books.leased("a", NOON).await;
+        books.capture(&done.id, "a", "{}", "computed", NOON).await.unwrap();
+        assert!(books.delete_content(&done.id).await.unwrap());
+        books.assert_balanced().await;
+    }
+
     async fn an_audit_counts_what_it_read(books: &TestBooks) {
         assert_eq!(books.audit().await.unwrap(), Default::default());
         some_books(books).await;

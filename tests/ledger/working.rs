@@ -2,7 +2,8 @@
 
 use coinslot::{
     error::{CallError, Retry},
-    ledger::{Leased, runs::ATTEMPTS_MAX},
+    ledger::{Deposit, HeldOrNot, Leased, NewRun, runs::ATTEMPTS_MAX},
+    money::Asset,
     run::RunState,
 };
 
@@ -114,6 +115,24 @@ both_databases! {
         books.assert_balanced().await;
     }
 
+    /// What a restart took with it is not the agent's own fault, and only the agent's own are what an input is known for.
+    async fn m9_attempts_that_broke_are_counted_apart_from_those_that_were_lost(books: &TestBooks) {
+        let run = books.bought(ADA, 1).await;
+        assert_eq!(books.leased("lost", NOON).await.broke, 0);
+        let second = books.leased("breaks", NOON + LEASE).await;
+        assert_eq!((second.attempts, second.broke), (2, 0), "its worker was switched off");
+        assert!(!books.broke(&run.id, "lost", NOON + LEASE).await.unwrap(), "the lease is not its own");
+        assert!(books.broke(&run.id, "breaks", NOON + LEASE).await.unwrap());
+        let third = books.leased("third", NOON + LEASE).await;
+        assert_eq!((third.attempts, third.broke), (3, 1), "the next attempt follows at once");
+        assert!(books.release(&run.id, "third", &agent_failed(), NOON + LEASE).await.unwrap());
+        assert!(!books.broke(&run.id, "third", NOON + LEASE).await.unwrap());
+        books.held(&run, "0.0001").await;
+        let anew = books.leased("anew", NOON + LEASE).await;
+        assert_eq!((anew.attempts, anew.broke), (1, 0));
+        books.assert_balanced().await;
+    }
+
     async fn who_lost_its_lease_writes_nothing(books: &TestBooks) {
         let run = books.bought(ADA, 1).await;
         books.leased("slow", NOON).await;
@@ -169,7 +188,8 @@ both_databases! {
 
     async fn a_failure_that_is_final_for_its_input_is_known_before_the_next_payment(books: &TestBooks) {
         let known = |version: &'static str, input: &'static str| async move {
-            books.known_failure(XRAY, version, &sha256(input)).await.unwrap()
+            let known = books.known_failures(XRAY, version, &sha256(input), NOON).await.unwrap();
+            known.into_iter().next().map(|failure| failure.error)
         };
         let run = books.bought(ADA, 1).await;
         books.leased("a", NOON).await;
@@ -181,5 +201,55 @@ both_databases! {
         books.release(&run.id, "b", &for_good, NOON).await.unwrap();
         assert_eq!(known("1", INPUT).await, Some(for_good));
         assert_eq!((known("2", INPUT).await, known("1", "{}").await), (None, None));
+    }
+
+    /// On the network where it failed, for an hour; the newest counts.
+    async fn m5_a_final_failure_is_known_on_its_network_and_for_an_hour(books: &TestBooks) {
+        let known = |now_ms| async move {
+            let known = books.known_failures(XRAY, "1", &sha256(INPUT), now_ms).await.unwrap();
+            known.into_iter().map(|failure| (failure.network, failure.error.error, failure.until_ms)).collect::<Vec<_>>()
+        };
+        let fails = async |payer, n, network: &str, why: &str, at_ms| {
+            let asset = Asset::native(network);
+            let terms = None;
+            let run = books.shown(&NewRun { network: network.into(), terms, ..by(payer, &payment(n)) }).await;
+            let deposit = Deposit { network: network.into(), asset: asset.clone(), ..arrived(payer, &payment(n), "0.0001") };
+            assert!(books.deposit(&deposit, at_ms).await.unwrap());
+            assert!(matches!(books.hold(&run.id, &asset, mon("0.0001"), at_ms).await.unwrap(), HeldOrNot::Held(_)));
+            books.leased("w", at_ms).await;
+            let why = CallError { retry: Retry::No, ..CallError::agent_failed(why) };
+            assert!(books.release(&run.id, "w", &why, at_ms).await.unwrap());
+            why.error
+        };
+        let first = fails(ADA, 1, OTHER_NETWORK, "no code there.", NOON).await;
+        assert_eq!(known(NOON).await, [(OTHER_NETWORK.to_owned(), first, NOON + HOUR)]);
+        let second = fails(BOB, 2, OTHER_NETWORK, "still none.", NOON + 10 * MINUTE).await;
+        let third = fails(BOB, 3, NETWORK, "none here.", NOON + 20 * MINUTE).await;
+        let here = (NETWORK.to_owned(), third, NOON + 80 * MINUTE);
+        let there = (OTHER_NETWORK.to_owned(), second, NOON + 70 * MINUTE);
+        assert_eq!(known(NOON + 30 * MINUTE).await, [here.clone(), there.clone()]);
+        assert_eq!(known(NOON + 70 * MINUTE - 1).await, [here.clone(), there]);
+        assert_eq!(known(NOON + 70 * MINUTE).await, [here]);
+        assert_eq!(known(NOON + 80 * MINUTE).await, []);
+        books.assert_balanced().await;
+    }
+
+    /// It broke, or its leases were lost: its payer is told that it is final for this payment, and nobody else is.
+    async fn m5_a_run_that_was_given_up_is_no_failure_of_its_input(books: &TestBooks) {
+        let run = books.bought(ADA, 1).await;
+        books.leased("a", NOON).await;
+        let for_good = CallError { retry: Retry::No, ..agent_failed() };
+        assert!(!books.give_up_run(&run.id, "another", &for_good, NOON).await.unwrap(), "not with another's lease");
+        assert!(books.give_up_run(&run.id, "a", &for_good, NOON).await.unwrap());
+        let failed = books.now(&run).await;
+        assert_eq!((failed.state, failed.error, books.credit_of(ADA).await), (RunState::Failed, Some(for_good), mon("0.0001")));
+        assert_eq!(books.known_failures(XRAY, "1", &sha256(INPUT), NOON).await.unwrap(), []);
+        // As one that an authorization pays, which moves nothing.
+        let signed = books.claimed(BOB, 2).await;
+        books.leased("b", NOON).await;
+        let for_good = CallError { retry: Retry::No, ..agent_failed() };
+        assert!(books.give_up_run(&signed.id, "b", &for_good, NOON).await.unwrap());
+        assert_eq!(books.known_failures(XRAY, "1", &sha256(INPUT), NOON).await.unwrap(), []);
+        books.assert_balanced().await;
     }
 }

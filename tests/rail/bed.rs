@@ -9,7 +9,7 @@ use alloy::{
     hex,
     primitives::{Bytes, U256},
     signers::{SignerSync, local::PrivateKeySigner},
-    sol_types::SolCall,
+    sol_types::{SolCall, SolStruct},
 };
 use coinslot::{
     chain::{Chain, EXACT_PROXY, PERMIT2, token::ExactProxy},
@@ -35,6 +35,9 @@ pub const DEPLOYER: usize = 9;
 
 pub const PRICE: u64 = 1000;
 
+/// Where Multicall3 is on every chain that has it.
+pub const MULTICALL: Address = Address(hex!("ca11bde05977b3631167028862be2a173976ca11"));
+
 pub const METHODS: [Method; 2] = [Method::Eip3009, Method::Permit2];
 
 alloy::sol! {
@@ -44,6 +47,10 @@ alloy::sol! {
     function blacklist(address account);
     function invalidateUnorderedNonces(uint256 word, uint256 mask);
     function execute(address to, uint256 value, bytes data);
+    function cancelAuthorization(address authorizer, bytes32 nonce, uint8 v, bytes32 r, bytes32 s);
+    struct CancelAuthorization { address authorizer; bytes32 nonce; }
+    struct Call3 { address target; bool allowFailure; bytes callData; }
+    function aggregate3(Call3[] calls);
     function transferWithAuthorization(address from, address to, uint256 value, uint256 validAfter, uint256 validBefore, bytes32 nonce, bytes signature);
 }
 
@@ -99,7 +106,7 @@ impl Bed {
             to: self.account(SHOP),
             value: Amount::from_atomic(PRICE.into()),
             valid_after: 0,
-            valid_before: now_s() + 300,
+            valid_before: U256::from(now_s() + 300),
             nonce: [nonce; 32],
             signature: Vec::new(),
         };
@@ -118,11 +125,36 @@ impl Bed {
         self.anvil.transact(self.settlement(authorization, SOMEBODY)).await
     }
 
+    /// Carries several out in one transaction, through a contract that names none of them in its own arguments.
+    pub async fn batch(&self, authorizations: &[&Authorization]) -> TxHash {
+        self.anvil.set_code(MULTICALL, &code("Multicall3Standin", "runtime")).await;
+        let calls = authorizations.iter().map(|authorization| {
+            let settlement = self.settlement(authorization, SOMEBODY);
+            let target = settlement["to"].as_str().unwrap().parse().unwrap();
+            let data = hex::decode(settlement["data"].as_str().unwrap()).unwrap();
+            Call3 { target, allowFailure: false, callData: data.into() }
+        });
+        let data = aggregate3Call { calls: calls.collect() }.abi_encode();
+        self.anvil.transact(call(self.account(SOMEBODY), MULTICALL, data)).await
+    }
+
+    /// Its payer takes an EIP-3009 authorization back; anybody may send that.
+    pub async fn cancel(&self, authorization: &Authorization, by: usize) -> TxHash {
+        let (authorizer, nonce) = (authorization.from.0.into(), authorization.nonce.into());
+        let domain = alloy::sol_types::eip712_domain! {
+            name: self.token.name.clone(), version: self.token.version.clone(), chain_id: CHAIN_ID, verifying_contract: self.token.address.0.into(),
+        };
+        let digest = CancelAuthorization { authorizer, nonce }.eip712_signing_hash(&domain);
+        let signature = PrivateKeySigner::from_slice(&self.anvil.key(by)).unwrap().sign_hash_sync(&digest).unwrap();
+        let (v, r, s) = (27 + u8::from(signature.v()), signature.r().into(), signature.s().into());
+        let data = cancelAuthorizationCall { authorizer, nonce, v, r, s }.abi_encode();
+        self.anvil.transact(call(self.account(SOMEBODY), self.token.address, data)).await
+    }
+
     /// The transaction that carries it out, from one of anvil's accounts.
     pub fn settlement(&self, a: &Authorization, sender: usize) -> Value {
         let (from, to, value) = (a.from.0.into(), a.to.0.into(), U256::from_be_bytes(a.value.to_be_bytes()));
-        let (after, before, signature) =
-            (U256::from(a.valid_after), U256::from(a.valid_before), Bytes::from(a.signature.clone()));
+        let (after, before, signature) = (U256::from(a.valid_after), a.valid_before, Bytes::from(a.signature.clone()));
         let (contract, data) = match a.method {
             Method::Eip3009 => {
                 let nonce = a.nonce.into();

@@ -91,6 +91,79 @@ async fn what_a_strangers_contract_settled_is_found_by_the_block_that_used_it_up
     assert_eq!(at(&taken_back).await, Seen::Elsewhere, "used up in another block");
 }
 
+/// A relayer's batch: each payer's transfer is their own, and so is each of one payer's.
+#[tokio::test]
+async fn m1_what_a_batch_settled_for_several_payers_is_found_for_each() {
+    let bed = Bed::new().await;
+    bed.mint(bed.account(SHOP + 2), 5 * PRICE).await;
+    bed.allow(SHOP + 2, U256::MAX).await;
+    let of = |by: usize, nonce| {
+        let authorization = Authorization { from: bed.account(by), ..bed.authorization(Method::Permit2, nonce) };
+        bed.signed(authorization, by)
+    };
+    let (ada, bob, twice) = (of(PAYER, 1), of(SHOP + 2, 1), of(SHOP + 2, 2));
+    let own = bed.authorization(Method::Eip3009, 1);
+    let since = bed.anvil.height().await;
+    let hash = bed.batch(&[&ada, &bob, &own, &twice]).await;
+    assert_eq!(bed.earned().await, 4 * PRICE);
+    for (authorization, expected) in [(&ada, 1), (&bob, 2), (&twice, 2)] {
+        for known in [None, Some(hash)] {
+            let seen = look(&bed.chain, authorization, known, since, At::Latest).await.unwrap();
+            assert!(
+                matches!(seen, Seen::Wrapped { transaction, transfers, .. } if (transaction, transfers) == (hash, expected)),
+                "{seen:?}"
+            );
+        }
+        // Paid for others, as the books know: nothing else is there that paid for this one.
+        let past = coinslot::x402::facilitator::look_past(&bed.chain, authorization, None, since, &[hash], At::Latest).await;
+        assert_eq!(past.unwrap(), Seen::Elsewhere);
+    }
+    let seen = look(&bed.chain, &own, None, since, At::Latest).await.unwrap();
+    assert!(matches!(seen, Seen::Paid { transaction, .. } if transaction == hash), "{seen:?}");
+}
+
+/// Two of one payer, in two transactions of one block: past the one that paid for the first, the other is found.
+#[tokio::test]
+async fn m1_another_transaction_of_the_same_block_pays_for_the_other() {
+    let bed = Bed::new().await;
+    let (one, two) = (bed.authorization(Method::Permit2, 1), bed.authorization(Method::Permit2, 2));
+    let since = bed.anvil.height().await;
+    let stranger = Address([0x66; 20]);
+    bed.anvil.set_code(stranger, FORWARDER).await;
+    bed.anvil.automine(false).await;
+    let mut hashes = Vec::new();
+    for authorization in [&one, &two] {
+        let mut wrapped = bed.settlement(authorization, SOMEBODY);
+        (wrapped["to"], wrapped["gas"]) = (json!(stranger), json!("0x493e0"));
+        hashes.push(bed.anvil.transact(wrapped).await);
+    }
+    bed.anvil.mine(1).await;
+    let seen = look(&bed.chain, &two, None, since, At::Latest).await.unwrap();
+    let Seen::Wrapped { transaction: first, transfers: 1, .. } = seen else { panic!("{seen:?}") };
+    let past = coinslot::x402::facilitator::look_past(&bed.chain, &two, None, since, &[first], At::Latest).await.unwrap();
+    let Seen::Wrapped { transaction: other, transfers: 1, .. } = past else { panic!("{past:?}") };
+    assert!(first != other && hashes.contains(&first) && hashes.contains(&other));
+}
+
+/// Our settlement never reached a block, and its payer took it back: the search has seen every block, and the event says so besides.
+#[tokio::test]
+async fn m9_a_cancelled_authorization_is_known_though_our_own_settlement_is_lost() {
+    let bed = Bed::new().await;
+    let since = bed.anvil.height().await;
+    let lost = Some(TxHash([9; 32]));
+    let [cancelled, invalidated] = METHODS.map(|method| bed.authorization(method, 1));
+    bed.cancel(&cancelled, PAYER).await;
+    bed.anvil.transact(invalidation(&bed, &invalidated)).await;
+    for authorization in [&cancelled, &invalidated] {
+        for known in [lost, None] {
+            let seen = look(&bed.chain, authorization, known, since, At::Latest).await.unwrap();
+            assert_eq!(seen, Seen::Elsewhere);
+        }
+        // Whoever does not know since when asks about one transaction alone, and of that this node says nothing.
+        assert_eq!(look(&bed.chain, authorization, lost, u64::MAX, At::Latest).await.unwrap(), Seen::Unclear);
+    }
+}
+
 /// Who pays once and uses up a second nonce has not paid twice.
 #[tokio::test]
 async fn a_nonce_that_its_owner_took_back_paid_nothing_beside_one_that_did() {
@@ -121,7 +194,7 @@ async fn a_use_is_searched_with_small_questions_up_to_the_end_of_its_time() {
     let chain = Chain::new(settings([proxy.url.clone()]));
     let since = bed.anvil.height().await;
     let long = |authorization: Authorization| {
-        let authorization = Authorization { valid_before: now_s() + 2000, ..authorization };
+        let authorization = Authorization { valid_before: U256::from(now_s() + 2000), ..authorization };
         bed.signed(authorization, PAYER)
     };
     let [ours, other] = METHODS.map(|method| long(bed.authorization(method, 1)));

@@ -50,7 +50,7 @@ async fn a_payer_who_cannot_pay_is_told_why() {
         is_refused(&operator, &Authorization { signature: vec![], ..good.clone() }, signature).await;
         let rich = Authorization { value: Amount::from_atomic((5 * PRICE + 1).into()), ..good.clone() };
         is_refused(&operator, &bed.signed(rich, PAYER), balance).await;
-        let over = Authorization { valid_before: 1, ..good.clone() };
+        let over = Authorization { valid_before: U256::ONE, ..good.clone() };
         is_refused(&operator, &bed.signed(over, PAYER), expired).await;
         let nowhere = Token { address: Address([7; 20]), ..bed.token.clone() };
         is_refused(

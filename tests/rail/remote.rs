@@ -167,6 +167,61 @@ async fn a_refusal_counts_only_where_the_chain_shows_why() {
     }
 }
 
+/// As those that are built on x402-rs answer: what they do not know is an empty text, and what failed on the chain has HTTP status 500.
+#[tokio::test]
+async fn m7_empty_texts_are_read_as_nothing_and_the_reason_reaches_the_payer() {
+    let bed = Bed::new().await;
+    let mock = Mock::before(&bed).await;
+    for method in METHODS {
+        let good = bed.authorization(method, 1);
+        let too_much = Amount::from_atomic(u128::MAX);
+        let unfunded = bed.signed(Authorization { value: too_much, ..bed.authorization(method, 2) }, PAYER);
+        let balance = match method {
+            Method::Eip3009 => "invalid_exact_evm_insufficient_balance",
+            Method::Permit2 => "permit2_insufficient_balance",
+        };
+        for (status, reason) in [
+            (400, "insufficient_funds"),
+            (400, "invalid_format"),
+            (400, "transaction_simulation"),
+            (412, "permit2_allowance_required"),
+            (500, "unexpected_error"),
+            (200, "unexpected_error"),
+            (400, ""),
+        ] {
+            let verified = json!({"isValid": false, "invalidReason": reason, "invalidReasonDetails": "…", "payer": ""});
+            let settled = json!({
+                "success": false, "network": "", "transaction": "", "errorReason": reason, "errorMessage": "…", "payer": "",
+            });
+            for (authorization, ours) in [(&unfunded, Some(balance)), (&good, None)] {
+                mock.says(status, &verified);
+                match (mock.facilitator.verify(authorization).await, ours) {
+                    (Err(VerifyError::Refused(refused)), Some(ours)) => assert_eq!(refused.reason, ours),
+                    // The chain shows no reason: never a demand for another payment.
+                    (Err(VerifyError::Unknown(_)), None) => {}
+                    (other, _) => panic!("{status} {reason}: {other:?}"),
+                }
+                mock.says(status, &settled);
+                match (settle(&mock.facilitator, authorization).await, ours) {
+                    (Err(SettleError::Refused(refused)), Some(ours)) => assert_eq!(refused.reason, ours),
+                    (Err(SettleError::Unknown(_)), None) => {}
+                    (other, _) => panic!("{status} {reason}: {other:?}"),
+                }
+                assert_eq!(mock.asked(), 1, "nobody settles twice by itself");
+            }
+        }
+        // What goes well may be written so too.
+        mock.says(200, json!({"isValid": true, "invalidReason": "", "payer": ""}));
+        mock.facilitator.verify(&good).await.unwrap();
+        let hash = bed.front_run(&good).await;
+        mock.says(200, json!({"success": true, "errorReason": "", "transaction": hash, "network": "", "payer": ""}));
+        assert_eq!(settle(&mock.facilitator, &good).await.unwrap(), hash);
+        // A text that is no payer is not nobody.
+        mock.says(200, json!({"success": true, "transaction": hash, "network": good.network, "payer": "0x12"}));
+        assert!(matches!(settle(&mock.facilitator, &good).await, Err(SettleError::Unknown(_))));
+    }
+}
+
 #[tokio::test]
 async fn what_it_should_not_answer_to_settle_is_unknown_and_not_asked_again() {
     let bed = Bed::new().await;

@@ -154,3 +154,91 @@ async fn overtaken_by_somebody_else_it_is_paid_all_the_same() {
         assert_eq!(bed.earned().await, PRICE);
     }
 }
+
+/// 300,000 gwei, as a lying node said, in the base fee; and in the tip.
+fn dear_base(method: &str, _: &Value, answer: &mut Value) {
+    if method == "eth_feeHistory" {
+        let blocks = answer["result"]["baseFeePerGas"].as_array().unwrap().len();
+        answer["result"]["baseFeePerGas"] = json!(vec!["0x110d9316ec000"; blocks]);
+    }
+}
+
+fn dear_tip(method: &str, _: &Value, answer: &mut Value) {
+    if method == "eth_feeHistory" {
+        let blocks = answer["result"]["baseFeePerGas"].as_array().unwrap().len() - 1;
+        answer["result"]["reward"] = json!(vec![["0x110d9316ec000"]; blocks]);
+    }
+}
+
+#[tokio::test]
+async fn m8_above_the_highest_price_of_gas_nothing_is_signed() {
+    let bed = Bed::new().await;
+    let proxy = Proxy::before(bed.anvil.url()).await;
+    let operator = bed.operator_over(Chain::new(settings([proxy.url.clone()])));
+    for (method, dear) in METHODS.into_iter().zip([dear_base, dear_tip]) {
+        let (authorization, ledger) = (bed.authorization(method, 1), Ledger::default());
+        proxy.fault(Fault::Rewrite(dear));
+        match operator.verify(&authorization).await {
+            Err(VerifyError::Unknown(unknown)) => assert!(unknown.cause.contains("gwei"), "{}", unknown.cause),
+            other => panic!("not unknown: {other:?}"),
+        }
+        let unknown = unknown(operator.settle(&authorization, &*ledger.record()).await);
+        assert_eq!((unknown.transaction, ledger.rows().len()), (None, 0), "{}", unknown.cause);
+        proxy.heal();
+        operator.verify(&authorization).await.unwrap();
+        operator.settle(&authorization, &*ledger.record()).await.unwrap();
+    }
+    assert_eq!(bed.earned().await, 2 * PRICE);
+}
+
+#[tokio::test]
+async fn m8_the_highest_price_of_gas_is_the_operators_own() {
+    let bed = Bed::new().await;
+    let chain = bed.chain.clone();
+    let at = |wei: u128| {
+        let operator = coinslot::x402::facilitator::Operator::with_gas_price_max(
+            &bed.anvil.key(super::bed::OPERATOR),
+            chain.clone(),
+            coinslot::money::Amount::from_atomic(wei),
+        );
+        coinslot::x402::facilitator::Facilitator::Operator(operator.unwrap())
+    };
+    let authorization = bed.authorization(Method::Eip3009, 1);
+    assert!(matches!(at(1).verify(&authorization).await, Err(VerifyError::Unknown(_))));
+    at(1_000_000_000_000).verify(&authorization).await.unwrap();
+}
+
+/// The block that held a settlement vanishes, and the transaction with it: the next one's number leaves no gap, and the first is sent again.
+#[tokio::test]
+async fn m9_after_a_reorganisation_the_next_settlement_leaves_no_gap() {
+    let bed = Bed::new().await;
+    let (operator, ledger) = (bed.operator(), Ledger::default());
+    operator.settle(&bed.authorization(Method::Eip3009, 9), &*ledger.record()).await.unwrap();
+    bed.anvil.finalize().await;
+    for (round, method) in (1..).zip(METHODS) {
+        let earned = bed.earned().await;
+        let (dropped, next) = (bed.authorization(method, 2 * round), bed.authorization(method, 2 * round + 1));
+        operator.settle(&dropped, &*ledger.record()).await.unwrap();
+        bed.anvil.reorg(1, &[]).await;
+        assert_eq!(bed.earned().await, earned, "it is gone");
+        operator.settle(&next, &*ledger.record()).await.unwrap();
+        assert_eq!(bed.earned().await, earned + 2 * PRICE, "both, by the same bytes");
+        bed.anvil.finalize().await;
+    }
+    assert_eq!(ledger.rows().len(), 5, "nothing was signed anew");
+}
+
+/// What was dropped cannot be carried out any more: its number is used by the next one.
+#[tokio::test]
+async fn m9_a_number_whose_transaction_nobody_wants_is_used_again() {
+    let bed = Bed::new().await;
+    let (operator, ledger) = (bed.operator(), Ledger::default());
+    for nonce in 1..=3 {
+        operator.settle(&bed.authorization(Method::Eip3009, nonce), &*ledger.record()).await.unwrap();
+        bed.anvil.reorg(1, &[]).await;
+    }
+    // Its operator was started anew, and knows of nothing.
+    let fresh = bed.operator();
+    fresh.settle(&bed.authorization(Method::Eip3009, 4), &*ledger.record()).await.unwrap();
+    assert!(bed.earned().await >= PRICE);
+}

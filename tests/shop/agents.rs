@@ -8,7 +8,7 @@ use std::{
 
 use coinslot::{
     card::{Card, Category, Settle},
-    error::{CallError, Retry},
+    error::{CallError, Code, Retry},
     runs::{Agent, Tools, agent},
     x402::{X402, decorator::payment_required},
 };
@@ -37,6 +37,9 @@ pub const COCKATOO: Card = card("cockatoo", &["0.0001 MON"], Settle::AfterWork);
 pub const MACAW: Card = card("macaw", &["0.0001 MON", "0.001 USDC"], Settle::AfterWork);
 /// Takes the dollars first.
 pub const KEA: Card = card("kea", &["0.0001 MON", "0.001 USDC"], Settle::First);
+
+/// Takes the dollars first from those whom it does not know.
+pub const GALAH: Card = card("galah", &["0.0001 MON", "0.001 USDC"], Settle::FirstFromStrangers);
 
 /// Stands and waits, and tells how far it is.
 pub const HERON: Card = Card { time_limit: Duration::from_secs(60), ..card("heron", &["0.0001 MON"], Settle::AfterWork) };
@@ -77,6 +80,12 @@ pub async fn kea(#[server(flatten)] input: Input) -> Result<Report, CallError> {
     speak(input, Tools::of_paid_run(&KEA)?).await
 }
 
+#[server(prefix = "/api/x402", endpoint = "galah", input = Json, output = Json, client = X402)]
+#[middleware(payment_required::<Input>(&GALAH))]
+pub async fn galah(#[server(flatten)] input: Input) -> Result<Report, CallError> {
+    speak(input, Tools::of_paid_run(&GALAH)?).await
+}
+
 #[server(prefix = "/api/x402", endpoint = "heron", input = Json, output = Json, client = X402)]
 #[middleware(payment_required::<Input>(&HERON))]
 pub async fn heron(#[server(flatten)] input: Input) -> Result<Report, CallError> {
@@ -89,6 +98,7 @@ pub fn all() -> Vec<Agent> {
         agent(&COCKATOO, cockatoo, example, sample),
         agent(&MACAW, macaw, example, sample),
         agent(&KEA, kea, example, sample),
+        agent(&GALAH, galah, example, sample),
         agent(&HERON, heron, example, sample),
     ]
 }
@@ -114,7 +124,7 @@ fn gate(say: &str) -> Arc<Semaphore> {
     GATES.lock().unwrap().entry(say.to_owned()).or_insert_with(|| Arc::new(Semaphore::new(0))).clone()
 }
 
-/// The heron takes this many steps on this input, as soon as it is there.
+/// The heron takes this many steps on this input, as soon as it is there; the others go on with `gate`.
 pub fn goes_on(say: &str, steps: usize) {
     gate(say).add_permits(steps);
 }
@@ -161,9 +171,14 @@ async fn speak(input: Input, tools: Tools) -> Result<Report, CallError> {
         "fail" => Err(CallError::agent_failed("it has a cold.")),
         "fail-once" if times == 1 => Err(CallError::agent_failed("it has a cold.")),
         "never" => Err(CallError { retry: Retry::No, ..CallError::agent_failed("it does not say such words.") }),
+        "away" => Err(Code::AgentUnavailable.into()),
         "break" => panic!("as the test asked"),
         "break-once" if times == 1 => panic!("as the test asked"),
         "hang" => std::future::pending().await,
+        "gate" => {
+            gate(&input.say).acquire().await.unwrap().forget();
+            Ok(Report { said: input.say })
+        }
         _ => Ok(Report { said: input.say }),
     }
 }

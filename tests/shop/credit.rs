@@ -139,6 +139,41 @@ async fn b11_a_payment_mined_after_the_offer_ended_costs_todays_price() {
 }
 
 #[tokio::test]
+async fn m6_a_call_from_credit_that_was_dropped_before_it_was_judged_keeps_no_old_price() {
+    use coinslot::{ledger::NewRun, run::RunState, x402::desk::now_ms};
+    let shop = Shop::open().await;
+    let ada = shop.signed_in(1).await;
+    ada.call(&shop, "parrot", "m6 fills", &proof(&shop.offer("parrot").await, ada.paid(&shop, 3 * PRICE).await))
+        .await
+        .said("m6 fills");
+    let price = shop.desk.prices(&crate::agents::PARROT).remove(0);
+    let cheap = price.with(coinslot::money::Amount::from_atomic(PRICE / 10));
+    // As a request leaves it that goes away after its row is written: nobody but the follower looks at it.
+    let dropped = async |id: &str, say: &str, ends_ms: i64| {
+        let offer = shop.sealed_offer(&cheap, ends_ms - 300_000..ends_ms);
+        let terms = shop.desk.seal.open(offer.extra.offer.as_deref().unwrap()).unwrap();
+        let new = crate::harness::row(ada.address(), say, &format!("credit/{id}"));
+        let new = NewRun { terms: Some(terms.for_the_books()), ..new };
+        shop.desk.books.present(&new, now_ms()).await.unwrap();
+        shop.desk.waiting.notify_waiters();
+        crate::harness::eventually_some(async || {
+            let run = shop.desk.books.run(&new.id).await.unwrap().unwrap();
+            run.state.ended().then_some(run)
+        })
+        .await
+    };
+    let expired = dropped("5a3e7c5c-6d0e-4d86-9f5c-0d9c0f3a6f36", "m6 expired", now_ms() - 1_000).await;
+    assert_eq!(expired.state, RunState::Void);
+    assert_eq!(expired.error.unwrap().code, coinslot::error::Code::OfferExpired);
+    assert_eq!((worked_on("m6 expired"), ada.credit(&shop).await), (0, (2 * PRICE).to_string()));
+    // Whose offer holds gets its price from the follower too.
+    let holds = dropped("5a3e7c5c-6d0e-4d86-9f5c-0d9c0f3a6f37", "m6 holds", now_ms() + 300_000).await;
+    assert_eq!(holds.state, RunState::Done);
+    assert_eq!((worked_on("m6 holds"), ada.credit(&shop).await), (1, (2 * PRICE - PRICE / 10).to_string()));
+    shop.assert_balanced().await;
+}
+
+#[tokio::test]
 async fn the_statement_says_how_the_credit_came_about() {
     let shop = Shop::open().await;
     let ada = shop.signed_in(1).await;

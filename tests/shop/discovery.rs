@@ -49,6 +49,8 @@ impl Window {
                 finality: Finality::Tag("finalized".into()),
                 poll: Duration::from_secs(1),
                 timeout: Duration::from_secs(1),
+                trace_urls: Vec::new(),
+                idle_look: Duration::from_secs(3600),
             })
         };
         let chains: Vec<Chain> = [on(143, "Monad"), on(10143, "Monad testnet")].into_iter().take(networks).map(chain).collect();
@@ -445,7 +447,8 @@ async fn the_text_for_models_names_every_agent_and_its_links_lead_somewhere() {
     assert!(links.len() > 5);
     // The test's agents have no page, and MCP no GET.
     for path in links.into_iter().filter(|path| {
-        !["/agents/parrot", "/agents/cockatoo", "/agents/macaw", "/agents/kea", "/agents/heron", "/mcp"].contains(path)
+        !["/agents/parrot", "/agents/cockatoo", "/agents/macaw", "/agents/kea", "/agents/galah", "/agents/heron", "/mcp"]
+            .contains(path)
     }) {
         assert_eq!(window.get(path).await.status, 200, "{path}");
     }

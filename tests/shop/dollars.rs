@@ -35,6 +35,10 @@ sol! {
     struct TransferWithAuthorization {
         address from; address to; uint256 value; uint256 validAfter; uint256 validBefore; bytes32 nonce;
     }
+    struct CancelAuthorization { address authorizer; bytes32 nonce; }
+    struct Permit { address owner; address spender; uint256 value; uint256 nonce; uint256 deadline; }
+    struct Call3 { address target; bool allowFailure; bytes callData; }
+    function aggregate3(Call3[] calls);
     struct TokenPermissions { address token; uint256 amount; }
     struct Witness { address to; uint256 validAfter; }
     struct PermitWitnessTransferFrom {
@@ -44,6 +48,8 @@ sol! {
         function mint(address to, uint256 value) external;
         function approve(address spender, uint256 value) external returns (bool);
         function transfer(address to, uint256 value) external returns (bool);
+        function permit(address owner, address spender, uint256 value, uint256 deadline, uint8 v, bytes32 r, bytes32 s) external;
+        function cancelAuthorization(address authorizer, bytes32 nonce, uint8 v, bytes32 r, bytes32 s) external;
         function balanceOf(address account) external view returns (uint256);
         function authorizationState(address authorizer, bytes32 nonce) external view returns (bool);
         function transferWithAuthorization(
@@ -164,12 +170,6 @@ impl Eip3009 {
     }
 
     pub fn digest(&self, token: &Token) -> B256 {
-        let domain = eip712_domain! {
-            name: token.name.clone(),
-            version: self.version,
-            chain_id: 31337,
-            verifying_contract: Word20::from(token.address.0),
-        };
         TransferWithAuthorization {
             from: self.from,
             to: self.to,
@@ -178,7 +178,7 @@ impl Eip3009 {
             validBefore: U256::from(self.valid_before),
             nonce: self.nonce,
         }
-        .eip712_signing_hash(&domain)
+        .eip712_signing_hash(&domain(token, self.version))
     }
 
     pub fn sign(&self, key: &PrivateKeySigner, token: &Token) -> Vec<u8> {
@@ -288,6 +288,73 @@ impl Permit2 {
 pub async fn approve_permit2(shop: &Shop, token: &Token, payer: Address) {
     let call = Dollar::approveCall { spender: PERMIT2.parse().unwrap(), value: U256::MAX };
     mined(&shop.node, json!({ "from": payer, "to": token.address, "data": hex(&call.abi_encode()) })).await;
+}
+
+/// Many calls in one transaction, of a contract that names none of them.
+pub async fn batch(shop: &Shop, calls: Vec<(Word20, Vec<u8>)>) -> TxHash {
+    let place: Word20 = "0xcA11bde05977b3631167028862bE2a173976CA11".parse().unwrap();
+    let runtime = artifact("Multicall3Standin")["runtime"].as_str().unwrap().to_owned();
+    shop.node.rpc("anvil_setCode", json!([place, format!("0x{runtime}")])).await;
+    let calls = calls.into_iter().map(|(target, data)| Call3 { target, allowFailure: false, callData: data.into() }).collect();
+    let data = aggregate3Call { calls }.abi_encode();
+    mined(&shop.node, json!({ "from": shop.node.key(DEPLOYER).address(), "to": place, "data": hex(&data), "gas": "0x1c9c380" }))
+        .await
+}
+
+/// Strangers with keys of their own, a purse each, and an allowance for Permit2: they have no coin, and need none.
+pub async fn strangers(shop: &Shop, token: &Token, count: usize) -> Vec<PrivateKeySigner> {
+    let keys: Vec<_> = (0..count).map(|n| PrivateKeySigner::from_bytes(&keccak256(format!("stranger {n}"))).unwrap()).collect();
+    let place = Word20::from(token.address.0);
+    let domain = domain(token, "2");
+    let mut calls = Vec::new();
+    for key in &keys {
+        let (owner, spender, value, deadline) = (key.address(), PERMIT2.parse().unwrap(), U256::MAX, U256::from(now_s() + 300));
+        calls.push((place, Dollar::mintCall { to: owner, value: U256::from(PURSE) }.abi_encode()));
+        let permit = Permit { owner, spender, value, nonce: U256::ZERO, deadline };
+        let signed = key.sign_hash_sync(&permit.eip712_signing_hash(&domain)).unwrap();
+        let (v, r, s) = (27 + u8::from(signed.v()), signed.r().into(), signed.s().into());
+        calls.push((place, Dollar::permitCall { owner, spender, value, deadline, v, r, s }.abi_encode()));
+    }
+    batch(shop, calls).await;
+    keys
+}
+
+fn domain(token: &Token, version: &'static str) -> alloy::sol_types::Eip712Domain {
+    eip712_domain! {
+        name: token.name.clone(),
+        version: version,
+        chain_id: 31337,
+        verifying_contract: Word20::from(token.address.0),
+    }
+}
+
+/// Its payer takes it back; anybody may send that.
+pub async fn cancel(shop: &Shop, token: &Token, key: &PrivateKeySigner, nonce: B256) {
+    let authorizer = key.address();
+    let digest = CancelAuthorization { authorizer, nonce }.eip712_signing_hash(&domain(token, "2"));
+    let signed = key.sign_hash_sync(&digest).unwrap();
+    let (v, r, s) = (27 + u8::from(signed.v()), signed.r().into(), signed.s().into());
+    let data = Dollar::cancelAuthorizationCall { authorizer, nonce, v, r, s }.abi_encode();
+    mined(&shop.node, json!({ "from": shop.node.key(DEPLOYER).address(), "to": token.address, "data": hex(&data) })).await;
+}
+
+/// A contract wallet with a purse, whose owner's signature is its own (ERC-1271).
+pub async fn contract_wallet(shop: &Shop, token: &Token, owner: Word20) -> Address {
+    let deployer = shop.node.key(DEPLOYER).address();
+    let creation = artifact("Wallet1271")["creation"].as_str().unwrap().to_owned();
+    let data = format!("0x{creation}{}{}", "0".repeat(24), &owner.to_string()[2..]);
+    let hash = mined(&shop.node, json!({ "from": deployer, "data": data })).await;
+    let receipt = shop.node.rpc("eth_getTransactionReceipt", json!([hash])).await;
+    let wallet: Address = receipt["contractAddress"].as_str().unwrap().parse().unwrap();
+    let mint = Dollar::mintCall { to: Word20::from(wallet.0), value: U256::from(PURSE) }.abi_encode();
+    mined(&shop.node, json!({ "from": deployer, "to": token.address, "data": hex(&mint) })).await;
+    wallet
+}
+
+/// So many dollars for somebody.
+pub async fn mint(shop: &Shop, token: &Token, to: Address, value: u64) {
+    let mint = Dollar::mintCall { to: Word20::from(to.0), value: U256::from(value) }.abi_encode();
+    mined(&shop.node, json!({ "from": shop.node.key(DEPLOYER).address(), "to": token.address, "data": hex(&mint) })).await;
 }
 
 /// Sends dollars to somebody else, so that they are not there when they are wanted.

@@ -12,7 +12,7 @@ use base64::{Engine, prelude::BASE64_STANDARD};
 use coinslot::{
     chain::{Chain, ChainSettings, Finality},
     evm::{Address, TxHash},
-    ledger::Books,
+    ledger::{Books, NewRun},
     model::Model,
     money::{Amount, Money},
     network::{Network, Token},
@@ -180,6 +180,20 @@ impl Shop {
         Self::on_chains(node, Arc::new(tempfile::tempdir().unwrap()), Staff::All, chains, None, QUICK, None).await
     }
 
+    /// A shop that looks at its balance every 100 ms, also while nobody waits, and asks these nodes for traces (none: the others).
+    #[allow(dead_code)] // not every target that is opened with this harness looks
+    pub async fn that_looks(look: Look) -> Self {
+        let Look { node, data, staff, rpc_url, trace_urls, pay_to } = look;
+        let settings = chain(network(), vec![rpc_url]).settings().clone();
+        let chain = Chain::new(ChainSettings { trace_urls, idle_look: Duration::from_millis(100), ..settings });
+        let shop = Self::paid_at(pay_to, node, data, staff, vec![chain], None, QUICK, None).await;
+        if staff != Staff::CounterOnly {
+            // What comes after the first look is a payment; `serve` waits for it before it says that it is open.
+            eventually_some(async || shop.desk.books.explained(NETWORK, pay_to).await.unwrap()).await;
+        }
+        shop
+    }
+
     /// A shop with a language model.
     #[allow(dead_code)] // not every target that is opened with this harness has one
     pub async fn with_model(node: Arc<Node>, data: Arc<TempDir>, staff: Staff, model: Option<Model>) -> Self {
@@ -197,12 +211,27 @@ impl Shop {
         pace: Pace,
         model: Option<Model>,
     ) -> Self {
+        Self::paid_at(SHOP, node, data, staff, chains, facilitator, pace, model).await
+    }
+
+    /// As every shop, and this is where it is paid.
+    #[allow(clippy::too_many_arguments)]
+    async fn paid_at(
+        pay_to: Address,
+        node: Arc<Node>,
+        data: Arc<TempDir>,
+        staff: Staff,
+        chains: Vec<Chain>,
+        facilitator: Option<Facilitator>,
+        pace: Pace,
+        model: Option<Model>,
+    ) -> Self {
         let stop = CancellationToken::new();
         let desk = Desk::new(Fittings {
             books: Books::open(&sqlite(data.path())).await.unwrap(),
             seal: Seal::new([7; 32]),
             chains,
-            pay_to: SHOP,
+            pay_to,
             public_url: PUBLIC_URL.into(),
             agents: super::agents::all(),
             offer_ttl_ms: 300_000,
@@ -292,6 +321,26 @@ impl Shop {
     }
 }
 
+/// How a shop that looks is opened.
+#[allow(dead_code)]
+#[derive(Clone)]
+pub struct Look {
+    pub node: Arc<Node>,
+    pub data: Arc<TempDir>,
+    pub staff: Staff,
+    pub rpc_url: url::Url,
+    pub trace_urls: Vec<url::Url>,
+    pub pay_to: Address,
+}
+
+#[allow(dead_code)]
+impl Look {
+    pub fn at(node: Node) -> Self {
+        let (rpc_url, data) = (node.url(), Arc::new(tempfile::tempdir().unwrap()));
+        Self { node: Arc::new(node), data, staff: Staff::All, rpc_url, trace_urls: Vec::new(), pay_to: SHOP }
+    }
+}
+
 impl Drop for Shop {
     fn drop(&mut self) {
         self.stop.cancel();
@@ -305,6 +354,8 @@ fn chain(network: Network, rpc_urls: Vec<url::Url>) -> Chain {
         finality: Finality::Tag("finalized".into()),
         poll: Duration::from_millis(30),
         timeout: Duration::from_secs(2),
+        trace_urls: Vec::new(),
+        idle_look: Duration::from_secs(3600),
     })
 }
 
@@ -320,6 +371,7 @@ pub fn network() -> Network {
         explorer: Some("https://explorer.example".into()),
         faucet: None,
         gas_price_hint: Amount::from_atomic(100_000_000_000),
+        wallet_sponsors_gas: false,
         tokens: Vec::new(),
     }
 }
@@ -337,6 +389,25 @@ pub fn router(desk: &Desk) -> Router {
 
 pub fn body(say: &str) -> String {
     json!({ "say": say }).to_string()
+}
+
+/// What a request for the parrot's work writes down before anything is looked at.
+#[allow(dead_code)] // not every target that is opened with this harness writes rows of its own
+pub fn row(payer: Address, say: &str, proof: &str) -> NewRun {
+    let input = body(say);
+    NewRun {
+        id: uuid::Uuid::now_v7().to_string(),
+        agent: "parrot".into(),
+        version: "7".into(),
+        payer,
+        input_sha256: alloy::hex::encode(<sha2::Sha256 as sha2::Digest>::digest(input.as_bytes())),
+        input,
+        network: NETWORK.into(),
+        proof: proof.to_owned(),
+        payment_id: None,
+        terms: None,
+        key_sha256: "0".repeat(64),
+    }
 }
 
 pub fn post(path: &str, _body: &str) -> axum::http::request::Builder {

@@ -1,15 +1,15 @@
 //! x402 over MCP: every agent is a tool; the demand for money is a tool's result; a paid call takes the same way as over HTTP.
 
-use std::{net::SocketAddr, sync::Arc};
+use std::net::SocketAddr;
 
 use axum::body::Body;
 use base64::{Engine, prelude::BASE64_STANDARD};
 use serde_json::{Value, json};
 
 use crate::{
-    agents::worked_on,
-    dollars::{Eip3009, PRICE, PURSE, chain_with_dollars, offer_by, open, pays, shop_for_dollars, spend_elsewhere, taken},
-    harness::{self, Answer, Shop, Staff, from_credit, payload_for, post},
+    agents::{goes_on, worked_on},
+    dollars::{Eip3009, PRICE, PURSE, offer_by, pays, shop_for_dollars, spend_elsewhere, taken},
+    harness::{self, Answer, Shop, eventually_some, from_credit, payload_for, post},
     programs::{Native, signed_in_with, with_credit},
 };
 
@@ -83,7 +83,7 @@ async fn every_agent_is_a_tool_with_its_schema() {
     let shop = Shop::open().await;
     let tools = ask(&shop, "tools/list", json!({})).await["tools"].clone();
     let names: Vec<_> = tools.as_array().unwrap().iter().map(|tool| tool["name"].as_str().unwrap().to_owned()).collect();
-    assert_eq!(names, ["parrot", "cockatoo", "macaw", "kea", "heron"]);
+    assert_eq!(names, ["parrot", "cockatoo", "macaw", "kea", "galah", "heron"]);
     assert_eq!(
         (&tools[0]["inputSchema"]["type"], &tools[0]["inputSchema"]["properties"]["say"]["type"]),
         (&json!("object"), &json!("string"))
@@ -217,26 +217,23 @@ async fn a_payment_that_is_under_way_is_never_asked_for_again() {
 
 #[tokio::test]
 async fn what_cannot_be_settled_is_withheld_from_a_model_too() {
-    let (node, token) = chain_with_dollars().await;
-    let data = Arc::new(tempfile::tempdir().unwrap());
-    let shop = open(node, data, &token, Staff::NoWorker).await;
+    let (shop, token) = shop_for_dollars().await;
     let ada = shop.visitor(1);
-    let offers = demanded(&call(&shop, "macaw", "nobody reads this", None).await);
-    let payment = object(&pays(&offers, &ada.key, &token, "nobody reads this"));
-    let params = of_tool("macaw", "nobody reads this", Some(&payment));
+    let input = "gate:nobody reads this";
+    let offers = demanded(&call(&shop, "macaw", input, None).await);
+    let payment = object(&pays(&offers, &ada.key, &token, input));
+    let params = of_tool("macaw", input, Some(&payment));
     told(&asked(&shop, "tools/call", params.clone(), &[("prefer", "wait=0")]).await, "running");
+    // While the agent works: before that, her balance is looked at.
+    eventually_some(async || (worked_on(input) == 1).then_some(())).await;
     spend_elsewhere(&shop, &token, ada.address(), PURSE).await;
-    let shop = {
-        let (node, data) = (shop.node.clone(), shop.data.clone());
-        drop(shop);
-        open(node, data, &token, Staff::All).await
-    };
+    goes_on(input, 1);
     let failed = ask(&shop, "tools/call", params).await;
     assert!(!demanded(&failed).accepts.is_empty(), "another payment can help");
     let receipt = &failed["_meta"]["x402/payment-response"];
     assert_eq!((&receipt["success"], &receipt["transaction"]), (&json!(false), &json!("")), "{receipt}");
     assert_eq!(failed["_meta"]["coinslot/error"]["code"], "settlement_failed");
-    assert_eq!(worked_on("nobody reads this"), 1, "it was worked for");
+    assert_eq!(worked_on(input), 1, "it was worked for");
     assert!(!failed.to_string().contains("nobody reads this"), "and nobody reads it");
     shop.assert_balanced().await;
 }
@@ -269,6 +266,49 @@ async fn a_payment_that_cannot_be_read_is_told_so() {
     let nobody = send(&shop, &request("tools/call", of_tool("dodo", "x", None)).to_string(), &[]).await.json();
     assert_eq!(nobody["error"]["code"], -32602, "{nobody}");
     assert_eq!(shop.desk.books.audit().await.unwrap().runs, 0);
+}
+
+#[tokio::test]
+async fn m3_a_payment_beside_arguments_that_are_no_call_is_followed_and_asked_for_no_more() {
+    let shop = Shop::open().await;
+    let ada = shop.visitor(1);
+    let offers = demanded(&call(&shop, "parrot", "m3 by mcp", None).await);
+    let unused = |said: &Value| {
+        let sentence = said["error"].as_str().unwrap_or_default();
+        assert_eq!(said["retry"], "same_payment", "{said}");
+        assert!(sentence.contains("the payment was not used") && !sentence.contains("Nothing was charged"), "{said}");
+    };
+    let hash = ada.paid(&shop, harness::PRICE).await;
+    let proof = Native { body: r#"{"say":"m3 by mcp"}"#.into(), ..Native::of(&offers, hash, &ada.key, "") }.payload(&ada.key);
+    let payment = object(&payload_for(&offers, offer_by(&offers, "transaction-proof"), proof));
+    let with =
+        |tool: &str, arguments: Value| json!({ "name": tool, "arguments": arguments, "_meta": { "x402/payment": payment } });
+    for (arguments, code) in [
+        (json!({ "say": "" }), "invalid_input"),
+        (json!({}), "invalid_input"),
+        (json!({ "say": "x", "more": 1 }), "invalid_input"),
+        (json!({ "say": 7 }), "invalid_input"),
+        (json!({ "say": "x".repeat(5000) }), "too_large"),
+        (json!([]), "bad_json"),
+        (json!("say"), "bad_json"),
+    ] {
+        let result = ask(&shop, "tools/call", with("parrot", arguments)).await;
+        unused(told(&result, code));
+        assert!(result["_meta"].get("x402/payment-response").is_none(), "{result}");
+    }
+    let none = send(&shop, &request("tools/call", with("dodo", json!({ "say": "x" }))).to_string(), &[]).await.json();
+    assert_eq!((&none["error"]["code"], &none["error"]["data"]["code"]), (&json!(-32602), &json!("no_such_agent")), "{none}");
+    unused(&none["error"]["data"]);
+    let credit =
+        async || shop.desk.books.balance(ada.address(), &coinslot::money::Asset::native(harness::NETWORK)).await.unwrap();
+    crate::paying::eventually(async || credit().await == coinslot::money::Amount::from_atomic(harness::PRICE)).await;
+    assert_eq!(shop.desk.books.audit().await.unwrap().runs, 0);
+    // What cannot be read is not used either; and the same payment still buys its call.
+    let unreadable = json!({ "name": "parrot", "arguments": {}, "_meta": { "x402/payment": "0x00" } });
+    unused(told(&ask(&shop, "tools/call", unreadable).await, "invalid_input"));
+    let paid = ask(&shop, "tools/call", with("parrot", json!({ "say": "m3 by mcp" }))).await;
+    assert_eq!(paid["structuredContent"], json!({ "said": "m3 by mcp" }), "{paid}");
+    shop.assert_balanced().await;
 }
 
 #[tokio::test]

@@ -3,7 +3,7 @@
 use crate::ui::Erase;
 use leptos::prelude::*;
 
-use super::{Desk, Fee, Go, PanelTerms};
+use super::{Desk, Fee, Go, PanelTerms, SPONSOR};
 use crate::{
     evm::Address,
     money::Money,
@@ -31,7 +31,7 @@ impl Numbers {
     fn of_quote(quote: Quote) -> Self {
         Self {
             price: quote.price,
-            fee: quote.fee.map_or(Fee::Nothing, Fee::About),
+            fee: quote.fee.map_or(Fee::Nothing, |fee| Fee::of_transfer(quote.sponsored, Some(fee))),
             network: quote.network,
             pay_to: quote.pay_to,
             expires_at_ms: Some(quote.expires_at_ms),
@@ -53,7 +53,7 @@ pub fn ways(desk: Desk) -> AnyView {
             (ways.len() > 1)
                 .then(|| {
                     view! {
-                        <fieldset class="ways" disabled=move || !desk.awake.get() || desk.busy()>
+                        <fieldset class="ways" disabled=move || desk.waits()>
                             <legend>"Pay with"</legend>
                             {ways.into_iter().map(|terms| way(desk, terms, several_networks)).collect_view()}
                         </fieldset>
@@ -93,6 +93,7 @@ fn in_parts(terms: &PanelTerms) -> String {
     match terms.fee() {
         Fee::Nothing => "No network fee: you sign, the shop sends it".into(),
         Fee::About(fee) => format!("{} and about {fee} network fee", terms.price),
+        Fee::UpTo(fee) => format!("{} and up to {fee} network fee; {SPONSOR}", terms.price),
         Fee::Unknown => format!("{} and the network fee", terms.price),
     }
 }
@@ -115,10 +116,12 @@ pub fn quote(desk: Desk) -> AnyView {
 
 fn rows(numbers: Numbers) -> AnyView {
     let total = numbers.fee.total(&numbers.price);
+    let at_most = matches!(numbers.fee, Fee::UpTo(_)).then_some("up to ");
     let fee = match numbers.fee {
         Fee::Unknown => None,
         Fee::Nothing => Some(row("Network fee", "none: the shop sends it".erase())),
         Fee::About(money) => Some(row("Network fee (estimate)", view! { <MoneyView money/> }.erase())),
+        Fee::UpTo(money) => Some(sponsored(money)),
     };
     let until = match numbers.expires_at_ms {
         Some(ms) => view! { <TimeView ms/> }.erase(),
@@ -127,10 +130,21 @@ fn rows(numbers: Numbers) -> AnyView {
     view! {
         {row("Price", view! { <MoneyView money=numbers.price/> }.erase())}
         {fee}
-        {total.map(|money| row("Total", view! { <MoneyView money/> }.erase()))}
+        {total.map(|money| row("Total", view! { {at_most}<MoneyView money/> }.erase()))}
         {row("Network", numbers.network.erase())}
         {row("Recipient", view! { <AddressView address=numbers.pay_to/> }.erase())}
         {row("Offer holds until", until)}
+    }
+    .erase()
+}
+
+/// P4: a sentence, also for whoever hears it: "Network fee: up to 0.0021 MON; MetaMask may pay it for you".
+fn sponsored(money: Money) -> AnyView {
+    view! {
+        <div>
+            <dt>"Network fee"<span class="visually-hidden">": "</span></dt>
+            <dd>"up to "<MoneyView money/>"; "{SPONSOR}</dd>
+        </div>
     }
     .erase()
 }
@@ -147,7 +161,7 @@ fn row(name: &'static str, value: AnyView) -> AnyView {
 
 pub fn buttons(desk: Desk) -> AnyView {
     let no_wallet = Memo::new(move |_| desk.wallet.found.with(|found| *found == Found::Nothing));
-    let waits = move || !desk.awake.get() || desk.busy();
+    let waits = move || desk.waits();
     view! {
         <div class="buttons">
             {move || {
@@ -215,7 +229,7 @@ fn credit_button(desk: Desk) -> AnyView {
                         <button
                             type="button"
                             class="secondary"
-                            disabled=move || !desk.awake.get() || desk.busy()
+                            disabled=move || desk.waits()
                             on:click=move |_| desk.go.run(Go::FromCredit(price.clone()))
                         >
                             {label}
@@ -255,6 +269,7 @@ mod tests {
             explorer: None,
             faucet: None,
             gas_price_hint: Amount::from_atomic(100_000_000_000),
+            wallet_sponsors_gas: false,
             tokens: vec![Token {
                 address: Address([7; 20]),
                 symbol: "USDC".into(),
@@ -287,6 +302,27 @@ mod tests {
         let numbers = Numbers::of_terms(dollars.clone());
         assert_eq!(numbers.fee.total(&numbers.price).unwrap().to_string(), "0.001 USDC", "who signs pays no fee");
         assert!(in_parts(&dollars).starts_with("No network fee"));
+    }
+
+    #[test]
+    fn p4_a_fee_that_a_wallet_may_pay_is_told_as_that_and_is_the_same_figure_everywhere() {
+        let [_, mut coin] = ways();
+        coin.network.wallet_sponsors_gas = true;
+        coin.network.gas_price_hint = Amount::from_atomic(102_000_000_000);
+        assert_eq!(in_parts(&coin), "0.0001 MON and up to 0.00214 MON network fee; MetaMask may pay it for you");
+        let fee = coin.network.fee(21_000, Amount::from_atomic(102_000_000_001));
+        let quote = Quote {
+            price: coin.price.clone(),
+            fee,
+            sponsored: true,
+            pay_to: coin.pay_to,
+            network: coin.network.name.clone(),
+            expires_at_ms: 0,
+        };
+        let (shown, asked) = (Numbers::of_terms(coin), Numbers::of_quote(quote));
+        assert_eq!(shown.fee, asked.fee, "what the wallet's node says differs in a digit that nobody reads");
+        assert!(matches!(&asked.fee, Fee::UpTo(fee) if fee.to_string() == "0.00214 MON"));
+        assert_eq!(asked.fee.total(&asked.price).map(|total| total.to_string()).as_deref(), Some("0.00224 MON"));
     }
 
     #[test]

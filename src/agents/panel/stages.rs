@@ -14,6 +14,8 @@ const BY_TRANSFER: &[&str] = &["Confirm in your wallet", "Sent", "Included", "Fi
 const BY_SIGNATURE: &[&str] = &["Sign in your wallet", "Signed", "Work and settlement", "Done"];
 const BY_CREDIT: &[&str] = &["Paid from your credit", "Agent running", "Done"];
 
+const SILENT: &str = "Your wallet has not answered yet. If it asks you nothing, press the button again.";
+
 fn names(means: Means) -> &'static [&'static str] {
     match means {
         Means::Transfer => BY_TRANSFER,
@@ -66,7 +68,10 @@ pub fn status(desk: Desk) -> AnyView {
         <p role="status" aria-live="polite" translate="no" class="phase">
             {sentence}
         </p>
-        <div aria-live="polite">{move || call.note.get().map(|note| view! { <p class="note">{note}</p> })}</div>
+        <div aria-live="polite">
+            {move || call.note.get().map(|note| view! { <p class="note">{note}</p> })}
+            {move || desk.is_wallet_silent().then(|| view! { <p class="note">{SILENT}</p> })}
+        </div>
         {move || list(desk)}
         {progress::whole(progress::of_call(call))}
         {move || {

@@ -5,14 +5,11 @@ use super::{
     tokens::Assets,
     tx::Tx,
 };
-use crate::{chain::record::Included, money::Amount};
-
-/// Monad's mainnet and testnet.
-const CHARGES_LIMIT: [u64; 2] = [143, 10143];
+use crate::{chain::record::Included, money::Amount, network::CHARGE_GAS_LIMIT};
 
 pub fn charged(chain_id: Option<u64>) -> Charged {
     match chain_id {
-        Some(id) if CHARGES_LIMIT.contains(&id) => Charged::GasLimit,
+        Some(id) if CHARGE_GAS_LIMIT.contains(&id) => Charged::GasLimit,
         _ => Charged::GasUsed,
     }
 }

@@ -115,6 +115,7 @@ fn sides(kind: &str) -> Option<(&'static str, &'static str)> {
         EventKind::Capture => ("held", "revenue"),
         EventKind::Release => ("held", "payer"),
         EventKind::Settle => ("chain", "revenue"),
+        EventKind::Move => ("payer", "payer"),
     })
 }
 
@@ -140,12 +141,41 @@ pub(super) async fn audit_purposes(tx: &mut Tx, found: &mut Findings) -> Result<
     Ok(())
 }
 
+/// What is by hand says who did it, and what was moved by hand is what they said.
+pub(super) async fn audit_hands(tx: &mut Tx, found: &mut Findings) -> Result<()> {
+    let mut rows = sqlx::query(
+        "select d.deposit_id from deposits d
+         where d.how = 'hand' and not exists (select 1 from hand_credits h where h.deposit_id = d.deposit_id and h.payer = d.payer)
+         order by d.deposit_id",
+    )
+    .fetch(&mut **tx);
+    while let Some(row) = rows.try_next().await? {
+        let deposit: String = row.try_get("deposit_id")?;
+        found.add(format_args!("deposit {deposit}: it was booked by hand, and nobody did it"));
+    }
+    drop(rows);
+    let mut rows = sqlx::query(
+        "select e.event_id from entries e
+         where e.kind = 'move' and e.amount not like '-%' and not exists (
+             select 1 from hand_credits h
+             where h.deposit_id = e.deposit_id and e.account = 'payer:' || h.payer and h.amount = e.amount
+         )
+         order by e.event_id",
+    )
+    .fetch(&mut **tx);
+    while let Some(row) = rows.try_next().await? {
+        let event: String = row.try_get("event_id")?;
+        found.add(format_args!("event {event}: it moved a deposit, and nobody said so"));
+    }
+    Ok(())
+}
+
 /// Every deposit brought its amount once: to its payer, or to the run that its authorization paid.
 pub(super) async fn audit_deposits(tx: &mut Tx, audit: &mut Audit, found: &mut Findings) -> Result<()> {
     let mut rows = sqlx::query(
         "select d.deposit_id, d.network, d.payer, d.asset, d.amount,
                 e.kind, e.account, e.asset as entry_asset, e.amount as entry_amount, r.agent
-         from deposits d left join entries e on e.deposit_id = d.deposit_id
+         from deposits d left join entries e on e.deposit_id = d.deposit_id and e.kind <> 'move'
          left join runs r on r.run_id = e.run_id and r.network = d.network and r.proof = d.proof and r.payer = d.payer
          order by d.deposit_id, e.account",
     )

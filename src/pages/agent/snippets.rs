@@ -277,6 +277,7 @@ mod tests {
             explorer: None,
             faucet: None,
             gas_price_hint: Amount::ZERO,
+            wallet_sponsors_gas: false,
             tokens: vec![token],
         }
     }

@@ -4,13 +4,12 @@ use http::{HeaderMap, StatusCode, request::Parts};
 use leptos::prelude::use_context;
 use leptos_axum::ResponseOptions;
 
-use super::{Demo, History, Line, Shop, Snippet, Statement, What};
+use super::{Charged, Demo, History, Line, Shop, Snippet, Statement, What, fee};
 use crate::{
     agents::{self, OnSale, answer},
     error::{CallError, Code},
-    evm::Address,
     ledger::{
-        Run,
+        Run, Session,
         credit::{EventKind, StatementLine},
     },
     pages::agent::snippets,
@@ -43,9 +42,8 @@ pub fn told<T>(outcome: Result<T, CallError>) -> Result<T, CallError> {
     outcome
 }
 
-async fn wallet(desk: &Desk) -> Result<Address, CallError> {
-    let who = signed_in(desk, &headers()).await?;
-    who.map(|(wallet, _)| wallet).ok_or_else(|| Code::NotSignedIn.into())
+async fn signed_in_here(desk: &Desk) -> Result<Session, CallError> {
+    signed_in(desk, &headers()).await?.ok_or_else(|| Code::NotSignedIn.into())
 }
 
 pub fn shop() -> Result<Shop, CallError> {
@@ -79,9 +77,11 @@ pub async fn session() -> Result<SessionView, CallError> {
 
 pub async fn history(before: Option<String>) -> Result<History, CallError> {
     let desk = desk()?;
-    let wallet = wallet(&desk).await?;
-    let runs = desk.books.runs_of(wallet, id(before.as_deref())?, PAGE).await.map_err(broken)?;
+    let session = signed_in_here(&desk).await?;
+    let wallet = session.wallet;
+    let mut runs = desk.books.runs_of(wallet, id(before.as_deref())?, PAGE).await.map_err(broken)?;
     let more = (runs.len() == PAGE as usize).then(|| runs.last().map(|run| run.id.clone())).flatten();
+    runs.retain(|run| session.counts_on(&run.network));
     let mut progress = desk.books.progress_of(wallet).await.map_err(broken)?;
     let view = |run: &Run| desk.view_with(run, progress.remove(&run.id).unwrap_or_default());
     Ok(History { runs: runs.iter().map(view).collect(), more })
@@ -92,6 +92,12 @@ pub async fn run(id: String, key: Option<String>) -> Result<RunView, CallError> 
     let run = readable(&desk, &headers(), &id, key.as_deref()).await?;
     let progress = desk.books.progress(&run.id).await.map_err(broken)?;
     Ok(desk.view_with(&run, progress))
+}
+
+pub async fn charged(id: String, key: Option<String>) -> Result<Option<Charged>, CallError> {
+    let desk = desk()?;
+    let run = readable(&desk, &headers(), &id, key.as_deref()).await?;
+    Ok(fee::of(&desk, &run).await)
 }
 
 pub async fn report(id: String, key: Option<String>) -> Result<String, CallError> {
@@ -105,12 +111,16 @@ pub fn sample(slug: &str) -> Result<String, CallError> {
 
 pub async fn statement(before: Option<String>) -> Result<Statement, CallError> {
     let desk = desk()?;
-    let wallet = wallet(&desk).await?;
-    let balances = desk.books.balances(wallet).await.map_err(broken)?;
-    let lines = desk.books.statement(wallet, id(before.as_deref())?, PAGE).await.map_err(broken)?;
+    let session = signed_in_here(&desk).await?;
+    let wallet = session.wallet;
+    let mut balances = desk.books.balances(wallet).await.map_err(broken)?;
+    balances.retain(|(asset, _)| session.counts_on(&asset.network));
+    let mut lines = desk.books.statement(wallet, id(before.as_deref())?, PAGE).await.map_err(broken)?;
+    let more = (lines.len() == PAGE as usize).then(|| lines.last().map(|line| line.event.clone())).flatten();
+    lines.retain(|line| session.counts_on(&line.asset.network));
     Ok(Statement {
         credit: view::spendable(&desk, balances),
-        more: (lines.len() == PAGE as usize).then(|| lines.last().map(|line| line.event.clone())).flatten(),
+        more,
         lines: lines.into_iter().filter_map(|row| line(&desk, row)).collect(),
     })
 }
@@ -122,7 +132,7 @@ fn line(desk: &Desk, row: StatementLine) -> Option<Line> {
         id: row.event,
         at_ms: row.at_ms,
         what: match row.kind {
-            EventKind::Deposit => What::Deposit,
+            EventKind::Deposit | EventKind::Move => What::Deposit,
             EventKind::Hold => What::Hold,
             // A settlement touches no credit, so no line is one.
             EventKind::Capture | EventKind::Settle => What::Capture,

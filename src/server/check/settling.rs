@@ -14,7 +14,7 @@ use crate::{
     money::Amount,
     network::Network,
     server::settings::{OperatorKey, Settings, Settler},
-    x402::facilitator::token_is_as_configured,
+    x402::{authorization::number, facilitator::token_is_as_configured},
 };
 
 const SUBJECT: &str = "settling";
@@ -55,7 +55,11 @@ pub async fn look_at(settings: &Settings, chain: &Chain, cards: &[&Card]) -> Vec
             format!("{sold} is not offered, nobody settles it: set COINSLOT_OPERATOR_KEY_FILE, or the network's facilitator_url"),
         )],
         Some(Settler::Facilitator(url)) => vec![facilitator(url, &sold, network).await],
-        Some(Settler::Operator(key)) => operator(key.address(), &sold, chain, cards).await,
+        Some(Settler::Operator(key)) => {
+            let mut lines = operator(key.address(), &sold, chain, cards).await;
+            lines.extend(too_dear(settings, chain, &sold).await);
+            lines
+        }
     }
 }
 
@@ -109,6 +113,27 @@ async fn operator(address: Address, sold: &str, chain: &Chain, cards: &[&Card]) 
     lines.extend(cards.iter().filter_map(|card| loss(card, one, network)));
     lines
 }
+
+/// What a settlement would be signed for now, against what the settings allow.
+async fn too_dear(settings: &Settings, chain: &Chain, sold: &str) -> Option<Line> {
+    let network = chain.network();
+    let most = u128::try_from(number(*settings.gas_prices_max.get(&network.id)?)).ok()?;
+    // That no node answers is in other lines.
+    let asked = chain.fees().await.ok()?.max_fee_per_gas;
+    (asked > most).then(|| {
+        let (asked, most) = (asked / GWEI, most / GWEI);
+        Line::bad(
+            SUBJECT,
+            format!(
+                "{sold}: the network asks {asked} gwei for gas, and {most} are signed for at most, so tokens wait: raise gas_price_max_gwei, or \
+                 change rpc_urls if its node lies"
+            ),
+        )
+    })
+}
+
+/// Wei.
+const GWEI: u128 = 1_000_000_000;
 
 /// Nobody here knows what a token is worth in coins, but a card's author said so, where it is priced in both.
 fn loss(card: &Card, gas: Amount, network: &Network) -> Option<Line> {

@@ -3,13 +3,15 @@
 //! - `chain`: a local chain node, started and stopped with the shop. `node`: asking it. `contract`: something worth X-raying.
 //! - `dollar`: a token to pay with, and what x402 settles it through.
 //! - `home`: the directory it lives in.
-//! - `routes`: `/demo/rpc`, `/demo/faucet` and the demo wallet's files (`wallet.js`, `wallet.css`).
+//! - `relay`: a payment that somebody else sends, as wallets with gas sponsorship do.
+//! - `routes`: `/demo/rpc`, `/demo/faucet`, `/demo/relay` and the demo wallet's files (`wallet.js`, `wallet.css`).
 
 mod chain;
 mod contract;
 mod dollar;
 mod home;
 mod node;
+mod relay;
 mod routes;
 
 use std::{path::Path, time::Duration};
@@ -71,7 +73,7 @@ pub struct Ready {
 pub async fn prepare(state: Option<&Path>, public_url: &str) -> Result<Ready, CannotDemo> {
     let chain = LocalChain::start(state).await?;
     let node = node::Node::new(chain.url())?;
-    let (example_contract, ()) = tokio::try_join!(contract::deploy(&node), dollar::deploy(&node))?;
+    let (example_contract, (), ()) = tokio::try_join!(contract::deploy(&node), dollar::deploy(&node), relay::deploy(&node))?;
     let network = ChainSettings {
         network: Network {
             id: format!("eip155:{CHAIN_ID}"),
@@ -84,12 +86,16 @@ pub async fn prepare(state: Option<&Path>, public_url: &str) -> Result<Ready, Ca
             explorer: None,
             faucet: None,
             gas_price_hint: Amount::from_atomic(2_000_000_000),
+            wallet_sponsors_gas: false,
             tokens: vec![dollar::token()],
         },
         rpc_urls: vec![chain.url().clone()],
         finality: Finality::Tag("finalized".to_owned()),
         poll: Duration::from_millis(200),
         timeout: Duration::from_secs(5),
+        trace_urls: Vec::new(),
+        // More often than a real shop: whoever tries it waits for it.
+        idle_look: Duration::from_secs(10),
     };
     let routes = DemoRoutes::new(node, public_url);
     Ok(Ready { chain, network, demo: Demo { example_contract }, routes })

@@ -60,12 +60,15 @@ impl Node {
         Err(NodeError::Refused { method: what.to_owned(), cause: "its transaction was reverted".to_owned() })
     }
 
+    /// Sends a transaction from one of the node's own accounts: its hash.
+    pub async fn put(&self, transaction: Value) -> Result<String, NodeError> {
+        let _alone = self.sending.lock().await;
+        Ok(self.call("eth_sendTransaction", json!([transaction])).await?.as_str().unwrap_or_default().to_owned())
+    }
+
     /// Sends a transaction from one of the node's own accounts and waits until a block includes it: hash and receipt.
     pub async fn send(&self, transaction: Value) -> Result<(String, Value), NodeError> {
-        let hash = {
-            let _alone = self.sending.lock().await;
-            self.call("eth_sendTransaction", json!([transaction])).await?.as_str().unwrap_or_default().to_owned()
-        };
+        let hash = self.put(transaction).await?;
         for _ in 0..100 {
             let receipt = self.call("eth_getTransactionReceipt", json!([hash])).await?;
             if !receipt.is_null() {

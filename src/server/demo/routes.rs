@@ -18,7 +18,7 @@ use governor::{DefaultDirectRateLimiter, Quota, RateLimiter};
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
-use super::{WALLET, dollar, node::Node};
+use super::{WALLET, dollar, node::Node, relay};
 use crate::{
     error::{CallError, Code},
     evm::{Address, TxHash},
@@ -85,6 +85,7 @@ impl DemoRoutes {
         Router::new()
             .route("/demo/rpc", post(rpc))
             .route("/demo/faucet", post(faucet))
+            .route("/demo/relay", post(relayed))
             .layer(DefaultBodyLimit::max(BODY_MAX))
             .route_layer(middleware::from_fn_with_state(self.clone(), refuse_strangers))
             .route("/demo/wallet.js", get(|| file("text/javascript; charset=utf-8", include_str!("wallet.js"))))
@@ -209,6 +210,32 @@ async fn faucet(State(DemoRoutes(inner)): State<DemoRoutes>, body: Bytes) -> Res
         }
         Err(cause) => {
             tracing::warn!(error = %cause, "the faucet is dry");
+            answer::error(&CallError::saying(Code::VerifierUnavailable, "The local chain does not answer."))
+        }
+    }
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Payment {
+    to: Address,
+    /// Wei, as a quantity.
+    value: String,
+}
+
+/// The demo wallet's payment, after its person confirmed it, sent by a relayer.
+async fn relayed(State(DemoRoutes(inner)): State<DemoRoutes>, body: Bytes) -> Response {
+    let payment = serde_json::from_slice(&body).ok().and_then(|Payment { to, value }| {
+        let value = Amount::from_hex_quantity(&value).ok()?;
+        Some((to, value))
+    });
+    let Some((to, value)) = payment else {
+        return answer::error(&CallError::saying(Code::BadJson, "Send {\"to\": \"0x…\", \"value\": \"0x…\"}."));
+    };
+    match relay::pay(&inner.node, to, value).await {
+        Ok(transaction) => (StatusCode::OK, Json(json!({ "transaction": transaction }))).into_response(),
+        Err(cause) => {
+            tracing::warn!(error = %cause, "the relayer does not pay");
             answer::error(&CallError::saying(Code::VerifierUnavailable, "The local chain does not answer."))
         }
     }

@@ -5,6 +5,7 @@
 
   const ACCOUNT = "0x70997970c51812dc3a010c7d01b50e0d17dc79c8";
   const CONNECTED = "coinslot-demo-wallet"; // in localStorage: this browser's pages may see the account
+  const RELAYED = "coinslot-demo-wallet-relayed"; // in localStorage: the switch was on the last time
   const ICON =
     "data:image/svg+xml," +
     encodeURIComponent(
@@ -109,23 +110,26 @@
   };
 
   // ── what a page may ask ───────────────────────────────────────────────────────────────────────────────────────────────
-  const isConnected = () => {
+  // A browser that stores nothing remembers until the page is left.
+  const remembered = new Map();
+  const is = (key) => {
     try {
-      return localStorage.getItem(CONNECTED) === "yes";
+      return localStorage.getItem(key) === "yes";
     } catch {
-      return connectedNow;
+      return remembered.get(key) === true;
     }
   };
-  const setConnected = (yes) => {
-    connectedNow = yes;
+  const remember = (key, yes) => {
+    remembered.set(key, yes);
     try {
-      if (yes) localStorage.setItem(CONNECTED, "yes");
-      else localStorage.removeItem(CONNECTED);
+      if (yes) localStorage.setItem(key, "yes");
+      else localStorage.removeItem(key);
     } catch {
-      // a browser that stores nothing: connected until the page is left
+      // see above
     }
   };
-  let connectedNow = false;
+  const isConnected = () => is(CONNECTED);
+  const setConnected = (yes) => remember(CONNECTED, yes);
   let connecting = false;
 
   const accounts = () => (isConnected() ? [ACCOUNT] : []);
@@ -218,15 +222,48 @@
     mustBeOurs(asked.from);
     const { to, value = "0x0", data = asked.input, gas = "0x5208" } = asked;
     const price = BigInt(asked.maxFeePerGas ?? asked.gasPrice ?? (await call("eth_gasPrice")));
-    const rows = [
+    const rows = (fee) => [
       ["Amount", coins(BigInt(value))],
       ["To", to ?? "a new contract"],
-      ["Network fee, at most", coins(BigInt(gas) * price)],
+      ["Network fee", fee],
       ["Site", location.host],
+      ...(data && data !== "0x" ? [["Data", data]] : []),
     ];
-    if (data && data !== "0x") rows.push(["Data", data]);
-    await ask("Pay?", [facts(rows)]);
-    return call("eth_sendTransaction", [{ from: ACCOUNT, to, value, gas, ...(data ? { data } : {}) }]);
+    const own = `${coins(BigInt(gas) * price)} at most`;
+    // What sponsors take over is a plain payment.
+    if (!to || (data && data !== "0x")) {
+      await ask("Pay?", [facts(rows(own))]);
+      return call("eth_sendTransaction", [{ from: ACCOUNT, to, value, gas, ...(data ? { data } : {}) }]);
+    }
+    const relay = element("input");
+    relay.type = "checkbox";
+    relay.checked = is(RELAYED);
+    const label = element("label", "demo-wallet-switch");
+    label.append(relay, element("span", "", "Pay through a relayer, as MetaMask’s gas sponsorship does"));
+    const shown = element("div");
+    const fill = () => shown.replaceChildren(facts(rows(relay.checked ? "None for you: the relayer pays it" : own)));
+    relay.addEventListener("change", fill);
+    fill();
+    await ask("Pay?", [shown, label]);
+    remember(RELAYED, relay.checked);
+    return relay.checked ? relayed(to, value) : call("eth_sendTransaction", [{ from: ACCOUNT, to, value, gas }]);
+  };
+
+  // The account lends itself a contract's code (EIP-7702), and somebody else sends the payment: the answer is the hash of their transaction.
+  const relayed = async (to, value) => {
+    let answer;
+    try {
+      const response = await fetch("/demo/relay", {
+        method: "POST",
+        headers: { "content-type": "application/json" },
+        body: JSON.stringify({ to, value }),
+      });
+      answer = await response.json();
+    } catch {
+      throw failure(-32603, "Failed to fetch");
+    }
+    if (!answer.transaction) throw failure(-32603, answer.error ?? "The relayer does not answer.");
+    return answer.transaction;
   };
 
   // It knows one network and is always on it.

@@ -78,7 +78,9 @@ fn endpoint(desk: &Desk, agent: &Agent) -> Value {
             "content": { "application/json": { "schema": { "$ref": at(&format!("{slug}.Output")) }, "example": agent.sample } },
         }),
     );
-    let told = refusals(|code| matches!(code, Code::PaymentRequired | Code::RateLimited | Code::AgentUnavailable));
+    // A payment beside it is refused with 405.
+    let asked = [Code::PaymentRequired, Code::MethodNotAllowed, Code::RateLimited, Code::AgentUnavailable];
+    let told = refusals(|code| asked.contains(&code));
     let price = |operation: &str| {
         json!({
             "operationId": format!("{operation}-{slug}"),

@@ -34,7 +34,7 @@ pub fn of(desk: &Desk, card: &Card, resource: Resource, bazaar: &Value, outcome:
             reported(json)
         }
         Said::Told(why) => told(&why, run_url.as_deref()),
-        Said::Demanded(why) => match outcome::demand(desk, card, resource, Some(bazaar), &why) {
+        Said::Demanded { why, without } => match outcome::demand(desk, card, resource, Some(bazaar), &why, &without) {
             Ok(required) => {
                 if why.code != Code::PaymentRequired {
                     meta.insert(ERROR.to_owned(), json(&why));
@@ -62,7 +62,7 @@ fn reported(json: String) -> CallToolResult {
 }
 
 /// As the body of the same answer over HTTP, and `runUrl` for its `Location`, since a model sees no `_meta`.
-fn told(why: &CallError, run_url: Option<&str>) -> CallToolResult {
+pub fn told(why: &CallError, run_url: Option<&str>) -> CallToolResult {
     let mut body = json(why);
     if let (Value::Object(body), Some(url)) = (&mut body, run_url) {
         body.insert("runUrl".to_owned(), url.into());

@@ -6,8 +6,8 @@ use axum::http::{HeaderMap, header, request::Parts};
 use rmcp::{
     ErrorData, RoleServer, ServerHandler,
     model::{
-        CallToolRequestParams, CallToolResponse, Implementation, JsonObject, ListToolsResult, PaginatedRequestParams,
-        ServerCapabilities, ServerConfig,
+        CallToolRequestMethod, CallToolRequestParams, CallToolResponse, ConstString, CustomRequest, CustomResult, ErrorCode,
+        Implementation, JsonObject, ListToolsResult, PaginatedRequestParams, ServerCapabilities, ServerConfig,
     },
     service::RequestContext,
 };
@@ -21,8 +21,10 @@ use crate::{
         call::Caller,
         decorator::Waiting,
         desk::Desk,
+        no_call,
         outcome::{self, Outcome},
         presented,
+        signer::Allowance,
         wire::{MCP_PAYMENT, Resource},
     },
 };
@@ -47,22 +49,23 @@ impl Shop {
 
     /// As over HTTP: the input first, then the payment. The run's body is the canonical JSON (RFC 8785) of the arguments, so that a payer knows
     /// what he signs for.
-    async fn call(
-        &self,
-        agent: &Agent,
-        resource: &str,
-        arguments: JsonObject,
-        payment: Option<&Value>,
-        headers: &HeaderMap,
-    ) -> Outcome {
+    async fn call(&self, agent: &Agent, arguments: JsonObject, payment: Option<&Value>, caller: Caller<'_>) -> Outcome {
         match input(agent, arguments) {
             Ok(body) => {
-                let caller = Caller { headers, resource };
-                let waiting = Waiting::of(headers);
+                let waiting = Waiting::of(caller.headers);
                 outcome::of_call(&self.desk, agent.card, caller, presented::in_meta(payment), body, waiting).await
             }
-            Err(why) => Outcome::refused(why),
+            Err(why) => Outcome::refused(self.unused(Some(agent), caller, payment, why).await),
         }
+    }
+
+    /// What is wrong with a call, and what became of a payment beside it.
+    async fn unused(&self, agent: Option<&Agent>, caller: Caller<'_>, payment: Option<&Value>, why: CallError) -> CallError {
+        no_call::beside(&self.desk, agent.map(|agent| agent.card), caller, presented::in_meta(payment), why).await
+    }
+
+    fn find(&self, tool: &str) -> Option<(&Agent, &Listed)> {
+        self.desk.agents.iter().zip(self.listed.iter()).find(|(agent, _)| agent.card.mcp_tool() == tool)
     }
 }
 
@@ -86,15 +89,50 @@ impl ServerHandler for Shop {
         request: CallToolRequestParams,
         context: RequestContext<RoleServer>,
     ) -> Result<CallToolResponse, ErrorData> {
-        let mut tools = self.desk.agents.iter().zip(self.listed.iter());
-        let tool = tools.find(|(agent, _)| agent.card.mcp_tool() == request.name);
-        let (agent, listed) = tool.ok_or_else(|| ErrorData::invalid_params("There is no such tool.", None))?;
-        let headers = context.extensions.get::<Parts>().map(without_cookie).unwrap_or_default();
-        let resource = Resource { url: format!("mcp://tool/{}", agent.card.mcp_tool()), ..self.desk.resource(agent.card) };
-        let arguments = request.arguments.unwrap_or_default();
-        let outcome = self.call(agent, &resource.url, arguments, context.meta.get(MCP_PAYMENT), &headers).await;
+        let (headers, allowance) = caller_of(&context);
+        let payment = context.meta.get(MCP_PAYMENT);
+        let Some((agent, listed)) = self.find(&request.name) else {
+            let none = "There is no such tool.";
+            if payment.is_none() {
+                return Err(ErrorData::invalid_params(none, None));
+            }
+            let caller = Caller { headers: &headers, resource: &resource_of(&request.name), allowance };
+            let why = self.unused(None, caller, payment, CallError::saying(Code::NoSuchAgent, none)).await;
+            return Err(ErrorData::invalid_params(why.error.clone(), serde_json::to_value(&why).ok()));
+        };
+        let resource = Resource { url: resource_of(agent.card.mcp_tool()), ..self.desk.resource(agent.card) };
+        let caller = Caller { headers: &headers, resource: &resource.url, allowance };
+        let outcome = self.call(agent, request.arguments.unwrap_or_default(), payment, caller).await;
         Ok(result::of(&self.desk, agent.card, resource, &listed.bazaar, outcome).into())
     }
+
+    /// A call of a tool whose parameters are none (its arguments are no object) comes here as well: with a payment it is answered as a call.
+    async fn on_custom_request(
+        &self,
+        request: CustomRequest,
+        context: RequestContext<RoleServer>,
+    ) -> Result<CustomResult, ErrorData> {
+        let Some(payment) = context.meta.get(MCP_PAYMENT).filter(|_| request.method == CallToolRequestMethod::VALUE) else {
+            return Err(ErrorData::new(ErrorCode::METHOD_NOT_FOUND, request.method, None));
+        };
+        let (headers, allowance) = caller_of(&context);
+        let name = request.params.as_ref().and_then(|params| params.get("name")?.as_str()).unwrap_or_default();
+        let agent = self.find(name).map(|(agent, _)| agent);
+        let why = CallError::saying(Code::BadJson, "The tool's arguments are not the JSON object that it takes.");
+        let caller = Caller { headers: &headers, resource: &resource_of(name), allowance };
+        let why = self.unused(agent, caller, Some(payment), why).await;
+        Ok(CustomResult::new(serde_json::to_value(result::told(&why, None)).unwrap_or_default()))
+    }
+}
+
+fn resource_of(tool: &str) -> String {
+    format!("mcp://tool/{tool}")
+}
+
+/// The headers of the HTTP request beneath, and what its visitor may still have asked of a chain.
+fn caller_of(context: &RequestContext<RoleServer>) -> (HeaderMap, Option<&Allowance>) {
+    let parts = context.extensions.get::<Parts>();
+    (parts.map(without_cookie).unwrap_or_default(), parts.and_then(|parts| parts.extensions.get()))
 }
 
 /// Nobody's session pays here: any page may call, and a browser would send the cookie along from our own.

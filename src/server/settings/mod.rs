@@ -31,8 +31,10 @@ use crate::{
     chain::ChainSettings,
     evm::Address,
     model::ModelSettings,
+    money::Amount,
     server::limits::{AddressRange, Limits, Quota},
 };
+use network::Networks;
 use sources::Layers;
 use url::Url;
 
@@ -52,6 +54,8 @@ pub struct Settings {
     pub networks: Vec<ChainSettings>,
     /// Who settles, by the network's id: the URL ends with a slash. It may hold a key.
     pub facilitator_urls: BTreeMap<String, Url>,
+    /// The highest price of gas, in wei, that a settlement is signed for, by the network's id.
+    pub gas_prices_max: BTreeMap<String, Amount>,
     /// Settles on the networks that have no facilitator.
     pub operator_key: Option<OperatorKey>,
     /// Where the operator's key was read from, if from a file.
@@ -253,7 +257,7 @@ impl Settings {
             );
         }
 
-        let (networks, facilitator_urls) = networks?;
+        let Networks { chains: networks, facilitators: facilitator_urls, gas_prices_max } = networks?;
         let (model, model_key_file) = model?;
         Some(Self {
             addr: addr?,
@@ -264,6 +268,7 @@ impl Settings {
             secret: secret?,
             networks,
             facilitator_urls,
+            gas_prices_max,
             operator_key: operator_key?,
             operator_key_file,
             model,

@@ -14,8 +14,17 @@ use crate::{
     network::Network,
 };
 
-/// The networks that are sold on, in the order of preference, and the facilitators of those that have one, by the network's id.
-pub fn take(layers: &mut Layers) -> Option<(Vec<ChainSettings>, BTreeMap<String, Url>)> {
+/// The networks that are sold on.
+pub struct Networks {
+    /// In the order of preference.
+    pub chains: Vec<ChainSettings>,
+    /// Of those that have one, by the network's id.
+    pub facilitators: BTreeMap<String, Url>,
+    /// The highest price of gas, in wei, that a settlement is signed for, by the network's id.
+    pub gas_prices_max: BTreeMap<String, Amount>,
+}
+
+pub fn take(layers: &mut Layers) -> Option<Networks> {
     let known = layers.tables("network");
     let allowed = format!("names of networks that have a table, each once: {}", known.join(", "));
     let names = layers.take("networks", &allowed, |raw| {
@@ -24,19 +33,26 @@ pub fn take(layers: &mut Layers) -> Option<(Vec<ChainSettings>, BTreeMap<String,
         let usable = !names.is_empty() && distinct.len() == names.len() && names.iter().all(|name| known.contains(name));
         usable.then_some(names)
     })?;
-    let networks: Vec<Option<(ChainSettings, Option<Url>)>> = names.iter().map(|name| one(layers, name)).collect();
+    let networks: Vec<Option<One>> = names.iter().map(|name| one(layers, name)).collect();
     let networks = networks.into_iter().collect::<Option<Vec<_>>>()?;
-    let chains: HashSet<u64> = networks.iter().map(|(chain, _)| chain.network.chain_id).collect();
+    let chains: HashSet<u64> = networks.iter().map(|one| one.chain.network.chain_id).collect();
     if chains.len() != networks.len() {
         layers.refuse("networks", "networks with different chain ids");
         return None;
     }
-    let facilitators = networks.iter().filter_map(|(chain, facilitator)| Some((chain.network.id.clone(), facilitator.clone()?)));
-    let facilitators = facilitators.collect();
-    Some((networks.into_iter().map(|(chain, _)| chain).collect(), facilitators))
+    let id = |one: &One| one.chain.network.id.clone();
+    let facilitators = networks.iter().filter_map(|one| Some((id(one), one.facilitator.clone()?))).collect();
+    let gas_prices_max = networks.iter().map(|one| (id(one), one.gas_price_max)).collect();
+    Some(Networks { chains: networks.into_iter().map(|one| one.chain).collect(), facilitators, gas_prices_max })
 }
 
-fn one(layers: &mut Layers, name: &str) -> Option<(ChainSettings, Option<Url>)> {
+struct One {
+    chain: ChainSettings,
+    facilitator: Option<Url>,
+    gas_price_max: Amount,
+}
+
+fn one(layers: &mut Layers, name: &str) -> Option<One> {
     let key = |key: &str| format!("network.{name}.{key}");
     let chain_id = layers.take(&key("chain_id"), "the chain's number, 1 or more", |raw| raw.number(1..=u64::from(u32::MAX)));
     let title = layers.take(&key("name"), "a name of 1 to 40 characters", |raw| word(raw.text()?, 40));
@@ -58,6 +74,13 @@ fn one(layers: &mut Layers, name: &str) -> Option<(ChainSettings, Option<Url>)> 
         });
     let poll_ms = layers.take(&key("poll_ms"), "milliseconds, 50 to 60000", |raw| raw.number(50..=60_000));
     let timeout_ms = layers.take(&key("timeout_ms"), "milliseconds, 100 to 60000", |raw| raw.number(100..=60_000));
+    let trace_urls = layers.take(&key("trace_urls"), "http:// or https:// URLs", |raw| {
+        raw.list()?.iter().map(|url| web_url(url)).collect::<Option<Vec<_>>>()
+    });
+    let idle_look_s = layers.take(&key("idle_look_s"), "whole seconds, 1 to 86400", |raw| match raw.text() {
+        Some("") => Some(IDLE_LOOK_S),
+        _ => raw.number(1..=86_400),
+    });
     let wallet_rpc_url = layers
         .take(&key("wallet_rpc_url"), "a public http:// or https:// URL", |raw| web_url(raw.text()?).map(|url| trimmed(&url)));
     let explorer = layers.take(&key("explorer"), "an http:// or https:// URL", |raw| {
@@ -67,6 +90,14 @@ fn one(layers: &mut Layers, name: &str) -> Option<(ChainSettings, Option<Url>)> 
         optional(raw.text()?, |text| web_url(text).map(|url| trimmed(&url)))
     });
     let gas_price = layers.take(&key("gas_price_hint_gwei"), "whole gwei, 0 to 1000000", |raw| raw.number(0..=1_000_000));
+    let sponsors = layers.take(&key("wallet_sponsors_gas"), "true or false", |raw| {
+        // A table of the operator's own need not say it.
+        if raw.text() == Some("") { Some(false) } else { raw.flag() }
+    });
+    let gas_price_max = layers.take(&key("gas_price_max_gwei"), "whole gwei, 1 to 1000000", |raw| {
+        // A network's table of before it was asked for has none.
+        if raw.text() == Some("") { Some(GAS_PRICE_MAX_GWEI) } else { raw.number(1..=1_000_000) }
+    });
     let facilitator = layers
         .take(&key("facilitator_url"), "an http:// or https:// URL without a query", |raw| optional(raw.text()?, facilitator));
     let tokens = token::take(layers, name, symbol.as_deref());
@@ -83,15 +114,25 @@ fn one(layers: &mut Layers, name: &str) -> Option<(ChainSettings, Option<Url>)> 
             explorer: explorer?,
             faucet: faucet?,
             gas_price_hint: Amount::from_atomic(u128::from(gas_price?) * GWEI),
+            wallet_sponsors_gas: sponsors?,
             tokens: tokens?,
         },
         rpc_urls: rpc_urls?,
         finality: finality?,
         poll: Duration::from_millis(poll_ms?),
         timeout: Duration::from_millis(timeout_ms?),
+        trace_urls: trace_urls?,
+        idle_look: Duration::from_secs(idle_look_s?),
     };
-    Some((chain, facilitator?))
+    let gas_price_max = Amount::from_atomic(u128::from(gas_price_max?) * GWEI);
+    Some(One { chain, facilitator: facilitator?, gas_price_max })
 }
+
+/// For a table of before there was this key.
+const IDLE_LOOK_S: u64 = 60;
+
+/// Ten times what Monad charges at least; on no chain that we know has a settlement cost so much for longer than moments.
+const GAS_PRICE_MAX_GWEI: u64 = 1_000;
 
 /// Wei.
 const GWEI: u128 = 1_000_000_000;

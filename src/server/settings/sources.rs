@@ -24,7 +24,7 @@ const PREFIX: &str = "COINSLOT_";
 const NOT_OURS: &[&str] = &["COINSLOT_CACHE", "COINSLOT_SITE"];
 
 /// Values that no message repeats: they may hold keys or passwords.
-const SECRET: &[&str] = &["secret", "operator_key", "model_key", "database_url", "rpc_urls", "facilitator_url"];
+const SECRET: &[&str] = &["secret", "operator_key", "model_key", "database_url", "rpc_urls", "trace_urls", "facilitator_url"];
 
 /// The command line's part of the settings, and the environment's: given, not looked up, so that tests say what is there.
 #[derive(Clone, Debug, Default)]

@@ -101,8 +101,14 @@ pub(super) async fn stands_in_its_way(chain: &Chain, authorization: &Authorizati
     let (to, data) = authorization.settlement();
     Ok(match chain.call(to, &data).await? {
         Some(_) => Finding::Nothing,
+        None if is_used_by_now(chain, authorization).await? => Finding::Used,
         None => Finding::Refused(Refused::new(authorization.method.words().simulation)),
     })
+}
+
+/// To be asked where it was tried out in vain though nothing stood in its way: it may have been carried out in between.
+pub(super) async fn is_used_by_now(chain: &Chain, authorization: &Authorization) -> Result<bool, Unavailable> {
+    Ok(diagnose(chain, authorization).await? == Finding::Used)
 }
 
 /// Is the token what its settings say: its decimals, and the domain in which its payers sign? One that differs must not be

@@ -20,5 +20,20 @@ pub async fn look(
     since_block: u64,
     at: At,
 ) -> Result<Seen, Unavailable> {
-    chain.look(&authorization.transfer(), hash, since_block, at).await
+    look_past(chain, authorization, hash, since_block, &[], at).await
+}
+
+/// The same, past transactions that are known to have paid for others only.
+///
+/// # Errors
+/// The same.
+pub async fn look_past(
+    chain: &Chain,
+    authorization: &Authorization,
+    hash: Option<TxHash>,
+    since_block: u64,
+    but: &[TxHash],
+    at: At,
+) -> Result<Seen, Unavailable> {
+    chain.look_past(&authorization.transfer(), hash, since_block, but, at).await
 }

@@ -23,7 +23,7 @@ use crate::{
 
 pub use crate::chain::At;
 pub use diagnose::token_is_as_configured;
-pub use look::look;
+pub use look::{look, look_past};
 pub use operator::{BadKey, Operator};
 pub use remote::Remote;
 
@@ -174,9 +174,10 @@ impl Facilitator {
 async fn confirmed(chain: &Chain, authorization: &Authorization, hash: TxHash) -> Result<TxHash, SettleError> {
     // No search for another one: that is for whoever knows since when.
     match look(chain, authorization, Some(hash), u64::MAX, At::Latest).await {
-        Ok(Seen::Paid { transaction, .. }) => Ok(transaction),
+        // Whether it paid for this one of its payer's authorizations or for another, the books know.
+        Ok(Seen::Paid { transaction, .. } | Seen::Wrapped { transaction, .. }) if transaction == hash => Ok(transaction),
         Ok(Seen::Unused { .. } | Seen::Unclear) => Err(Unknown::after(hash, "our node does not show the settlement yet").into()),
-        Ok(Seen::Elsewhere | Seen::Wrapped { .. }) => {
+        Ok(Seen::Elsewhere | Seen::Paid { .. } | Seen::Wrapped { .. }) => {
             Err(Unknown::after(hash, "the settlement is not the transaction that was named").into())
         }
         Err(unavailable) => Err(Unknown::after(hash, unavailable.to_string()).into()),

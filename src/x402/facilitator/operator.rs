@@ -4,9 +4,10 @@
 //! a settlement that seems to have worked is looked at before anybody hears of it.
 
 use std::{
+    collections::VecDeque,
     sync::{
         Arc,
-        atomic::{AtomicBool, Ordering},
+        atomic::{AtomicBool, AtomicU64, Ordering},
     },
     time::{Duration, SystemTime, UNIX_EPOCH},
 };
@@ -18,16 +19,17 @@ use alloy::{
     signers::{SignerSync, local::PrivateKeySigner},
 };
 use tokio::{sync::Mutex, time::timeout};
-use tracing::warn;
+use tracing::{info, warn};
 
 use super::{
     Record, Sending, SettleError, Unknown, VerifyError, confirmed,
-    diagnose::{Finding, diagnose},
+    diagnose::{Finding, diagnose, is_used_by_now},
 };
 use crate::{
-    chain::{Chain, EXACT_PROXY, Fees, PERMIT2, Trial},
+    chain::{Chain, EXACT_PROXY, Fees, PERMIT2, Trial, Unavailable},
     evm::{Address, TxHash},
-    x402::authorization::{Authorization, Method, Refused, alloy_address},
+    money::Amount,
+    x402::authorization::{Authorization, Method, Refused, alloy_address, number},
 };
 
 /// More than any of the two methods takes with a plain wallet (90 000, 130 000), and as much again for a contract wallet's
@@ -43,8 +45,20 @@ const EXPIRY_MARGIN_S: u64 = 6;
 /// How long a settlement is waited for before the answer is "unknown".
 const PATIENCE: Duration = Duration::from_secs(10);
 
+/// Transactions that are remembered in case a reorganisation drops them: more than are ever in blocks that may still vanish.
+const SENT_MAX: usize = 32;
+
+/// Where the settings say nothing: 1000 gwei.
+const GAS_PRICE_MAX: u128 = 1_000_000_000_000;
+
+/// That gas is too dear is said so often at most, in seconds.
+const TOLD_DEAR_EVERY_S: u64 = 60;
+
 /// Between two looks for a receipt, at most.
 const LOOK: Duration = Duration::from_millis(250);
+
+/// Wei.
+const GWEI: u128 = 1_000_000_000;
 
 /// 32 bytes that are no private key.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
@@ -60,11 +74,34 @@ struct Inner {
     chain: Chain,
     signer: PrivateKeySigner,
     address: Address,
-    /// The wallet's next nonce: where `pending` is `latest`, as on Monad, the node alone would give one twice.
-    /// 0: nothing is known that the node does not know.
-    turn: Mutex<u64>,
+    turn: Mutex<Turn>,
     patience: Duration,
     has_permit2: AtomicBool,
+    /// Wei for a unit of gas: nothing is signed for more.
+    gas_price_max: u128,
+    /// When it was last said that the network asks for more, Unix seconds.
+    told_dear_s: AtomicU64,
+}
+
+/// The wallet's own count of its transactions.
+#[derive(Default)]
+struct Turn {
+    /// The next nonce: where `pending` is `latest`, as on Monad, the node alone would give one twice. 0: nothing is known that the node does not
+    /// know.
+    next: u64,
+    /// The last ones that a node took, by their nonces: what a reorganisation drops is sent again.
+    sent: VecDeque<(u64, Vec<u8>)>,
+}
+
+impl Turn {
+    fn took(&mut self, nonce: u64, raw: Vec<u8>) {
+        self.next = nonce + 1;
+        self.sent.retain(|(other, _)| *other != nonce);
+        self.sent.push_back((nonce, raw));
+        while self.sent.len() > SENT_MAX {
+            self.sent.pop_front();
+        }
+    }
 }
 
 impl Operator {
@@ -75,11 +112,28 @@ impl Operator {
     }
 
     /// Waits this long for a settlement before the answer is "unknown", instead of ten seconds.
+    ///
+    /// # Errors
+    /// As [`Operator::new`].
     pub fn with_patience(key: &[u8; 32], chain: Chain, patience: Duration) -> Result<Self, BadKey> {
+        Self::with_limits(key, chain, patience, GAS_PRICE_MAX)
+    }
+
+    /// Signs nothing for a higher price of gas than this, in wei: a node that lies must not spend the operator's coins.
+    ///
+    /// # Errors
+    /// As [`Operator::new`].
+    pub fn with_gas_price_max(key: &[u8; 32], chain: Chain, gas_price_max: Amount) -> Result<Self, BadKey> {
+        // More than 128 bits is no limit at all.
+        let gas_price_max = u128::try_from(number(gas_price_max)).unwrap_or(u128::MAX);
+        Self::with_limits(key, chain, PATIENCE, gas_price_max)
+    }
+
+    fn with_limits(key: &[u8; 32], chain: Chain, patience: Duration, gas_price_max: u128) -> Result<Self, BadKey> {
         let signer = PrivateKeySigner::from_bytes(&B256::from(*key)).map_err(|_| BadKey)?;
         let address = Address(signer.address().into_array());
-        let (turn, has_permit2) = (Mutex::new(0), AtomicBool::new(false));
-        Ok(Self(Arc::new(Inner { chain, signer, address, turn, patience, has_permit2 })))
+        let (turn, has_permit2, told_dear_s) = (Mutex::default(), AtomicBool::new(false), AtomicU64::new(0));
+        Ok(Self(Arc::new(Inner { chain, signer, address, turn, patience, has_permit2, gas_price_max, told_dear_s })))
     }
 
     /// Who pays the gas: this account needs coins.
@@ -106,17 +160,20 @@ impl Operator {
         Ok(())
     }
 
-    /// What [`diagnose`] finds, then its time, then whether the chain would carry it out for us.
+    /// What [`diagnose`] finds, then its time, then whether the chain would carry it out for us, and whether we would pay for that.
     pub(super) async fn verify(&self, authorization: &Authorization) -> Result<(), VerifyError> {
+        let used = || VerifyError::from(Refused::new(authorization.method.words().used));
         match diagnose(self.chain(), authorization).await? {
-            Finding::Used => return Err(Refused::new(authorization.method.words().used).into()),
+            Finding::Used => return Err(used()),
             Finding::Refused(refused) => return Err(refused.into()),
             Finding::Nothing => is_in_time(authorization)?,
         }
         let (to, data) = authorization.settlement();
         let trial = Trial { from: self.0.address, to, data: &data };
         match self.chain().simulate(trial, GAS_MAX).await? {
-            Some(_) => Ok(()),
+            // Known before the work: what cannot be settled now is not worked for.
+            Some(_) => self.0.fees().await.map(drop).map_err(VerifyError::from),
+            None if is_used_by_now(self.chain(), authorization).await? => Err(used()),
             None => Err(Refused::new(authorization.method.words().simulation).into()),
         }
     }
@@ -132,7 +189,7 @@ impl Operator {
             Ok(false) => self.reverted(authorization, hash).await,
             Err(_) => {
                 // The node may have dropped it; a gap in the nonces would hold up all that come after.
-                *self.0.turn.lock().await = 0;
+                self.0.turn.lock().await.next = 0;
                 Err(Unknown::after(hash, format!("no receipt yet for {hash}")).into())
             }
         }
@@ -171,7 +228,7 @@ fn is_in_time(authorization: &Authorization) -> Result<(), Refused> {
     if authorization.valid_after > now {
         return Err(Refused::new(words.early));
     }
-    if authorization.valid_before < now.saturating_add(EXPIRY_MARGIN_S) {
+    if authorization.valid_before < U256::from(now.saturating_add(EXPIRY_MARGIN_S)) {
         return Err(Refused::new(words.expired));
     }
     Ok(())
@@ -194,7 +251,11 @@ impl Inner {
     /// No node answers, or it could not be recorded: nothing was sent.
     async fn broadcast(&self, authorization: &Authorization, record: &Record<'_>) -> Result<Broadcast, Unknown> {
         let (to, data) = authorization.settlement();
-        let fees = self.chain.fees().await?;
+        // What has no code lets everything through, and moves nothing.
+        if self.chain.code(to).await?.is_empty() {
+            return Ok(Broadcast::Refused("there is no contract".to_owned()));
+        }
+        let fees = self.fees().await?;
         // What would revert stops here and costs nothing.
         let Some(gas) = self.chain.estimate_gas(Trial { from: self.address, to, data: &data }, fees).await? else {
             return Ok(Broadcast::Refused("it would revert".to_owned()));
@@ -204,8 +265,8 @@ impl Inner {
         }
         let gas_limit = (gas + gas * GAS_MARGIN_PERCENT / 100).min(GAS_MAX);
 
-        let mut next = self.turn.lock().await; // until a node has it: nonces go out in order
-        let nonce = self.chain.next_nonce(self.address).await?.max(*next);
+        let mut turn = self.turn.lock().await; // until a node has it: nonces go out in order
+        let nonce = self.next_nonce(&turn).await?;
         let Sending { hash, raw } = match self.sign(to, data, nonce, gas_limit, fees) {
             Ok(signed) => signed,
             Err(cause) => return Ok(Broadcast::Refused(cause.to_string())),
@@ -213,12 +274,56 @@ impl Inner {
         let recorded = timeout(self.patience, record(Sending { hash, raw: raw.clone() })).await;
         let recorded = recorded.map_err(|_| "a settlement could not be recorded in time".to_owned());
         recorded.and_then(|recorded| recorded.map_err(|e| e.to_string())).map_err(Unknown::new)?;
-        *next = 0; // refused, or no answer: believe the node again
+        turn.next = 0; // refused, or no answer: believe the node again
         if let Err(unavailable) = self.chain.send_raw(&raw).await {
             return Ok(Broadcast::Signed { hash, cause: unavailable.to_string() });
         }
-        *next = nonce + 1;
+        turn.took(nonce, raw);
         Ok(Broadcast::Sent(hash))
+    }
+
+    /// What the node does not count of what it took, it has not counted yet, as on Monad, or it was dropped with its block: then a higher nonce
+    /// would wait behind a gap. The same bytes once more are the same transactions, so they are sent again; where that is in vain, their nonce is
+    /// free.
+    async fn next_nonce(&self, turn: &Turn) -> Result<u64, Unavailable> {
+        let mut counted = self.chain.next_nonce(self.address).await?;
+        while counted < turn.next {
+            let Some((_, raw)) = turn.sent.iter().find(|(nonce, _)| *nonce == counted) else { return Ok(counted) };
+            if let Err(cause) = self.chain.send_raw(raw).await {
+                let now = self.chain.next_nonce(self.address).await?;
+                if now <= counted {
+                    info!(network = self.chain.network().name, nonce = counted, %cause, "transaction {counted} of the operator was dropped, and its number is used again");
+                    return Ok(counted);
+                }
+            }
+            counted += 1;
+        }
+        Ok(counted)
+    }
+
+    /// # Errors
+    /// No node answers; or the network asks for more than the operator pays, which is told in the log as well.
+    async fn fees(&self) -> Result<Fees, Unknown> {
+        let fees = self.chain.fees().await?;
+        if fees.max_fee_per_gas <= self.gas_price_max {
+            return Ok(fees);
+        }
+        let (asked, most) = (fees.max_fee_per_gas / GWEI, self.gas_price_max / GWEI);
+        let now = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_secs());
+        let told = self.told_dear_s.swap(now, Ordering::Relaxed);
+        if now.saturating_sub(told) < TOLD_DEAR_EVERY_S {
+            self.told_dear_s.store(told, Ordering::Relaxed);
+        } else {
+            let network = &self.chain.network().name;
+            warn!(
+                network,
+                asked,
+                most,
+                "gas on {network} is {asked} gwei, and settlements are signed for {most} gwei at most: tokens wait \
+                (gas_price_max_gwei; or a node lies)"
+            );
+        }
+        Err(Unknown::new(format!("the network asks {asked} gwei for gas, and {most} gwei are paid at most")))
     }
 
     fn sign(&self, to: Address, data: Vec<u8>, nonce: u64, gas_limit: u64, fees: Fees) -> Result<Sending, alloy::signers::Error> {

@@ -13,7 +13,7 @@ use std::{
 
 use backon::{ExponentialBuilder, Retryable};
 use reqwest::{Client, Method as Verb, StatusCode};
-use serde::{Deserialize, de::DeserializeOwned};
+use serde::{Deserialize, Deserializer, de::DeserializeOwned};
 use serde_json::Value;
 use url::Url;
 
@@ -68,10 +68,10 @@ struct Supported {
 #[serde(rename_all = "camelCase")]
 struct Verified {
     is_valid: bool,
-    #[serde(default, alias = "invalid_reason")]
+    #[serde(default, alias = "invalid_reason", deserialize_with = "said")]
     invalid_reason: Option<String>,
-    #[serde(default)]
-    payer: Option<Address>,
+    #[serde(default, deserialize_with = "said")]
+    payer: Option<String>,
 }
 
 /// The spec's spelling, and that of x402-types 2.
@@ -79,14 +79,42 @@ struct Verified {
 #[serde(rename_all = "camelCase")]
 struct Settled {
     success: bool,
-    #[serde(default, alias = "error_reason")]
+    #[serde(default, alias = "error_reason", deserialize_with = "said")]
     error_reason: Option<String>,
-    #[serde(default)]
+    #[serde(default, deserialize_with = "said")]
     transaction: Option<String>,
-    #[serde(default)]
+    #[serde(default, deserialize_with = "said")]
     network: Option<String>,
-    #[serde(default)]
-    payer: Option<Address>,
+    #[serde(default, deserialize_with = "said")]
+    payer: Option<String>,
+}
+
+/// A field that may be missing, null or, as x402-rs writes what it does not know, empty: all the same.
+fn said<'de, D: Deserializer<'de>>(from: D) -> Result<Option<String>, D::Error> {
+    Option::<String>::deserialize(from).map(|text| text.filter(|text| !text.is_empty()))
+}
+
+/// What says no is read from an error page as well: x402-rs sends a failure on the chain with HTTP status 500. Nobody believes it without the chain.
+trait Answer: DeserializeOwned {
+    fn says_no(&self) -> bool;
+}
+
+impl Answer for Supported {
+    fn says_no(&self) -> bool {
+        false
+    }
+}
+
+impl Answer for Verified {
+    fn says_no(&self) -> bool {
+        !self.is_valid
+    }
+}
+
+impl Answer for Settled {
+    fn says_no(&self) -> bool {
+        !self.success && self.transaction.is_none()
+    }
 }
 
 impl Remote {
@@ -125,20 +153,17 @@ impl Remote {
         let request = authorization.request();
         let asked = || async { self.ask::<Verified>(Verb::POST, "verify", Some(&request), ASK_TIMEOUT).await };
         let answer = asked.retry(AGAIN).await.map_err(Unknown::new)?;
-        if answer.payer.is_some_and(|payer| payer != authorization.from) {
+        if is_of_another(answer.payer.as_deref(), authorization) {
             return Err(Unknown::new("the facilitator answered about another payer").into());
         }
         match answer.invalid_reason {
             None if answer.is_valid => Ok(()),
-            Some(reason) if !answer.is_valid => {
-                let refused = judged(&reason, authorization.method)?;
-                match stands_in_its_way(self.chain(), authorization).await? {
-                    Finding::Used => Err(Refused::new(authorization.method.words().used).into()),
-                    Finding::Refused(found) => Err(found.into()),
-                    Finding::Nothing => Err(unfounded(&refused).into()),
-                }
-            }
-            _ => Err(Unknown::new("the facilitator's answer contradicts itself").into()),
+            Some(_) if answer.is_valid => Err(Unknown::new("the facilitator's answer contradicts itself").into()),
+            reason => match stands_in_its_way(self.chain(), authorization).await? {
+                Finding::Used => Err(Refused::new(authorization.method.words().used).into()),
+                Finding::Refused(found) => Err(found.into()),
+                Finding::Nothing => Err(unfounded(reason.as_deref(), authorization.method).into()),
+            },
         }
     }
 
@@ -146,18 +171,18 @@ impl Remote {
         let request = authorization.request();
         let answer = self.ask::<Settled>(Verb::POST, "settle", Some(&request), SETTLE_TIMEOUT).await;
         let answer = answer.map_err(Unknown::new)?;
-        let transaction = answer.transaction.as_deref().filter(|text| !text.is_empty());
+        let transaction = answer.transaction.as_deref();
         let hash = transaction.and_then(|text| text.parse::<TxHash>().ok());
         let unknown = |cause: &str| Err(Unknown { cause: cause.to_owned(), transaction: hash }.into());
         if answer.network.is_some_and(|network| network != authorization.network) {
             return unknown("the facilitator answered about another network");
         }
-        if answer.payer.is_some_and(|payer| payer != authorization.from) {
+        if is_of_another(answer.payer.as_deref(), authorization) {
             return unknown("the facilitator answered about another payer");
         }
         match (answer.success, answer.error_reason, transaction, hash) {
             (true, None, Some(_), Some(hash)) => confirmed(self.chain(), authorization, hash).await,
-            (false, Some(reason), None, _) => self.refused(authorization, &reason).await,
+            (false, reason, None, _) => self.refused(authorization, reason.as_deref()).await,
             // It was sent, and may still go through.
             (false, _, Some(_), _) => unknown("the facilitator failed with a transaction under way"),
             _ => unknown("the facilitator's answer contradicts itself"),
@@ -165,27 +190,22 @@ impl Remote {
     }
 
     /// It says no. That alone is no reason to ask for another payment: it may send this one yet. The chain must show why it cannot.
-    async fn refused(&self, authorization: &Authorization, reason: &str) -> Result<TxHash, SettleError> {
-        let refused = judged(reason, authorization.method)?;
-        if refused.is_used() {
+    async fn refused(&self, authorization: &Authorization, reason: Option<&str>) -> Result<TxHash, SettleError> {
+        let is_used = |reason: &str| judged(reason, authorization.method).is_ok_and(|refused| refused.is_used());
+        if reason.is_some_and(is_used) {
+            // Its node may be ahead of ours, whose state then tells nothing.
             return Err(Unknown::new("its nonce is used already").into());
         }
         match stands_in_its_way(self.chain(), authorization).await? {
             Finding::Used => Err(Unknown::new("its nonce is used already").into()),
             Finding::Refused(found) => Err(found.into()),
-            Finding::Nothing => Err(unfounded(&refused).into()),
+            Finding::Nothing => Err(unfounded(reason, authorization.method).into()),
         }
     }
 
     /// # Errors
     /// Any answer that is none, in our words: without the address, and without what it wrote.
-    async fn ask<T: DeserializeOwned>(
-        &self,
-        verb: Verb,
-        path: &str,
-        body: Option<&Value>,
-        within: Duration,
-    ) -> Result<T, String> {
+    async fn ask<T: Answer>(&self, verb: Verb, path: &str, body: Option<&Value>, within: Duration) -> Result<T, String> {
         let Inner { client, url, .. } = &*self.0;
         let client = client.as_ref().ok_or("this machine cannot make an HTTP client")?;
         let mut at = url.clone();
@@ -197,8 +217,10 @@ impl Remote {
         let mut response = request.send().await.map_err(|e| no_answer(&e, within))?;
         // Version 2 refuses with 200, 400 or 412, and says why in the body.
         let status = response.status();
-        if !matches!(status, StatusCode::OK | StatusCode::BAD_REQUEST | StatusCode::PRECONDITION_FAILED) {
-            return Err(format!("the facilitator answered with HTTP status {}", status.as_u16()));
+        let broke = status == StatusCode::INTERNAL_SERVER_ERROR;
+        let odd = || format!("the facilitator answered with HTTP status {}", status.as_u16());
+        if !broke && !matches!(status, StatusCode::OK | StatusCode::BAD_REQUEST | StatusCode::PRECONDITION_FAILED) {
+            return Err(odd());
         }
         let mut bytes = Vec::new();
         while let Some(chunk) = response.chunk().await.map_err(|e| no_answer(&e, within))? {
@@ -207,12 +229,26 @@ impl Remote {
             }
             bytes.extend_from_slice(&chunk);
         }
-        serde_json::from_slice(&bytes).map_err(|_| "the facilitator's answer makes no sense".to_owned())
+        match serde_json::from_slice::<T>(&bytes) {
+            Ok(answer) if !broke || answer.says_no() => Ok(answer),
+            Err(_) if !broke => Err("the facilitator's answer makes no sense".to_owned()),
+            _ => Err(odd()),
+        }
     }
 }
 
-fn unfounded(refused: &Refused) -> Unknown {
-    Unknown::new(format!("the facilitator refuses it ({}), and the chain shows no reason", refused.reason))
+/// A payer that it names has to be ours; no payer at all is none.
+fn is_of_another(payer: Option<&str>, authorization: &Authorization) -> bool {
+    payer.is_some_and(|payer| payer.parse::<Address>().ok() != Some(authorization.from))
+}
+
+/// What it says alone is no reason to ask for another payment, whatever it is about.
+fn unfounded(reason: Option<&str>, method: Method) -> Unknown {
+    let Some(reason) = reason else { return Unknown::new("the facilitator refuses it without a reason") };
+    match judged(reason, method) {
+        Ok(refused) => Unknown::new(format!("the facilitator refuses it ({}), and the chain shows no reason", refused.reason)),
+        Err(failed) => failed,
+    }
 }
 
 /// In our words: reqwest's hold the address.

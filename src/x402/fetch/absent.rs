@@ -47,7 +47,23 @@ pub fn questions(_wallet: Address) -> Vec<Pending> {
     Vec::new()
 }
 
-pub fn drop_arrivals(_wallet: Wallet) {}
+pub fn drop_arrival(_wallet: Wallet, _watch: String) {}
+
+pub fn seen(_run: &str) {}
+
+pub fn question_is_answered(_agent: &str, _body: &str) {}
+
+pub fn panel_call(_agent: &str) -> RwSignal<Call> {
+    RwSignal::new(Call::new())
+}
+
+pub fn step_aside(_agent: &str) {}
+
+pub fn draft(_form: &str) -> Option<String> {
+    None
+}
+
+pub fn keep_draft(_form: &str, _input: &str) {}
 
 pub fn drop_question(_wallet: Address, _question: &Pending) {}
 

@@ -15,6 +15,7 @@ use crate::{
     browser::{self, http},
     error::{CallError, Code},
     evm::{Address, TxHash},
+    money::Amount,
     wallet::{Wallet, sign_in},
     x402::phase::{Call, Means, Phase},
 };
@@ -49,15 +50,22 @@ pub async fn follow(wallet: Wallet, payer: Address, recipe: &Recipe, entry: Pend
         None => {}
     }
     // Said before, and still true while it waits: that this browser does not remember the payment.
-    let standing = call.note.get_untracked();
+    let mut standing = call.note.get_untracked();
     let began_ms = browser::now_ms();
     let (mut broken, mut only_wait) = (0, false);
     loop {
         let attempt = send(recipe, Some(&payment), only_wait).await;
         let (failure, settled) = note_run(call, &attempt);
-        // The shop's own settlement is named as soon as it was sent.
-        if let (None, Some(hash)) = (transaction, settled.filter(|_| means == Means::Authorization)) {
+        // The shop's own settlement is named as soon as it was sent; so is the payment that took the place of this one in its wallet.
+        let is_sent_again = transaction.is_some() && means == Means::Transfer;
+        let news = settled.filter(|hash| {
+            transaction != Some(*hash) && (is_sent_again || means == Means::Authorization && transaction.is_none())
+        });
+        if let Some(hash) = news {
             transaction = Some(hash);
+            if is_sent_again {
+                standing.get_or_insert_with(|| waiting::SENT_AGAIN.to_owned());
+            }
             link(call, &entry.network, hash).await;
         }
         broken = if failure == Some(Code::Internal) { broken + 1 } else { 0 };
@@ -127,23 +135,32 @@ pub fn show(call: Call, phase: Phase) {
 /// A server's watch lasts 15 minutes; while a payment is open here it is renewed (B13).
 const RENEW_MS: u64 = 5 * 60 * 1_000;
 
-/// The server watches for this wallet's payments as long as this lives, and a while longer.
-pub struct Watch(Rc<Cell<bool>>);
+/// The server watches for this call's payment as long as this lives, and a while longer.
+pub struct Watch {
+    /// The server's; empty where it gave none.
+    pub id: String,
+    open: Rc<Cell<bool>>,
+}
 
 impl Drop for Watch {
     fn drop(&mut self) {
-        self.0.set(false);
+        self.open.set(false);
     }
 }
 
-/// Asks the server to watch for the signed-in wallet's payments, hash or no hash, and again while what it gives lives.
+/// Asks the server to watch for the signed-in wallet's payment of `amount` for this call, hash or no hash, and again while what it gives lives.
 ///
 /// # Errors
 /// The server's. Then no wallet may be opened: a payment whose hash gets lost would not be found.
-pub async fn watch(network: &str, recipe: &Recipe) -> Result<Watch, CallError> {
-    ask_to_watch(network, recipe).await?;
+pub async fn watch(network: &str, recipe: &Recipe, amount: Amount) -> Result<Watch, CallError> {
+    #[derive(serde::Deserialize)]
+    struct Opened {
+        watch: String,
+    }
+    let answer = ask_to_watch(network, recipe, Some(amount), None).await?;
+    let id = serde_json::from_slice(answer.as_bytes()).map_or_else(|_| String::new(), |Opened { watch }| watch);
     let open = Rc::new(Cell::new(true));
-    let (still, network, recipe) = (open.clone(), network.to_owned(), recipe.clone());
+    let (still, network, recipe, known) = (open.clone(), network.to_owned(), recipe.clone(), id.clone());
     spawn_local(async move {
         loop {
             browser::sleep(RENEW_MS).await;
@@ -151,15 +168,34 @@ pub async fn watch(network: &str, recipe: &Recipe) -> Result<Watch, CallError> {
                 return;
             }
             // If this one fails, the first still holds for ten minutes, and the next comes before that.
-            let _ = ask_to_watch(&network, &recipe).await;
+            let _ = ask_to_watch(&network, &recipe, None, Some(&known)).await;
         }
     });
-    Ok(Watch(open))
+    Ok(Watch { id, open })
 }
 
+/// The server's answer. `known`: a watch that only is to last longer, if its payment has not come.
+///
 /// # Errors
 /// The server's.
-pub async fn ask_to_watch(network: &str, recipe: &Recipe) -> Result<(), CallError> {
-    let body = serde_json::json!({ "network": network, "agent": recipe.agent(), "input": recipe.body }).to_string();
-    http::json("POST", "/api/watch", Some(&body)).await.map(drop)
+pub async fn ask_to_watch(
+    network: &str,
+    recipe: &Recipe,
+    amount: Option<Amount>,
+    known: Option<&str>,
+) -> Result<String, CallError> {
+    let body = serde_json::json!({
+        "network": network, "agent": recipe.agent(), "input": recipe.body, "amount": amount, "watch": known,
+    });
+    http::json("POST", "/api/watch", Some(&body.to_string())).await
+}
+
+/// Nobody waits for what this watch is for: the wallet was told no. If it fails, the watch ends by itself.
+pub fn end_watch(id: String) {
+    spawn_local(async move { drop(http::json("DELETE", &watch_path(&id), None).await) });
+}
+
+/// Of one watch, its address: what the server names them by needs no escapes but for a slash and a colon, which a query may have.
+pub fn watch_path(id: &str) -> String {
+    format!("/api/watch?watch={id}")
 }

@@ -33,19 +33,20 @@ use super::phase::Call;
 
 #[cfg(not(feature = "hydrate"))]
 pub use absent::{
-    call, drop_arrivals, drop_payment, drop_question, prefer, preferred, questions, resume, shown, slot, spend_credit, tracked,
-    untrack, watch_again,
+    call, draft, drop_arrival, drop_payment, drop_question, keep_draft, panel_call, prefer, preferred, question_is_answered,
+    questions, resume, seen, shown, slot, spend_credit, step_aside, tracked, untrack, watch_again,
 };
 #[cfg(feature = "hydrate")]
 pub use page::{
-    drop_arrivals, drop_payment, drop_question, questions, resume, shown, slot, spend_credit, tracked, untrack, watch_again,
+    drop_arrival, drop_payment, drop_question, panel_call, question_is_answered, questions, resume, seen, shown, slot,
+    spend_credit, step_aside, tracked, untrack, watch_again,
 };
 #[cfg(feature = "hydrate")]
 pub use pay::call;
 #[cfg(feature = "hydrate")]
 pub use script::{call_of_scripts, export_to_javascript};
 #[cfg(feature = "hydrate")]
-pub use storage::{prefer, preferred};
+pub use storage::{draft, keep_draft, prefer, preferred};
 
 /// The `client` of every paid server function. What it is doing is in the `Call` of its context or, without one, of its agent's slot.
 pub struct X402;

@@ -27,7 +27,7 @@ struct Page {
     tracked: RwSignal<Vec<Tracked>>,
     /// The slug of the agent whose panel is on the screen.
     shown: RwSignal<Option<String>>,
-    slots: Vec<(String, Call)>,
+    slots: Vec<(String, RwSignal<Call>)>,
     /// Path and body of what was resumed: once is enough.
     resumed: Vec<(String, String)>,
 }
@@ -44,14 +44,24 @@ fn with<T>(see: impl FnOnce(&mut Page) -> T) -> T {
     PAGE.with_borrow_mut(|page| see(page.get_or_insert_default()))
 }
 
-/// The call of an agent's panel: the same one whenever the visitor comes back to it.
+/// The call of an agent's panel: the same one whenever the visitor comes back to it, until another takes its place.
 pub fn slot(agent: &str) -> Call {
+    panel_call(agent).get_untracked()
+}
+
+/// The same, for whoever wants to hear that another call took its place.
+pub fn panel_call(agent: &str) -> RwSignal<Call> {
     if let Some(call) = with(|page| page.slots.iter().find(|(slug, _)| slug == agent).map(|(_, call)| *call)) {
         return call;
     }
-    let call = outlive(Call::new);
+    let call = outlive(|| RwSignal::new(Call::new()));
     with(|page| page.slots.push((agent.to_owned(), call)));
     call
+}
+
+/// The panel is free for another call. What its call is waiting for goes on, and has a card of its own from now on.
+pub fn step_aside(agent: &str) {
+    panel_call(agent).set(outlive(Call::new));
 }
 
 /// What is paid for or being paid, oldest first.
@@ -130,16 +140,46 @@ pub fn questions(wallet: Address) -> Vec<Pending> {
 /// The answer is known, or nobody wants to know it any more: then it keeps nobody from asking either.
 pub fn drop_question(wallet: Address, question: &Pending) {
     storage::settle(wallet, &question.path, &question.body);
+    answered(question);
+}
+
+/// The wallet's question is open no more: its agent's panel does not go on saying so, and has room for what comes of it.
+pub(super) fn answered(question: &Pending) {
     let phase = slot(&question.agent).phase;
     if phase.with_untracked(|phase| matches!(phase, Phase::Failed(error) if error.code == Code::AlreadyAsked)) {
         phase.set(Phase::Ready);
     }
 }
 
-/// Nobody wants what the payments that arrived were meant for: they stay as credit.
-pub fn drop_arrivals(wallet: Wallet) {
+/// The answer was opened: its card has told all that it had to tell.
+pub fn seen(run: &str) {
+    let was_seen = |known: &Tracked| {
+        let is_done = known.call.phase.with_untracked(|phase| *phase == Phase::Done);
+        is_done && known.call.run.with_untracked(|id| id.as_deref() == Some(run))
+    };
+    let tracked = tracked();
+    if tracked.with_untracked(|all| all.iter().any(was_seen)) {
+        tracked.update(|all| all.retain(|known| !was_seen(known)));
+    }
+}
+
+/// The payment of a call arrived while its wallet's question was still open here, as far as this page knew: it is not open any more. The card of the
+/// arrival tells what there is to do.
+pub fn question_is_answered(agent: &str, body: &str) {
+    let asks = |known: &Tracked| {
+        known.agent == agent && known.body == body && known.call.phase.with_untracked(|phase| matches!(phase, Phase::InWallet(_)))
+    };
+    let Some(call) = tracked().with_untracked(|all| all.iter().find(|known| asks(known)).map(|known| known.call)) else { return };
+    untrack(call);
+    if slot(agent) == call {
+        step_aside(agent);
+    }
+}
+
+/// Nobody wants what the payment that this watch found was meant for: it stays as credit.
+pub fn drop_arrival(wallet: Wallet, watch: String) {
     spawn_local(async move {
-        if let Err(error) = http::json("DELETE", "/api/watch", None).await {
+        if let Err(error) = http::json("DELETE", &follow::watch_path(&watch), None).await {
             wallet.trouble.set(Some(error));
         }
         wallet.refresh();
@@ -148,11 +188,10 @@ pub fn drop_arrivals(wallet: Wallet) {
 
 /// The page is open, so the watch for the question's payment goes on (B13).
 pub fn watch_again(question: &Pending) {
-    let recipe = question.recipe();
-    let network = question.network.clone();
+    let (recipe, network, known) = (question.recipe(), question.network.clone(), question.watch.clone());
     spawn_local(async move {
         // If it fails, the watch that was begun before the wallet opened still stands.
-        let _ = follow::ask_to_watch(&network, &recipe).await;
+        let _ = follow::ask_to_watch(&network, &recipe, None, known.as_deref()).await;
     });
 }
 

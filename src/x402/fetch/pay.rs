@@ -2,37 +2,41 @@
 
 use std::{cell::RefCell, pin::pin};
 
-use futures::future::{Either, select};
-use leptos::prelude::*;
+use futures::{
+    channel::oneshot,
+    future::{Either, select},
+};
+use leptos::{prelude::*, task::spawn_local};
 
 use super::{
     authorization,
-    follow::{Watch, follow, send, show, watch},
+    follow::{self, Watch, follow, send, show, watch},
     page, payment,
     pending::Pending,
-    request::{Answer, Recipe},
+    request::{self, Answer, Recipe},
     storage, waiting,
 };
 use crate::{
     browser::{self, http, lock},
     error::{CallError, Code, Retry},
     evm::Address,
-    money::{Asset, Money},
+    money::{Amount, Asset, Money},
     network::Network,
     session::SessionView,
-    wallet::{self, Wallet, chain, fault::Asked, provider::Connection, sign_in, signing},
+    wallet::{self, Wallet, chain, fault::Asked, patience, provider::Connection, sign_in, signing},
     x402::{
         phase::{Call, Means, PayWith, Phase},
         wire::{Offer, PaymentRequired},
     },
 };
 
-/// Between all tabs of this site: one offer, one wallet question at a time.
+/// Between all tabs of this site: of one call, one offer and one wallet question at a time. Another call has its own turn: a question that nobody
+/// answers keeps nobody from asking about something else, and the wallet shows them one after the other.
 const LOCK: &str = "coinslot.pay";
 /// A lock that is not there by then is held by somebody who waits for a person.
 const LOCK_SOON_MS: u64 = 200;
 
-const ELSEWHERE: &str = "Another call is being paid for, perhaps in another tab. Finish there; this one goes on by itself.";
+const ELSEWHERE: &str = "This very call is being paid for, perhaps in another tab. Finish there; this one goes on by itself.";
 const UNREMEMBERED: &str =
     "This browser does not let the page remember your payment. Keep the transaction's hash until the answer is here.";
 const UNREMEMBERED_SIGNATURE: &str =
@@ -104,27 +108,39 @@ async fn run(wallet: Wallet, recipe: &Recipe, call: Call) -> Result<Answer, Call
         Some((_, required)) => required,
         None => {
             let answer = send(recipe, None, false).await?;
-            if answer.status != 402 {
+            if answer.status != 402 || recipe.only_asks() {
                 return Ok(answer);
             }
             answer.offers()?
         }
     };
     let twin = wallet.signed_in_now().is_some_and(|payer| storage::asked(payer, recipe));
-    let (turn, waited) = turn(call).await;
+    let (turn, waited) = turn(recipe, call).await;
     let buyer = Buyer { wallet, recipe, call, stood_aside: twin && waited };
-    let bought = match call.pay_with.get_untracked() {
-        PayWith::Wallet => buyer.by_wallet(required).await?,
-        PayWith::Credit => buyer.by_credit(required).await?,
+    let buying = async {
+        match call.pay_with.get_untracked() {
+            PayWith::Wallet => buyer.by_wallet(required).await,
+            PayWith::Credit => buyer.by_credit(required).await,
+        }
+    };
+    let mut turn = Some(turn);
+    let bought = match select(pin!(buying), pin!(patience::silence())).await {
+        Either::Left((bought, _)) => bought,
+        // A wallet that does not answer here keeps no other tab waiting.
+        Either::Right((_, buying)) => {
+            turn.take();
+            buying.await
+        }
     };
     drop(turn);
-    let (payer, entry, _watch) = bought;
+    let (payer, entry, _watch) = bought?;
     follow(wallet, payer, recipe, entry, call).await
 }
 
 /// Waits for its turn among all tabs, and says so if somebody else has it. `true`: somebody else had.
-async fn turn(call: Call) -> (lock::Held, bool) {
-    let turn = pin!(lock::hold(LOCK));
+async fn turn(recipe: &Recipe, call: Call) -> (lock::Held, bool) {
+    let name = format!("{LOCK}:{}:{:016x}", recipe.path, request::fingerprint(&recipe.body));
+    let turn = pin!(lock::hold(&name));
     let soon = pin!(browser::sleep(LOCK_SOON_MS));
     match select(turn, soon).await {
         Either::Left((turn, _)) => (turn, false),
@@ -178,6 +194,9 @@ impl Buyer<'_> {
         agreed: Option<&str>,
     ) -> Result<(Deal, &'n Network), CallError> {
         let with = self.call.pay_with.get_untracked();
+        if let (Some(wanted), Some(_)) = (wanted, agreed) {
+            payment::is_offered_on(&required, networks, wanted)?;
+        }
         let (offer, network, price) = payment::choose(&required, networks, with, wanted)?;
         if !payment::same_price(agreed, &price) {
             let old = agreed.unwrap_or_default().to_owned();
@@ -204,13 +223,7 @@ impl Buyer<'_> {
         if self.call.ask_again.get_untracked() || !storage::asked(payer, self.recipe) {
             return Ok(());
         }
-        Err(CallError::saying(
-            Code::AlreadyAsked,
-            format!(
-                "Open {}: a request is waiting there. If you confirm it, the payment is found by itself; a second one would be your credit.",
-                connection.name
-            ),
-        ))
+        Err(still_asking(connection))
     }
 
     /// What another tab has paid for meanwhile, or the reason not to pay again.
@@ -264,13 +277,13 @@ impl Buyer<'_> {
         networks: &[Network],
     ) -> Result<Bought, CallError> {
         let mut transfer = chain::prepare(connection, network, payer, deal.offer.pay_to, &deal.price).await?;
-        let watch = self.watched(network, payer).await?;
+        let watch = self.watched(network, payer, deal.price.amount).await?;
         if payment::too_short(deal.expires_at_ms, browser::now_ms()) {
             deal = self.fresh(deal, networks).await?;
             transfer = chain::prepare(connection, network, payer, deal.offer.pay_to, &deal.price).await?;
         }
         chain::unchanged(connection, network, payer).await?;
-        let entry = self.ask_wallet(connection, network, &deal, &transfer).await?;
+        let entry = self.ask_wallet(connection, network, &deal, transfer, &watch).await?;
         Ok((payer, entry, Some(watch)))
     }
 
@@ -307,8 +320,8 @@ impl Buyer<'_> {
     }
 
     /// The server watches for `payer` from now on; signs in again where the page believed in a session that has ended.
-    async fn watched(&self, network: &Network, payer: Address) -> Result<Watch, CallError> {
-        let watching = match watch(&network.id, self.recipe).await {
+    async fn watched(&self, network: &Network, payer: Address, amount: Amount) -> Result<Watch, CallError> {
+        let watching = match watch(&network.id, self.recipe, amount).await {
             Err(error) if error.code.status() == 401 => {
                 self.wallet.session.set(Some(SessionView::default()));
                 let (_, again) = sign_in::signed_in(self.wallet, &|asked| self.asking(asked)).await?;
@@ -316,7 +329,7 @@ impl Buyer<'_> {
                     return Err(Code::AccountChanged.into());
                 }
                 show(self.call, Phase::Asking);
-                watch(&network.id, self.recipe).await
+                watch(&network.id, self.recipe, amount).await
             }
             watching => watching,
         };
@@ -328,34 +341,53 @@ impl Buyer<'_> {
         })
     }
 
-    /// The one question that moves money. What it gives is stored before anything else is awaited (B13).
+    /// The one question that moves money. What it gives is stored before anything else is awaited (B13), also where nobody waits for it any more.
     async fn ask_wallet(
         &self,
         connection: &Connection,
         network: &Network,
         deal: &Deal,
-        transfer: &chain::Transfer,
+        transfer: chain::Transfer,
+        watch: &Watch,
     ) -> Result<Pending, CallError> {
         let payer = transfer.from;
         let quote = payment::quote(&deal.offer, network, &deal.price, Some(&transfer.fee), deal.expires_at_ms);
         let mut entry = Pending::of(self.recipe, &network.id, browser::now_ms());
+        entry.watch = Some(watch.id.clone());
         // A reload finds out that a question is open. If that cannot be kept, the server's watch still finds the payment.
         let _ = storage::put(payer, entry.clone());
         page::track(self.recipe, self.call);
         self.call.quote.set(Some(quote.clone()));
         self.call.phase.set(Phase::InWallet(quote));
-        let hash = match chain::pay(connection, network, transfer).await {
-            Ok(hash) => hash,
-            Err(error) => {
-                if waiting::is_refusal(&error) {
-                    storage::settle(payer, &self.recipe.path, &self.recipe.body);
+        let (tell, told) = oneshot::channel();
+        let (wallet, connection_of, network) = (self.wallet, connection.clone(), network.clone());
+        let (recipe, required, offer) = (self.recipe.clone(), deal.required.clone(), deal.offer.clone());
+        let watch = watch.id.clone();
+        spawn_local(async move {
+            let answer = chain::pay(&connection_of, &network, &transfer).await;
+            let question = entry.clone();
+            let kept = answer.map(|hash| {
+                entry.payment = Some(payment::by_transaction(&required, &offer, hash, payer));
+                entry.transaction = Some(hash);
+                let is_remembered = storage::put(payer, entry.clone());
+                (hash, entry, is_remembered)
+            });
+            if kept.as_ref().is_err_and(waiting::is_refusal) {
+                follow::end_watch(watch);
+                // What another question about this call was answered with stays.
+                if storage::paid(payer, &recipe).is_none() {
+                    page::drop_question(payer, &question);
                 }
-                return Err(waiting::after_asking(error));
             }
-        };
-        entry.payment = Some(payment::by_transaction(&deal.required, &deal.offer, hash, payer));
-        entry.transaction = Some(hash);
-        if !storage::put(payer, entry.clone()) {
+            if tell.send(kept).is_err() {
+                // Nobody waited for it: the page takes it up as it does after a reload.
+                page::answered(&question);
+                page::resume(wallet);
+            }
+        });
+        let answer = patience::patiently(told).await.and_then(Result::ok).unwrap_or_else(|| Err(still_asking(connection)));
+        let (hash, entry, is_remembered) = answer.map_err(waiting::after_asking)?;
+        if !is_remembered {
             self.call.note.set(Some(UNREMEMBERED.into()));
         }
         self.call.phase.set(Phase::Sent(hash));
@@ -386,6 +418,16 @@ impl Buyer<'_> {
         let _ = storage::put(payer, entry.clone());
         Ok((payer, entry, None))
     }
+}
+
+fn still_asking(connection: &Connection) -> CallError {
+    CallError::saying(
+        Code::AlreadyAsked,
+        format!(
+            "Open {}: a request is waiting there. If you confirm it, the payment is found by itself; a second one would be your credit.",
+            connection.name
+        ),
+    )
 }
 
 thread_local! {

@@ -50,6 +50,19 @@ pub fn choose<'a>(
     Ok((offer.clone(), network, price))
 }
 
+/// The visitor has agreed to pay on this network, so money of another one is never taken in its place: its price may read the same, and be real.
+///
+/// # Errors
+/// [`Code::PaymentInvalid`]: nothing is on offer there (it is halted, or this input is known to fail there).
+pub fn is_offered_on(required: &PaymentRequired, networks: &[Network], wanted: &Asset) -> Result<(), CallError> {
+    let name = networks.iter().find(|known| known.id == wanted.network).map_or(wanted.network.as_str(), |known| &known.name);
+    if required.accepts.iter().any(|offer| offer.network == wanted.network) {
+        return Ok(());
+    }
+    let sentence = format!("This call is not sold on {name} right now. Nothing was charged.");
+    Err(CallError::saying(Code::PaymentInvalid, sentence).with_details(required.error.as_deref().unwrap_or_default()))
+}
+
 /// Of the credit, what pays one of the offers: where the page did not ask which (B18).
 pub fn covering(required: &PaymentRequired, networks: &[Network], credit: &[Money]) -> Option<Asset> {
     let covers = |have: &&Money| {
@@ -79,7 +92,14 @@ pub fn too_short(expires_at_ms: i64, now_ms: i64) -> bool {
 
 /// `fee`: none where a signature pays.
 pub fn quote(offer: &Offer, network: &Network, price: &Money, fee: Option<&Money>, expires_at_ms: i64) -> Quote {
-    Quote { price: price.clone(), fee: fee.cloned(), pay_to: offer.pay_to, network: network.name.clone(), expires_at_ms }
+    Quote {
+        price: price.clone(),
+        fee: fee.cloned(),
+        sponsored: network.wallet_sponsors_gas,
+        pay_to: offer.pay_to,
+        network: network.name.clone(),
+        expires_at_ms,
+    }
 }
 
 /// The header that shows a transfer. The offer goes back unchanged: it locks the price, and its random bits are ours alone.
@@ -162,6 +182,7 @@ mod tests {
             explorer: None,
             faucet: None,
             gas_price_hint: Amount::ZERO,
+            wallet_sponsors_gas: false,
             tokens: vec![Token {
                 address: USDC.parse().unwrap(),
                 symbol: "USDC".into(),
@@ -238,6 +259,19 @@ mod tests {
         // Dollars that this shop does not know are no price.
         let unknown = Network { tokens: Vec::new(), ..network(143) };
         assert!(choose(&required(), &[unknown], PayWith::Wallet, Some(&asset(143, true))).unwrap().0.is_native());
+    }
+
+    #[test]
+    fn m5_a_network_that_is_left_out_is_never_replaced_by_another_of_the_same_price() {
+        let networks = [network(10143), network(143)];
+        let mut mainnet = required();
+        mainnet.accepts.retain(|offer| offer.network == "eip155:143");
+        let refused = is_offered_on(&mainnet, &networks, &asset(10143, false)).unwrap_err();
+        assert_eq!((refused.code, refused.error.contains("Chain 10143")), (Code::PaymentInvalid, true), "{refused:?}");
+        assert!(refused.details.is_some(), "and why");
+        for sold in [asset(143, false), asset(143, true)] {
+            assert!(is_offered_on(&mainnet, &networks, &sold).is_ok());
+        }
     }
 
     #[test]

@@ -20,6 +20,9 @@ pub struct Pending {
     /// The payment header, base64.
     pub payment: Option<String>,
     pub transaction: Option<TxHash>,
+    /// The server's watch for it, by whose id the server says that the question is answered.
+    #[serde(default)]
+    pub watch: Option<String>,
     /// Unix milliseconds, by this browser's clock.
     pub created_ms: i64,
 }
@@ -33,6 +36,7 @@ impl Pending {
             network: network.to_owned(),
             payment: None,
             transaction: None,
+            watch: None,
             created_ms,
         }
     }
@@ -120,6 +124,8 @@ mod tests {
         assert_eq!(bodies(&read(&text, QUESTION_MS)), ["paid"]);
         assert!(read(&text, PAYMENT_MS).is_empty());
         assert!(read("not json", 0).is_empty() && read("", 0).is_empty());
+        let before = text.replace(r#""watch":null,"#, "");
+        assert_eq!(read(&before, 0), list, "what an older page wrote has no watch");
     }
 
     #[test]

@@ -29,6 +29,11 @@ impl Recipe {
         }
     }
 
+    /// Does it ask for the price alone? A payment for it would buy nothing: only a POST with an input is a call.
+    pub fn only_asks(&self) -> bool {
+        self.method != "POST" || self.body.is_empty()
+    }
+
     /// The card's slug, from the path.
     pub fn agent(&self) -> &str {
         let rest = self.path.strip_prefix(PAID).unwrap_or_default();
@@ -47,6 +52,11 @@ impl Recipe {
         }
         headers
     }
+}
+
+/// Tells bodies apart where a short name is needed (FNV-1a), and nothing is lost where two are taken for one.
+pub fn fingerprint(text: &str) -> u64 {
+    text.bytes().fold(0xcbf2_9ce4_8422_2325, |hash, byte| (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3))
 }
 
 /// What came back.
@@ -112,6 +122,16 @@ mod tests {
             paid[plain.len()..],
             [("payment-signature", "cGF5"), ("x-payment", "cGF5"), ("prefer", "wait=1")].map(|(a, b)| (a.into(), b.into()))
         );
+    }
+
+    #[test]
+    fn m3_a_question_about_the_price_is_no_call() {
+        let call = Recipe::post_json("/api/x402/contract-xray", r#"{"address":"0x1"}"#);
+        assert!(!call.only_asks());
+        for method in ["GET", "HEAD", "PUT"] {
+            assert!(Recipe { method: method.into(), ..call.clone() }.only_asks(), "{method}");
+        }
+        assert!(Recipe { body: String::new(), ..call }.only_asks());
     }
 
     #[test]

@@ -1,16 +1,20 @@
 //! `window.x402Fetch(url, init)`: the same way, for the page's JavaScript. It takes what `fetch` takes and gives what `fetch` gives.
 
-use js_sys::{Promise, Reflect};
+use js_sys::{Array, Function, Promise, Reflect, Uint8Array};
 use leptos::prelude::*;
 use wasm_bindgen::prelude::*;
 use wasm_bindgen_futures::{JsFuture, future_to_promise};
-use web_sys::{Headers, RequestInit, Response, ResponseInit, Url};
+use web_sys::{Headers, Request, Response, ResponseInit, Url};
 
 use super::{
     page, pay,
     request::{Answer, PAID, Recipe},
 };
-use crate::{browser, error::CallError, x402::phase::Call};
+use crate::{
+    browser,
+    error::{CallError, Code},
+    x402::phase::Call,
+};
 
 /// Puts `x402Fetch` into the window.
 pub fn export_to_javascript() {
@@ -28,28 +32,22 @@ pub fn call_of_scripts() -> Call {
 }
 
 /// Resolves with the last answer, a refusal of the server's included. Rejects with an `Error` whose `code` is our word where there is none: no
-/// wallet, a refusal in the wallet, no connection. Where nothing is sold it is `fetch` itself.
+/// wallet, a refusal in the wallet, no connection. What asks for the price alone (another method than POST, no body) is answered with it, and not paid.
+/// Where nothing is sold it is `fetch` itself.
 async fn fetch(url: JsValue, init: JsValue) -> Result<JsValue, JsValue> {
     let window = web_sys::window().ok_or(JsValue::NULL)?;
-    let text = url.as_string().or_else(|| js_sys::Object::from(url).to_string().as_string()).unwrap_or_default();
     let here = window.location();
+    let text = match url.dyn_ref::<Request>() {
+        Some(request) => request.url(),
+        None => js_sys::Object::from(url.clone()).to_string().into(),
+    };
     let target = Url::new_with_base(&text, &here.href()?)?;
     if target.origin() != here.origin()? || !target.pathname().starts_with(PAID) {
-        let init: RequestInit = if init.is_object() { init.unchecked_into() } else { RequestInit::new() };
-        return JsFuture::from(window.fetch_with_str_and_init(&target.href(), &init)).await;
+        let fetch: Function = Reflect::get(&window, &"fetch".into())?.unchecked_into();
+        let answer: Promise = Reflect::apply(&fetch, &window, &Array::of2(&url, &init))?.unchecked_into();
+        return JsFuture::from(answer).await;
     }
-    let field = |name: &str| Reflect::get(&init, &name.into()).ok().filter(|found| !found.is_undefined() && !found.is_null());
-    let headers = match field("headers") {
-        // The constructor takes all three shapes that `fetch` takes.
-        Some(headers) => browser::pairs(Headers::new_with_record_from_str_to_str(headers.unchecked_ref())?.as_ref()),
-        None => Vec::new(),
-    };
-    let recipe = Recipe {
-        method: field("method").and_then(|method| method.as_string()).unwrap_or_else(|| "GET".into()).to_ascii_uppercase(),
-        path: format!("{}{}", target.pathname(), target.search()),
-        headers,
-        body: field("body").and_then(|body| body.as_string()).unwrap_or_default(),
-    };
+    let recipe = recipe(&url, &init, &target).await?;
     let call = call_of_scripts();
     call.shown_price.set(None);
     call.asset.set(super::preferred());
@@ -57,6 +55,20 @@ async fn fetch(url: JsValue, init: JsValue) -> Result<JsValue, JsValue> {
         Ok(answer) => response(&answer).map(JsValue::from),
         Err(error) => Err(refusal(&error)),
     }
+}
+
+/// What `fetch` would send, read by the browser's own `Request`: a body may be bytes, a file or a form as well as a text, and brings its content type
+/// along. It is read before anything is paid, so what the server refuses, it refuses then.
+async fn recipe(url: &JsValue, init: &JsValue, target: &Url) -> Result<Recipe, JsValue> {
+    let window = web_sys::window().ok_or(JsValue::NULL)?;
+    let class: Function = Reflect::get(&window, &"Request".into())?.unchecked_into();
+    let init = if init.is_object() { init.clone() } else { js_sys::Object::new().into() };
+    let request: Request = Reflect::construct(&class, &Array::of2(url, &init))?.unchecked_into();
+    let method = request.method().to_ascii_uppercase();
+    let headers = browser::pairs(request.headers().as_ref());
+    let bytes = Uint8Array::new(&JsFuture::from(request.array_buffer()?).await?).to_vec();
+    let body = String::from_utf8(bytes).map_err(|cause| refusal(&CallError::from(Code::BadJson).with_details(cause)))?;
+    Ok(Recipe { method, path: format!("{}{}", target.pathname(), target.search()), headers, body })
 }
 
 fn response(answer: &Answer) -> Result<Response, JsValue> {

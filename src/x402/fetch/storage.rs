@@ -27,6 +27,22 @@ pub fn prefer(asset: &Asset) {
     let _ = memory::remember(PREFERRED, &asset.to_string());
 }
 
+/// What was typed into an agent's form, in this tab: it survives a reload and the way back. Kept also after a run, since the form keeps it too and a
+/// second run is often the same with a little change; it ends with the tab, and no server sees it.
+/// `form`: which one.
+pub fn draft(form: &str) -> Option<String> {
+    memory::recall_in_tab(&draft_key(form))
+}
+
+/// If it cannot be kept (a full store, private mode), it is typed once more.
+pub fn keep_draft(form: &str, input: &str) {
+    memory::remember_in_tab(&draft_key(form), input);
+}
+
+fn draft_key(form: &str) -> String {
+    format!("coinslot.draft.{form}")
+}
+
 thread_local! {
     /// Not kept over a reload: the page would run them again by itself, and the credit is one click away anyhow.
     static SET_ASIDE: RefCell<Vec<(Address, Pending)>> = const { RefCell::new(Vec::new()) };

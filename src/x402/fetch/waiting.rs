@@ -5,7 +5,10 @@ use super::request::{Answer, stage_of};
 use crate::{
     error::{CallError, Code, Retry, Stage},
     evm::TxHash,
-    x402::phase::{Means, Phase},
+    x402::{
+        phase::{Means, Phase},
+        wire::MAY_ARRIVE,
+    },
 };
 
 /// After this a wait is called long (C3).
@@ -18,6 +21,9 @@ const LONGEST_MS: u64 = 5_000;
 const BROKEN_MAX: u32 = 4;
 
 pub const TAKES_LONG: &str = "This takes longer than usual. You can close this tab: the server finishes without it.";
+const NOT_SEEN: &str = "The network does not know this payment yet. It can still arrive, so do not pay again: look into your wallet. If it is sped \
+                        up or cancelled there, this page follows by itself.";
+pub const SENT_AGAIN: &str = "Your wallet sent this payment again under another hash. It counts for this run.";
 const CHECKING: &str = "Your payment is safe. We are checking.";
 const UNREACHABLE: &str = "The shop cannot be reached right now. Nothing is lost; this page keeps asking.";
 
@@ -50,6 +56,9 @@ pub fn next(attempt: &Result<Answer, CallError>, waited_ms: i64, broken: u32) ->
     let again = |note| Next::Again { after_ms: pause_ms(error.retry_after_ms, waited_ms), stage: stage_of(&error), note };
     match error.code {
         Code::PaymentPending => again((waited_ms >= LONG_MS).then_some(TAKES_LONG)),
+        Code::PayerUnknown => again(Some(Code::PayerUnknown.sentence())),
+        // It can still come, or be found under another hash: nobody is to pay again, and this page goes on by itself.
+        Code::PaymentNotFound if error.reason.as_deref() == Some(MAY_ARRIVE) => again(Some(NOT_SEEN)),
         Code::Running => again(None),
         Code::VerifierUnavailable => again(Some(CHECKING)),
         Code::Offline => again(Some(UNREACHABLE)),
@@ -102,7 +111,8 @@ pub fn is_refusal(error: &CallError) -> bool {
 /// What the wallet's error means once it was asked to pay: not that nothing was charged, unless the person said no.
 pub fn after_asking(error: CallError) -> CallError {
     match error.code {
-        Code::WalletFailed => CallError {
+        // What says more already, such as that there was no hash, stays.
+        Code::WalletFailed if error.error == Code::WalletFailed.sentence() => CallError {
             error: "Your wallet answered with an error. If it paid all the same, the payment is found by itself.".into(),
             ..error
         },
@@ -135,6 +145,13 @@ mod tests {
     }
 
     #[test]
+    fn p3_a_payment_whose_sender_is_not_known_yet_is_said_to_have_arrived_and_asked_about_again() {
+        let unknown = answer(CallError::from(Code::PayerUnknown).at_stage(Stage::Final).after_ms(5_000));
+        let note = Some("Your payment has arrived; we are finding out which account sent it.");
+        assert_eq!(next(&unknown, 0, 0), Next::Again { after_ms: 5_000, stage: Some(Stage::Final), note });
+    }
+
+    #[test]
     fn c3_a_long_wait_is_said_and_slows_down_to_five_seconds() {
         let pending = answer(CallError::from(Code::PaymentPending).after_ms(300));
         let pause = |waited_ms| match next(&pending, waited_ms, 0) {
@@ -145,6 +162,16 @@ mod tests {
         assert_eq!(pause(LONG_MS), (300, true));
         assert_eq!(pause(30_000), (2_000, true));
         assert_eq!(pause(3_600_000), (5_000, true));
+    }
+
+    #[test]
+    fn p7_unknown_is_never_pay_again_while_the_payment_can_still_come() {
+        let lost = CallError::from(Code::PaymentNotFound);
+        let may_arrive = answer(lost.clone().with_reason(MAY_ARRIVE));
+        let Next::Again { note: Some(note), .. } = next(&may_arrive, 130_000, 0) else { panic!("it waits") };
+        assert!(note.contains("do not pay again"), "{note}");
+        assert_eq!(next(&answer(lost), 130_000, 0), Next::Stuck { remember: true }, "a second one is asked about");
+        assert_eq!(next(&answer(Code::PaymentReplaced.into()), 0, 0), Next::Over, "the offer opens again");
     }
 
     #[test]
@@ -208,6 +235,8 @@ mod tests {
         let said = after_asking(CallError::from(Code::WalletFailed).with_details("-32603"));
         assert!(!said.error.contains("Nothing was charged") && said.details.is_some(), "{said:?}");
         assert_eq!(after_asking(Code::PaymentCancelled.into()), Code::PaymentCancelled.into());
+        let no_hash = CallError::saying(Code::WalletFailed, "No hash.");
+        assert_eq!(after_asking(no_hash.clone()), no_hash);
     }
 
     #[test]

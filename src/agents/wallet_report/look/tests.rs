@@ -41,6 +41,7 @@ fn network() -> Network {
         explorer: None,
         faucet: None,
         gas_price_hint: Amount::ZERO,
+        wallet_sponsors_gas: false,
         tokens: vec![Sold {
             address: USDC,
             symbol: "USDC".to_owned(),

@@ -85,7 +85,13 @@ fn runs() -> Map<String, Value> {
 
 fn session() -> Map<String, Value> {
     let session = || json_of("Session", "Who is signed in, their credit, and what is under way.");
-    let nonce_for = json!({ "type": "object", "properties": { "address": { "$ref": at("Address") } } });
+    let nonce_for = json!({
+        "type": "object",
+        "properties": {
+            "address": { "$ref": at("Address") },
+            "chainId": { "type": "integer", "description": "The network that the wallet is on." },
+        },
+    });
     let nonce = operation(
         "session-nonce",
         "session",
@@ -102,6 +108,7 @@ fn session() -> Map<String, Value> {
         Code::BadSignature,
         Code::CrossSite,
         Code::Internal,
+        Code::VerifierUnavailable,
     ];
     let sign_in = operation(
         "sign-in",

@@ -214,7 +214,12 @@ pub fn schemas() -> Map<String, Value> {
             "type": "object",
             "properties": {
                 "message": { "type": "string", "description": "The EIP-4361 text." },
-                "signature": { "type": "string", "pattern": "^0x[0-9a-fA-F]{130}$" },
+                "signature": {
+                    "type": "string",
+                    "pattern": "^0x([0-9a-fA-F]{2})*$",
+                    "maxLength": 8194,
+                    "description": "A key's 65 bytes, or what the wallet's contract takes (ERC-1271, ERC-6492).",
+                },
             },
             "required": ["message", "signature"],
         },
@@ -229,10 +234,14 @@ pub fn schemas() -> Map<String, Value> {
                     "type": "object",
                     "description": "A payment that was found on chain and that nothing was run for yet.",
                     "properties": {
-                        "network": to("Network"), "transaction": to("TransactionHash"), "transactionUrl": text_or_null,
+                        "watch": text, "network": to("Network"), "transaction": to("TransactionHash"), "transactionUrl": text_or_null,
                         "agent": text, "input": text,
                     },
                 } },
+                "answered": {
+                    "type": "array", "items": text,
+                    "description": "Watches whose payment was booked, or whose run is paid.",
+                },
             },
             "required": ["credit", "underWay", "arrived"],
         },
