@@ -65,6 +65,8 @@ for (const how of ['replaced', 'moved', 'kept up'] as Translation[]) {
 
 test('P6 a page that is shown as it was written again keeps its words', async ({ page, xray }) => {
   await xray.open();
+  // The page has looked for a wallet, and says no more by itself.
+  await expect(xray.main.getByText('No wallet was found in this browser.')).toBeVisible();
   const words = await xray.main.innerText();
   await page.evaluate(() => {
     const back: [Element, Text][] = [];

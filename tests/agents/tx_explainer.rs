@@ -106,7 +106,7 @@ pub async fn rows() -> Vec<Row> {
     let anvil = Anvil::start().await;
     // Of the same id, and it knows none of the transactions: what is read of a raw one there is from its bytes alone.
     let stranger = Anvil::start().await;
-    let question = json!({"url": anvil.url(), "chainId": CHAIN_ID});
+    let question = json!({"url": anvil.url().as_str(), "chainId": CHAIN_ID});
     let answer = tokio::task::spawn_blocking(move || ask(&question)).await.unwrap();
     anvil.finalize().await;
 

@@ -60,7 +60,7 @@ pub async fn rows() -> Vec<Row> {
     let block = reports[0].block.number;
     assert!(reports.iter().all(|report| report.block.number == block), "nothing is mined meanwhile");
     let question = json!({
-        "url": wallets.anvil.url(), "block": block, "chainId": CHAIN_ID, "multicall": MULTICALL3, "permit2": PERMIT2,
+        "url": wallets.anvil.url().as_str(), "block": block, "chainId": CHAIN_ID, "multicall": MULTICALL3, "permit2": PERMIT2,
         "wallets": wallets.all.iter().map(|(_, address)| address).collect::<Vec<_>>(), "tokens": tokens, "spenders": spenders,
     });
     let others: Vec<Other> = tokio::task::spawn_blocking(move || ask(&question)).await.unwrap();

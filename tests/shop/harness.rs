@@ -35,6 +35,7 @@ use tempfile::TempDir;
 use tokio_util::sync::CancellationToken;
 use tower::ServiceExt;
 
+#[allow(clippy::duplicate_mod)] // some of the targets that take this harness have the whole of `anvil` too
 #[path = "../anvil/process.rs"]
 mod anvil_process;
 
