@@ -61,7 +61,9 @@ EMBED = COINSLOT_SITE="$$(cat target/site.stamp)"
 binary:
 	@$(EMBED) cargo build --release --locked --features ssr --bin coinslot
 	@mkdir -p dist
-	@cmp -s $(CARGO_TARGET_DIR)/release/coinslot dist/coinslot || cp -f $(CARGO_TARGET_DIR)/release/coinslot dist/coinslot
+	@cp -f $(CARGO_TARGET_DIR)/release/coinslot dist/.coinslot
+	@strip dist/.coinslot 2>/dev/null || true # names that only a debugger reads: a third of the file; a panic still says its file and line
+	@if cmp -s dist/.coinslot dist/coinslot; then rm dist/.coinslot; else mv -f dist/.coinslot dist/coinslot; fi
 
 test: ## everything, with no internet: units, both databases, a real chain node, a real browser against dist/coinslot
 	@scripts/setup.sh test
