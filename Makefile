@@ -3,7 +3,7 @@
 SHELL := bash
 .SHELLFLAGS := -euo pipefail -c
 .DEFAULT_GOAL := help
-.PHONY: help setup run dev build library site binary site-check test test-llm interop agents-check lint clean
+.PHONY: help setup run dev build library site binary site-check test test-llm interop agents-check bench-402 lint clean
 
 # Everything that is built for more than one checkout lives here, so that a fresh clone on the same machine is warm.
 export COINSLOT_CACHE ?= $(HOME)/.cache/coinslot
@@ -86,6 +86,15 @@ agents-check: ## the agents' answers against solc, cast, viem, trafilatura and s
 	@scripts/setup.sh agents
 	cargo test --release --locked --features ssr --test agents
 
+bench-402: ## unpaid 402s a second on one core: ours, bare axum with the same bytes, @x402/express (1 min, once it is built)
+	@scripts/setup.sh bench
+	@$(MAKE) --no-print-directory build
+	@cargo build --release --locked $(BENCH)
+	@$(CARGO_TARGET_DIR)/release/bench-402 dist/coinslot end2end/bench/express.mjs
+
+# Together with the server, so that it is made of the server's own libraries, as they are compiled already.
+BENCH = --package coinslot --package bench-402 --features coinslot/ssr --bin bench-402
+
 lint: ## formatting, and no warning on either side
 	@scripts/setup.sh run
 	cargo fmt --all --check
@@ -96,6 +105,7 @@ lint: ## formatting, and no warning on either side
 	cargo clippy --release --locked --features ssr --test agents -- -D warnings # no part of "all targets": it is run by name alone
 	cargo clippy --profile wasm-release --locked --features hydrate --lib --target wasm32-unknown-unknown -- -D warnings
 	cargo clippy --profile build-tool --locked --package page-bindgen -- -D warnings
+	cargo clippy --release --locked $(BENCH) -- -D warnings
 	cd end2end && if [ -f tsconfig.json ]; then npx tsc --noEmit; fi
 	node scripts/lint-release.mjs
 

@@ -9,14 +9,15 @@ for (const colorScheme of ['light', 'dark'] as const) {
   test.describe(colorScheme, () => {
     test.use({ colorScheme });
 
-    test(`${colorScheme}: pages for everybody`, async ({ page }) => {
-      for (const path of PUBLIC) {
+    for (const path of PUBLIC) {
+      test(`${colorScheme}: ${path}`, async ({ page }) => {
         await open(page, path);
         await check(page, path);
-      }
-    });
+      });
+    }
 
     test(`${colorScheme}: pages of a payer`, async ({ page, context, buyer }) => {
+      test.slow(); // each page is searched by axe, which keeps a core busy
       for (const path of await asPayer(context, buyer)) {
         await open(page, path);
         await check(page, path);
@@ -24,6 +25,7 @@ for (const colorScheme of ['light', 'dark'] as const) {
     });
 
     test(`${colorScheme}: a call, from its errors to its answer`, async ({ page, wallet, xray }) => {
+      test.slow(); // the same
       wallet.next('eth_sendTransaction', 'reject', 'hold');
       await xray.buy({ bytecode: '0x60806' });
       await expect(xray.bytecode).toHaveAttribute('aria-invalid', 'true');

@@ -9,8 +9,8 @@ export default defineConfig({
   testDir: '.',
   testMatch: '*.spec.ts',
   outputDir: 'test-results',
-  // The chain's blocks, the shop's waiting and the browser share two cores: more workers only wait for each other.
-  workers: 1,
+  // A test waits for blocks half of its time: another file's runs meanwhile, each with a shop and a chain of its own.
+  workers: 2,
   retries: 0,
   forbidOnly: !!process.env.CI,
   timeout: 45_000,

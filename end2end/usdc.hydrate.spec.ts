@@ -220,6 +220,7 @@ test('D2 the agent fails: the authorization was not used, and trying again takes
 });
 
 test('the choice and a signed answer can be used by everybody, light and dark, on a desk and on a phone', async ({ page, dollar, wallet, xray }) => {
+  test.slow(); // eight pages are searched by axe, which keeps a core busy
   await dollar.give(wallet.address, DOLLAR_UNITS);
   const everywhere = async (what: string) => {
     for (const width of [1280, 390]) {

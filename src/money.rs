@@ -146,9 +146,28 @@ impl Serialize for Amount {
     }
 }
 
+/// Decimal text, or a whole number that JSON can hold exactly: clients write both.
 impl<'de> Deserialize<'de> for Amount {
     fn deserialize<D: Deserializer<'de>>(from: D) -> Result<Self, D::Error> {
-        std::borrow::Cow::<'de, str>::deserialize(from)?.parse().map_err(serde::de::Error::custom)
+        struct Read;
+
+        impl serde::de::Visitor<'_> for Read {
+            type Value = Amount;
+
+            fn expecting(&self, f: &mut fmt::Formatter) -> fmt::Result {
+                f.write_str("a whole number, in decimal digits")
+            }
+
+            fn visit_str<E: serde::de::Error>(self, text: &str) -> Result<Amount, E> {
+                text.parse().map_err(E::custom)
+            }
+
+            fn visit_u64<E: serde::de::Error>(self, number: u64) -> Result<Amount, E> {
+                Ok(Amount::from_atomic(number.into()))
+            }
+        }
+
+        from.deserialize_any(Read)
     }
 }
 

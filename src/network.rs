@@ -134,3 +134,24 @@ impl Network {
         format!("{:#x}", self.chain_id)
     }
 }
+
+#[cfg(test)]
+impl Network {
+    /// For tests: a chain of Monad's coin at 100 gwei, without tokens.
+    pub(crate) fn of_monads(chain_id: u64) -> Self {
+        Self {
+            id: format!("eip155:{chain_id}"),
+            chain_id,
+            name: "Monad".into(),
+            slug: "monad".into(),
+            symbol: "MON".into(),
+            decimals: 18,
+            wallet_rpc_url: String::new(),
+            explorer: None,
+            faucet: None,
+            gas_price_hint: Amount::from_atomic(100_000_000_000),
+            wallet_sponsors_gas: false,
+            tokens: Vec::new(),
+        }
+    }
+}

@@ -12,12 +12,16 @@ mod claiming;
 mod crashing;
 #[path = "ledger/following.rs"]
 mod following;
+#[path = "ledger/halting.rs"]
+mod halting;
 #[path = "ledger/keeping.rs"]
 mod keeping;
 #[path = "ledger/long.rs"]
 mod long;
 #[path = "ledger/migrating.rs"]
 mod migrating;
+#[path = "ledger/operating.rs"]
+mod operating;
 #[path = "ledger/paying.rs"]
 mod paying;
 #[path = "ledger/people.rs"]
@@ -26,6 +30,8 @@ mod people;
 mod presenting;
 #[path = "ledger/progressing.rs"]
 mod progressing;
+#[path = "ledger/remembering.rs"]
+mod remembering;
 #[path = "ledger/replacing.rs"]
 mod replacing;
 #[path = "ledger/settling.rs"]
@@ -34,6 +40,10 @@ mod settling;
 mod summing;
 #[path = "ledger/tampering.rs"]
 mod tampering;
+#[path = "ledger/turns.rs"]
+mod turns;
+#[path = "ledger/unseen.rs"]
+mod unseen;
 #[path = "ledger/watching.rs"]
 mod watching;
 #[path = "ledger/working.rs"]

@@ -17,6 +17,7 @@ use coinslot::{
     server::{
         assets::Site,
         limits::{Doorkeeper, Limits, Quota},
+        listen::Rules,
         router::{BODY_MAX, protected},
         settings::{LogFormat, Settings, Settler, Sources, secret},
     },
@@ -26,6 +27,8 @@ use serde_json::{Value, json};
 use tower::ServiceExt;
 
 mod anvil;
+#[path = "outside/connections.rs"]
+mod connections;
 
 mod settings {
     use super::*;
@@ -58,6 +61,25 @@ mod settings {
         assert_eq!(
             settings.pay_to_or_refuse().unwrap_err().to_string(),
             "COINSLOT_PAY_TO is not set: expected the address that visitors pay to, one that is used for nothing else"
+        );
+    }
+
+    #[test]
+    fn s4_how_long_and_how_many_connections_are_kept_are_settings() {
+        let settings = read(&[]).unwrap();
+        assert!(settings.keep_alive > Duration::from_secs(60), "longer than proxies and browsers keep theirs");
+        assert_eq!((settings.keep_alive, settings.connections_per_address), (Duration::from_secs(75), Some(64)));
+        let proxy = ("COINSLOT_TRUSTED_PROXIES", "10.0.0.0/8");
+        let settings = read(&[("COINSLOT_KEEP_ALIVE_S", "120"), ("COINSLOT_CONNECTIONS_PER_ADDRESS", "0"), proxy]).unwrap();
+        assert_eq!((settings.keep_alive, settings.connections_per_address), (Duration::from_secs(120), None));
+        let rules = Rules::of(&settings);
+        assert_eq!((rules.patience.idle, rules.of_address), (Duration::from_secs(120), usize::MAX));
+        assert!(rules.patience.head <= Duration::from_secs(30), "a head that was begun has less");
+        let is_free = |peer: &str| rules.unbounded.iter().any(|range| range.contains(peer.parse().unwrap()));
+        assert!(is_free("10.9.9.9") && is_free("127.0.0.1") && is_free("::1") && !is_free("203.0.113.7"));
+        assert!(refused(&[("COINSLOT_KEEP_ALIVE_S", "0")]).ends_with("expected whole seconds, 1 to 3600"));
+        assert!(
+            refused(&[("COINSLOT_CONNECTIONS_PER_ADDRESS", "few")]).ends_with("expected a whole number, 0 (no limit) to 100000")
         );
     }
 
@@ -96,6 +118,46 @@ mod settings {
         );
         assert_eq!(local.finality, coinslot::chain::Finality::Confirmations(12));
         assert_eq!(testnet.finality, coinslot::chain::Finality::Tag("safe".to_owned()));
+    }
+
+    #[test]
+    fn s7_a_list_is_taken_as_help_prints_it_and_with_commas() {
+        let two = ["http://127.0.0.1:1/", "http://127.0.0.1:2/"];
+        for urls in [
+            r#"["http://127.0.0.1:1","http://127.0.0.1:2"]"#,
+            r#"[ "http://127.0.0.1:1", "http://127.0.0.1:2" ]"#,
+            "['http://127.0.0.1:1', 'http://127.0.0.1:2',]",
+            "[\n  \"http://127.0.0.1:1\",\n  \"http://127.0.0.1:2\"\n]",
+            r#""http://127.0.0.1:1, http://127.0.0.1:2""#,
+            "http://127.0.0.1:1,http://127.0.0.1:2,",
+        ] {
+            let settings = read(&[("COINSLOT_NETWORKS", r#"["local"]"#), ("COINSLOT_NETWORK__LOCAL__RPC_URLS", urls)]).unwrap();
+            assert_eq!(settings.networks[0].rpc_urls.iter().map(url::Url::as_str).collect::<Vec<_>>(), two, "{urls}");
+        }
+        let settings = read(&[
+            ("COINSLOT_NETWORKS", r#"["local","monad-testnet"]"#),
+            ("COINSLOT_TRUSTED_PROXIES", r#"["10.0.0.0/8","::1"]"#),
+            ("COINSLOT_NETWORK__LOCAL__TRACE_URLS", "[]"),
+            ("COINSLOT_ADDR", r#""127.0.0.1:4021""#),
+        ])
+        .unwrap();
+        assert_eq!((settings.networks.len(), settings.trusted_proxies.len()), (2, 2));
+        assert!(settings.networks[0].trace_urls.is_empty());
+        assert_eq!(settings.addr.to_string(), "127.0.0.1:4021", "a text in the quotes that it is printed with");
+        // What is no list is told, and its keys are not.
+        for wrong in [r#"["http://127.0.0.1:1""#, r#"[1]"#, r#"["a"] ["b"]"#, "[\"http://127.0.0.1:1\"]\nmore = 1"] {
+            let said = refused(&[("COINSLOT_NETWORKS", "local"), ("COINSLOT_NETWORK__LOCAL__RPC_URLS", wrong)]);
+            assert!(said.starts_with("COINSLOT_NETWORK__LOCAL__RPC_URLS is (not shown)"), "{said}");
+        }
+        // Every default that is a list, in the very words of the help.
+        let help = coinslot::server::settings::explained();
+        let mut lists = 0;
+        for line in help.lines() {
+            let Some((name, default)) = line.strip_suffix(')').and_then(|line| line.split_once(" (default: [")) else { continue };
+            lists += 1;
+            read(&[(name, &format!("[{default}"))]).unwrap_or_else(|why| panic!("{name}: {why}"));
+        }
+        assert!(lists >= 4, "{help}");
     }
 
     #[test]
@@ -460,7 +522,10 @@ mod settling {
     use tokio::net::TcpListener;
 
     use super::*;
-    use crate::anvil::Anvil;
+    use crate::anvil::{
+        Anvil,
+        proxy::{Fault, Proxy, ten_blocks},
+    };
 
     /// The node's first account, which is rich, and its key, which every such node prints.
     const OPERATOR: (&str, &str) =
@@ -524,6 +589,27 @@ mod settling {
     }
 
     #[tokio::test]
+    async fn s7_the_check_says_what_a_node_does_not_do_and_why() {
+        let anvil = Anvil::start().await;
+        assert!(lines_about("nodes", &anvil, &[], &card(&["1 MON"])).await.is_empty(), "this one does what others do");
+        let proxy = Proxy::before(anvil.url()).await;
+        let text = r#"{"jsonrpc":"2.0","id":null,"error":{"code":-32600,"message":"batch requests are disabled"}}"#;
+        proxy.fault(Fault::Narrow { calls: 1, status: 200, text, rewrite: ten_blocks });
+        anvil.mine(30).await;
+        let urls = proxy.url.to_string();
+        let lines = lines_about("nodes", &anvil, &[("COINSLOT_NETWORK__LOCAL__RPC_URLS", &urls)], &card(&["1 MON"])).await;
+        assert_said(
+            &lines,
+            State::Todo,
+            &["Local chain", "node 1 of 1 takes no batches", "batch requests are disabled", "one by one"],
+        );
+        assert_said(&lines, State::Todo, &["the logs of 10 blocks at once", "up to a 10 block range"]);
+        assert_eq!(lines.len(), 2);
+        let chain = lines_about("chain", &anvil, &[("COINSLOT_NETWORK__LOCAL__RPC_URLS", &urls)], &card(&["1 MON"])).await;
+        assert!(chain.iter().all(|(state, _)| *state == State::Ok), "and it is used: {chain:?}");
+    }
+
+    #[tokio::test]
     async fn the_operators_coins_are_counted_in_payments() {
         let anvil = Anvil::start().await;
         let dear = card(&["1 MON", "1 USDC"]);
@@ -577,6 +663,58 @@ mod settling {
         let anvil = Anvil::start().await;
         let away = [("COINSLOT_NETWORK__LOCAL__RPC_URLS", "http://127.0.0.1:1")];
         assert_eq!(lines_about("clock", &anvil, &away, &cheap).await, [], "whose node is away is said once");
+    }
+
+    /// As somebody starts it on a machine whose clock is wrong.
+    #[tokio::test]
+    async fn m4_a_clock_that_is_far_from_the_chains_is_told_at_the_start() {
+        use tokio::io::{AsyncBufReadExt, BufReader};
+        let at = (coinslot::x402::desk::now_ms() / 1000 - 60).to_string();
+        let anvil = Anvil::start_with(&["--timestamp", &at, "--block-time", "0.2"]).await;
+        let folder = tempfile::tempdir().unwrap();
+        let mut shop = tokio::process::Command::new(env!("CARGO_BIN_EXE_coinslot"))
+            .args(["serve", "--addr", "127.0.0.1:0", "--data"])
+            .arg(folder.path())
+            .env("COINSLOT_NETWORKS", "local")
+            .env("COINSLOT_NETWORK__LOCAL__RPC_URLS", anvil.url().as_str())
+            .env("COINSLOT_PAY_TO", format!("0x{}", "50".repeat(20)))
+            .stdin(std::process::Stdio::null())
+            .stdout(std::process::Stdio::null())
+            .stderr(std::process::Stdio::piped())
+            .kill_on_drop(true)
+            .spawn()
+            .unwrap();
+        let mut said = BufReader::new(shop.stderr.take().unwrap()).lines();
+        let warned = async {
+            while let Some(line) = said.next_line().await.unwrap() {
+                if line.contains("ahead of the newest block of Local chain") && line.contains("NTP") {
+                    return true;
+                }
+            }
+            false
+        };
+        assert!(tokio::time::timeout(crate::anvil::PATIENCE, warned).await.expect("it is told"), "the shop has closed");
+        shop.kill().await.unwrap();
+    }
+
+    #[tokio::test]
+    async fn m8_gas_that_is_dearer_than_is_signed_for_is_told() {
+        let anvil = Anvil::start().await;
+        let cheap = card(&["0.00000001 MON", "0.001 USDC"]);
+        let most = |gwei: &'static str| [OPERATOR, ("COINSLOT_NETWORK__LOCAL__GAS_PRICE_MAX_GWEI", gwei)];
+        let told = lines(&anvil, &most("1"), &cheap).await;
+        assert_said(
+            &told,
+            State::Bad,
+            &[
+                "USDC on Local chain",
+                "gwei for gas, and 1 are signed for at most, so tokens wait",
+                "gas_price_max_gwei",
+                "rpc_urls",
+            ],
+        );
+        let fine = lines(&anvil, &most("1000"), &cheap).await;
+        assert!(fine.iter().all(|(_, sentence)| !sentence.contains("are signed for at most")), "{fine:?}");
     }
 
     #[tokio::test]

@@ -20,6 +20,8 @@ export async function startFacilitator(market) {
 
   /** How often it was asked for what. @type {Record<string, number>} */
   const asked = {};
+  /** What it was told, one after the other. @type {{ what: string, body: any }[]} */
+  const heard = [];
   const server = createServer(async (request, response) => {
     const what = `${request.method} ${request.url}`;
     asked[what] = (asked[what] ?? 0) + 1;
@@ -27,6 +29,7 @@ export async function startFacilitator(market) {
       let text = '';
       for await (const part of request) text += part;
       const body = text ? JSON.parse(text) : {};
+      heard.push({ what, body });
       const answer = await answerTo(what, body);
       response.writeHead(answer ? 200 : 404, { 'content-type': 'application/json' }).end(JSON.stringify(answer ?? { error: 'not found' }));
     } catch (error) {
@@ -54,6 +57,7 @@ export async function startFacilitator(market) {
     url: `http://127.0.0.1:${port}`,
     address: account.address,
     asked,
+    heard,
     stop: () => {
       server.closeAllConnections();
       server.close();

@@ -66,7 +66,16 @@ describe('sign-in-with-x', () => {
     assert.deepEqual([answer.status, JSON.parse(text).code], [status, code], text);
   }
 
-  it('every 402 has a challenge that the official package signs and takes', async () => {
+  it('f1 a question about the price is offered no sign-in: registries ask it', async () => {
+    for (const init of [{}, { method: 'HEAD' }, { method: 'POST' }]) {
+      const answer = await fetch(stage.url, init);
+      assert.equal(answer.status, 402);
+      const { extensions } = decodePaymentRequiredHeader(answer.headers.get('payment-required') ?? '');
+      assert.deepEqual(Object.keys(extensions ?? {}).sort(), ['bazaar', 'payment-identifier'], JSON.stringify(init));
+    }
+  });
+
+  it('the 402 of a call has a challenge that the official package signs and takes', async () => {
     const required = await demand();
     const { info, supportedChains, schema } = /** @type {any} */ (required.extensions?.['sign-in-with-x']);
     assertSIWxChallengeBoundToOrigin(info, stage.url);
@@ -160,8 +169,10 @@ describe('sign-in-with-x', () => {
     const answer = await call({ 'sign-in-with-x': await signature(account), prefer: 'wait=0' });
     assert.equal(answer.status, 202, await answer.text());
     const location = new URL(answer.headers.get('location') ?? '', stage.url);
+    // The key stands behind the #, which is not sent: it goes in a header.
+    const headers = { authorization: `Bearer ${location.hash.replace('#key=', '')}` };
     for (const end = Date.now() + RUN_MS_MAX; ; await pause(100)) {
-      const run = /** @type {any} */ (await (await fetch(location)).json());
+      const run = /** @type {any} */ (await (await fetch(location, { headers })).json());
       if (run.state === 'done') break;
       assert.ok(Date.now() < end, JSON.stringify(run));
     }

@@ -102,7 +102,7 @@ export class Shop {
     return this.#process !== undefined && this.#process.exitCode === null && this.#process.signalCode === null;
   }
 
-  /** Resolves when it answers. */
+  /** Resolves when it says that it is open: it answers before, and takes payments on its networks from then on. */
   async start() {
     const child = spawn(this.binary, this.#args, { env: environment(), stdio: ['ignore', 'pipe', 'pipe'] });
     this.#process = child;
@@ -112,10 +112,12 @@ export class Shop {
     /** @type {Error | undefined} */
     let failed;
     child.once('error', (error) => (failed = error));
+    let printed = '';
+    child.stdout?.on('data', (part) => (printed += part));
     for (const end = Date.now() + START_MS_MAX; Date.now() < end; await pause(25)) {
       if (failed) throw new Error(`${this.binary} does not start (run make build): ${failed.message}`);
       if (!this.running) throw new Error(`${this.binary} ended at once:\n${await this.said()}`);
-      if (await this.alive()) return;
+      if (printed.includes('is open at') && (await this.alive())) return;
     }
     throw new Error(`${this.binary} did not answer within ${START_MS_MAX} ms:\n${await this.said()}`);
   }

@@ -40,10 +40,11 @@ pub fn follow(run: Signal<Option<String>>, key: Option<String>, progress: RwSign
     Effect::new(move |_| {
         deaf.set(None);
         let Some(id) = run.get() else { return };
-        let path = match &key {
-            Some(key) => format!("/api/runs/{id}/events?key={}", js_sys::encode_uri_component(key)),
-            None => format!("/api/runs/{id}/events"),
-        };
+        let path = format!("/api/runs/{id}/events");
+        if let Some(key) = &key {
+            // An event stream is asked for without headers of ours.
+            crate::browser::hand_over_key(key, &path);
+        }
         // A stream that is opened anew tells all from the beginning.
         let mut is_first = true;
         let heard = move |name: String, data: String| {

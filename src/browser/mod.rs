@@ -38,6 +38,16 @@ pub fn path() -> String {
     web_sys::window().and_then(|window| window.location().pathname().ok()).unwrap_or_default()
 }
 
+/// A run's key for requests that can carry no header, in a cookie of that path, for an hour. Where cookies are off, nothing happens.
+pub fn hand_over_key(key: &str, path: &str) {
+    if let Some(document) = web_sys::window().and_then(|window| window.document())
+        && key.bytes().all(|byte| byte.is_ascii_alphanumeric())
+    {
+        let cookie = format!("coinslot-key={key}; path={path}; max-age=3600; samesite=lax");
+        let _ = js_sys::Reflect::set(&document, &"cookie".into(), &cookie.into());
+    }
+}
+
 pub fn user_agent() -> String {
     web_sys::window().and_then(|window| window.navigator().user_agent().ok()).unwrap_or_default()
 }

@@ -24,9 +24,6 @@ const RECEIPTS_MAX: usize = 40;
 /// Transactions of one block that are traced one by one, where the node does not trace a block as a whole.
 const TRACED_MAX: usize = 500;
 
-/// Monad charges what a transaction may use, others what it used (facts: "charged = gas limit × price").
-const CHARGES_LIMIT: [u64; 2] = [143, 10143];
-
 /// What accounts had after a block.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Stood {
@@ -91,7 +88,7 @@ impl Chain {
 
     /// What the transactions of a final block plainly did to these accounts.
     pub async fn touched(&self, height: u64, accounts: &[Address]) -> Result<Touched, Unavailable> {
-        let charges_limit = CHARGES_LIMIT.contains(&self.network().chain_id);
+        let charges_limit = self.network().charges_gas_limit();
         self.answer(&Touching { height, accounts, charges_limit }).await
     }
 
@@ -145,7 +142,7 @@ impl Chain {
 
     async fn traced<Q: Question>(&self, question: &Q) -> Result<Q::Answer, Unavailable> {
         let unavailable = |failure: Failure| Unavailable { network: self.network().name.clone(), cause: failure.cause };
-        self.tracers().ask(question).await.map_err(unavailable)
+        self.tracers().ask(question).await.map(|(_, answer)| answer).map_err(unavailable)
     }
 }
 

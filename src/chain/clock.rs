@@ -87,18 +87,20 @@ impl Skew {
     }
 }
 
-struct Newest;
+pub(super) struct Newest;
 
 impl Question for Newest {
     type Answer = Header;
 
     async fn put_to(&self, node: &Node) -> Result<Header, Fault> {
-        node.batch(&[by_tag("latest")]).await?.read()
+        let newest = node.batch(&[by_tag("latest")]).await?.read()?;
+        node.hear(&newest);
+        Ok(newest)
     }
 }
 
-/// The newest block, and how long one takes.
-struct Paced;
+/// The newest block, and how long one takes, in milliseconds.
+pub(super) struct Paced;
 
 impl Question for Paced {
     type Answer = (Header, i64);

@@ -12,7 +12,10 @@ use super::{
     Chain, Transfer,
     reader::{Reader, Trouble, Turn},
 };
-use crate::evm::{Address, TxHash};
+use crate::{
+    evm::{Address, TxHash},
+    seldom::Seldom,
+};
 
 /// The newest final block whose content was handed on. Stored by the follower; never goes back.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -61,8 +64,8 @@ pub trait Follower: Send + Sync + 'static {
     /// Books the transfers and stores the cursor, both or neither. May be told the same block twice.
     fn became_final(&self, block: FinalBlock) -> impl Future<Output = Result<(), NotTaken>> + Send;
 
-    /// The chain has another block where one was final: payments on this network stop until an operator looks.
-    fn changed_below(&self, height: u64) -> impl Future<Output = ()> + Send;
+    /// The chain has another block where one was final, and `why` we believe it: payments on this network stop until an operator looks.
+    fn changed_below(&self, height: u64, why: String) -> impl Future<Output = ()> + Send;
 }
 
 /// Between two looks whether anybody waits, or whether an operator has seen to a changed chain.
@@ -74,7 +77,7 @@ const TROUBLE_MAX: Duration = Duration::from_secs(15);
 /// Follows until `stop`. `wake` ends the pause of a follower that asks no node, at once.
 ///
 /// Nothing ends it early: nodes that are away, a ledger that is away and a follower that panics are waited for, longer each
-/// time, and told in the log once when it begins and once when it is over.
+/// time, and told in the log once when it begins and once when it is over, at most once a minute. Of nodes that are away `outage` tells.
 pub async fn follow<F: Follower>(chain: Chain, follower: F, wake: Arc<Notify>, stop: CancellationToken) {
     let mut outage = Outage::new(&chain);
     let mut reader = Reader::new(chain.clone());
@@ -108,11 +111,14 @@ struct Outage {
     network: String,
     first_pause: Duration,
     now: Option<(Instant, ExponentialBackoff, std::mem::Discriminant<Trouble>)>,
+    is_told: bool,
+    seldom: Seldom,
 }
 
 impl Outage {
     fn new(chain: &Chain) -> Self {
-        Self { network: chain.network().name.clone(), first_pause: chain.settings().poll, now: None }
+        let (network, first_pause) = (chain.network().name.clone(), chain.settings().poll);
+        Self { network, first_pause, now: None, is_told: false, seldom: Seldom::default() }
     }
 
     /// How long to pause, after telling why.
@@ -126,9 +132,11 @@ impl Outage {
         *before = kind;
         let pause = backoff.next().unwrap_or(TROUBLE_MAX);
         let (network, wait_ms) = (&self.network, millis(pause));
-        match is_news {
-            true => warn!(network, wait_ms, "following {network} pauses, for {wait_ms} ms at first: {trouble}"),
-            false => debug!(network, wait_ms, "following {network} pauses for another {wait_ms} ms: {trouble}"),
+        if is_news && !matches!(trouble, Trouble::Chain(_)) && self.seldom.is_time("pauses") {
+            self.is_told = true;
+            warn!(network, wait_ms, "following {network} pauses, for {wait_ms} ms at first: {trouble}");
+        } else {
+            debug!(network, wait_ms, "following {network} pauses for another {wait_ms} ms: {trouble}");
         }
         pause
     }
@@ -137,7 +145,9 @@ impl Outage {
     fn over(&mut self, pause: Duration) -> Duration {
         if let Some((since, ..)) = self.now.take() {
             let (network, wait_ms) = (&self.network, millis(since.elapsed()));
-            info!(network, wait_ms, "following {network} goes on after {wait_ms} ms");
+            if std::mem::take(&mut self.is_told) {
+                info!(network, wait_ms, "following {network} goes on after {wait_ms} ms");
+            }
         }
         pause
     }

@@ -225,6 +225,7 @@ mod tests {
             call("CALL", ADA, SHOP, 7, json!([])),
             call("CALL", ADA, BOB, 0, json!([call("CALL", BOB, SHOP, 5, json!([])), call("CALL", BOB, SHOP, 6, json!([]))])),
             call("CALL", ADA, BOB, 9, json!([])),
+            call("CALL", BOB, SHOP, 0, json!([])),
             call("SELFDESTRUCT", BOB, SHOP, 3, json!([])),
         ]));
         assert_eq!(moved(&trace), [(ADA, 7), (BOB, 5), (BOB, 6), (BOB, 3)]);

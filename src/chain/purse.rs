@@ -5,7 +5,7 @@ use serde_json::json;
 
 use super::{
     Chain, Nonce, Unavailable,
-    node::{Blame, Call, Fault, Node},
+    node::{Answers, Blame, Call, Fault, Node, parse},
     question::{Question, by_tag, header_at},
     rpc::{bytes, ok},
     settled::{is_used, state_of},
@@ -37,6 +37,20 @@ impl Chain {
     }
 }
 
+/// Where no nonces are asked about, nothing has to be of the same block.
+pub(super) fn calls(token: Address, owner: Address) -> [Call; 2] {
+    let balance = Token::balanceOfCall { account: owner.0.into() }.abi_encode();
+    let view = json!({"to": token, "data": hex::encode_prefixed(&balance)});
+    [Call::new("eth_getCode", json!([owner, "latest"])), Call::new("eth_call", json!([view, "latest"]))]
+}
+
+/// The answers to [`calls`].
+pub(super) fn read(answers: &mut Answers) -> Result<Purse, Fault> {
+    let has_code = !bytes(&ok(answers.raw()?)?)?.is_empty();
+    let balance = parse::<Quantity>(&ok(answers.raw()?)?)?.0;
+    Ok(Purse { balance, has_code, used: Vec::new() })
+}
+
 struct Look<'a> {
     token: Address,
     owner: Address,
@@ -47,10 +61,13 @@ impl Question for Look<'_> {
     type Answer = Purse;
 
     async fn put_to(&self, node: &Node) -> Result<Purse, Fault> {
+        let balance = Token::balanceOfCall { account: self.owner.0.into() }.abi_encode();
+        if self.nonces.is_empty() {
+            return read(&mut node.batch(&calls(self.token, self.owner)).await?);
+        }
         let newest: Header = node.batch(&[by_tag("latest")]).await?.read()?;
         let at = format!("{:#x}", newest.height);
         let view = |to: Address, data: &[u8]| Call::new("eth_call", json!([{"to": to, "data": hex::encode_prefixed(data)}, at]));
-        let balance = Token::balanceOfCall { account: self.owner.0.into() }.abi_encode();
         let states: Vec<_> = self.nonces.iter().map(|nonce| state_of(self.token, self.owner, *nonce)).collect();
         let mut calls =
             vec![header_at(newest.height), Call::new("eth_getCode", json!([self.owner, at])), view(self.token, &balance)];
@@ -61,7 +78,7 @@ impl Question for Look<'_> {
             return Err(Fault { cause: "its newest block is being replaced".to_owned(), blame: Blame::Question });
         }
         let has_code = !bytes(&ok(answers.raw()?)?)?.is_empty();
-        let word = |said| super::node::parse::<Quantity>(&ok(said)?).map(|word| word.0);
+        let word = |said| parse::<Quantity>(&ok(said)?).map(|word| word.0);
         let balance = word(answers.raw()?)?;
         let used = states.iter().map(|state| Ok(is_used(word(answers.raw()?)?, state))).collect::<Result<_, Fault>>()?;
         Ok(Purse { balance, has_code, used })

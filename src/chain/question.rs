@@ -41,6 +41,24 @@ impl Question for ChainId {
     }
 }
 
+/// Which chain a node is of: its id and the hash of its first block.
+pub(super) struct Identity;
+
+impl Question for Identity {
+    type Answer = (u64, Hash);
+
+    async fn put_to(&self, node: &Node) -> Result<(u64, Hash), Fault> {
+        let id = ChainId.put_to(node).await?;
+        let first: Option<Header> = node.batch(&[header_at(0)]).await?.read()?;
+        let first = first.ok_or_else(|| Fault { cause: "it does not have block 0".to_owned(), blame: Blame::Question })?;
+        Ok((id, first.hash))
+    }
+
+    fn is_for_any_chain(&self) -> bool {
+        true
+    }
+}
+
 /// One method, and how its answer is read.
 pub(super) struct One<T> {
     pub call: Call,
@@ -185,30 +203,37 @@ pub(super) struct StillThere<'a> {
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Standing {
+pub enum Stands {
     Same,
-    /// Another block is final at its height.
-    Changed,
-    /// The node's final head is below it: it lags, or its chain was started anew.
-    Below {
-        final_height: u64,
-    },
+    /// Another block, with this hash, is final at its height.
+    Changed([u8; 32]),
 }
 
 impl Question for StillThere<'_> {
-    type Answer = Standing;
+    type Answer = Stands;
 
-    async fn put_to(&self, node: &Node) -> Result<Standing, Fault> {
+    async fn put_to(&self, node: &Node) -> Result<Stands, Fault> {
         let mut answers = node.batch(&[header_at(self.cursor.height), Head::call(self.finality)]).await?;
         let block: Option<Header> = answers.read()?;
         let head = Head::read(self.finality, &mut answers)?;
         match block {
-            _ if head.final_height < self.cursor.height => Ok(Standing::Below { final_height: head.final_height }),
-            Some(block) if block.hash == self.cursor.hash => Ok(Standing::Same),
-            Some(_) => Ok(Standing::Changed),
+            _ if head.final_height < self.cursor.height => Err(below(head.final_height, self.cursor)),
+            Some(block) if block.height != self.cursor.height => {
+                Err(Fault::of_node("a block of another height than was asked for"))
+            }
+            Some(block) if block.hash == self.cursor.hash => Ok(Stands::Same),
+            Some(block) => Ok(Stands::Changed(block.hash)),
             None => Err(Fault { cause: format!("it does not have block {}", self.cursor.height), blame: Blame::Question }),
         }
     }
+}
+
+/// Another node may have come further.
+fn below(final_height: u64, cursor: Cursor) -> Fault {
+    let height = cursor.height;
+    Fault::behind(format!(
+        "its final head, {final_height}, is below the cursor, {height}: it lags, or its chain was started anew"
+    ))
 }
 
 /// The final head, and the next blocks with all of their transactions.
@@ -244,6 +269,10 @@ impl Question for Scan<'_> {
         let mut answers = node.batch(&calls).await?;
         let head = Head::read(self.finality, &mut answers)?;
         let latest = if asks_newest { answers.read()? } else { head.header };
+        node.hear(&latest);
+        if let Some(cursor) = self.interest.cursor.filter(|cursor| head.final_height < cursor.height) {
+            return Err(below(head.final_height, cursor));
+        }
         let mut blocks = Vec::new();
         for height in heights {
             match not_yet(&mut answers)? {

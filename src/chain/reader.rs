@@ -5,13 +5,15 @@
 
 use std::collections::{HashMap, HashSet};
 
+use tokio::time::Instant;
 use tracing::error;
 
 use super::{
     Chain, Cursor, FinalBlock, Follower, Interest, Transfer,
-    question::{Outcome, Outcomes, Scan, Scanned, Standing, StillThere},
+    nodes::Owes,
+    question::{Outcome, Outcomes, Scan, Scanned, Stands, StillThere},
     ring::{Aligned, Link, Ring},
-    wire::{Block, Transaction},
+    wire::{Block, Hash, Transaction},
 };
 use crate::evm::{Address, TxHash};
 
@@ -38,8 +40,8 @@ pub(super) enum Turn {
 pub(super) enum Trouble {
     #[error("no RPC answers: {0}")]
     Chain(String),
-    #[error("the final head, {final_height}, is below the cursor, {cursor}: the node lags, or its chain was started anew")]
-    Below { final_height: u64, cursor: u64 },
+    #[error("block {height}, which was final, is another one now, {by}: it is asked again before payments stop")]
+    Doubt { height: u64, by: &'static str },
     #[error("a final block was not taken: {0}")]
     NotTaken(String),
     #[error("the follower panicked")]
@@ -55,6 +57,8 @@ pub(super) struct Reader {
     vouched: Option<Cursor>,
     /// The cursor whose block has changed.
     changed: Option<Cursor>,
+    /// The cursor whose block has changed by the word of a lone node: which block is there now, and since when it says so.
+    doubt: Option<(Cursor, Hash, Instant)>,
     /// Height of the newest block, as of the last scan.
     latest: Option<u64>,
     /// Smaller than [`WIDTH_MAX`] where blocks are so full that their answer was too large.
@@ -69,14 +73,15 @@ impl Reader {
             told: HashMap::new(),
             vouched: None,
             changed: None,
+            doubt: None,
             latest: None,
             width_max: WIDTH_MAX,
         }
     }
 
-    /// Forgets all it has read.
+    /// Forgets all it has read. What a lone node claims is kept, or it would never have said it for long enough.
     pub fn rest(&mut self) {
-        *self = Self::new(self.chain.clone());
+        *self = Self { doubt: self.doubt, ..Self::new(self.chain.clone()) };
     }
 
     pub async fn turn<F: Follower>(&mut self, follower: &F) -> Result<Turn, Trouble> {
@@ -111,21 +116,45 @@ impl Reader {
         }
         let chain = self.chain.clone();
         let question = StillThere { cursor, finality: &chain.settings().finality };
-        match chain.ask(&question).await.map_err(|failure| Trouble::Chain(failure.cause))? {
-            Standing::Same => {
-                self.vouched = Some(cursor);
-                Ok(true)
+        let (node, standing) = chain.ask_one(&question).await.map_err(|failure| Trouble::Chain(failure.cause))?;
+        let Stands::Changed(now) = standing else {
+            (self.vouched, self.doubt) = (Some(cursor), None);
+            return Ok(true);
+        };
+        let height = cursor.height;
+        // One node may lie, or be several behind one name: it takes a second one, or the same word a while later.
+        let why = match chain.ask_all_but(&question, node).await {
+            Some(others) if others.contains(&standing) => format!("two of its nodes have another block {height} now"),
+            Some(others) if others.contains(&Stands::Same) => {
+                chain.leave(
+                    node,
+                    Owes::Block(cursor),
+                    format!("it has another block {height} than before, which no other node has"),
+                );
+                (self.vouched, self.doubt) = (Some(cursor), None);
+                return Ok(true);
             }
-            Standing::Below { final_height } => Err(Trouble::Below { final_height, cursor: cursor.height }),
-            Standing::Changed => {
-                let (network, height) = (&chain.network().name, cursor.height);
-                error!(network, height, "block {height} of {network} was final and has changed: its payments stop");
-                self.rest();
-                self.changed = Some(cursor);
-                follower.changed_below(height).await;
-                Ok(false)
+            Some(_) => return Err(Trouble::Doubt { height, by: "by the word of one node, and no second one says the same" }),
+            None => {
+                let doubt = match self.doubt {
+                    Some((of, hash, since)) if of == cursor && hash == now => since.elapsed(),
+                    _ => {
+                        self.doubt = Some((cursor, now, Instant::now()));
+                        std::time::Duration::ZERO
+                    }
+                };
+                if doubt < chain.patience().doubt {
+                    return Err(Trouble::Doubt { height, by: "by the word of its only node" });
+                }
+                format!("its only node has had another block {height} for {} s", doubt.as_secs())
             }
-        }
+        };
+        let network = &chain.network().name;
+        error!(network, height, why, "block {height} of {network} was final and has changed ({why}): its payments stop");
+        self.rest();
+        (self.changed, self.doubt) = (Some(cursor), None);
+        follower.changed_below(height, why).await;
+        Ok(false)
     }
 
     fn align(&mut self, interest: &Interest) {
@@ -151,13 +180,7 @@ impl Reader {
             };
             let (finality, chain_id) = (&chain.settings().finality, chain.network().chain_id);
             match chain.ask(&Scan { finality, chain_id, interest, from, width }).await {
-                Ok(scanned) => {
-                    let final_height = scanned.head.final_height;
-                    return match interest.cursor.filter(|cursor| final_height < cursor.height) {
-                        Some(cursor) => Err(Trouble::Below { final_height, cursor: cursor.height }),
-                        None => Ok(Read { from, width, scanned }),
-                    };
-                }
+                Ok(scanned) => return Ok(Read { from, width, scanned }),
                 Err(failure) if failure.is_too_large && width > 1 => self.width_max = width / 2,
                 Err(failure) => return Err(Trouble::Chain(failure.cause)),
             }

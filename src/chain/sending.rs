@@ -6,8 +6,9 @@ use serde_json::{Value, json};
 
 use super::{
     Chain, Unavailable,
-    node::{Call, Fault, Said, parse},
-    question::{One, is_execution_failure, receipt_of},
+    node::{Call, Fault, Node, Said, parse},
+    purse::{self, Purse},
+    question::{One, Question, is_execution_failure, receipt_of},
     rpc::{ok, ran},
     wire::{Number, Quantity, Receipt},
 };
@@ -45,36 +46,24 @@ impl Trial<'_> {
 }
 
 impl Chain {
-    /// `eth_call` at the newest block with this much gas. `None`: it reverted, or would need more.
-    pub async fn simulate(&self, trial: Trial<'_>, gas_max: u64) -> Result<Option<Vec<u8>>, Unavailable> {
-        let mut request = trial.request();
-        request["gas"] = format!("{gas_max:#x}").into();
-        self.answer(&One { call: Call::new("eth_call", json!([request, "latest"])), read: ran }).await
+    /// `eth_call` at the newest block with this much gas; with it, what a transaction would have to offer now, and what `owner` has of `token`.
+    pub async fn try_out(&self, trial: Trial<'_>, gas_max: u64, token: Address, owner: Address) -> Result<Tried, Unavailable> {
+        self.answer(&TryOut { trial, gas_max, token, owner }).await
     }
 
-    /// The gas that a transaction would take. `None`: it would revert.
-    pub async fn estimate_gas(&self, trial: Trial<'_>, fees: Fees) -> Result<Option<u64>, Unavailable> {
-        let mut request = trial.request();
-        request["maxFeePerGas"] = format!("{:#x}", fees.max_fee_per_gas).into();
-        request["maxPriorityFeePerGas"] = format!("{:#x}", fees.max_priority_fee_per_gas).into();
-        let read = |said: Said| match said {
-            Err(error) if is_execution_failure(&error) => Ok(None),
-            said => ok(said).and_then(|raw| parse::<Number>(&raw)).map(|gas| Some(gas.0)),
-        };
-        self.answer(&One { call: Call::new("eth_estimateGas", json!([request])), read }).await
+    /// All that it takes to sign a transaction. `fees`: what it would about cost, if that is known: then a node tells whether its sender can pay that.
+    pub async fn prepare(&self, trial: Trial<'_>, fees: Option<Fees>) -> Result<Prepared, Unavailable> {
+        self.answer(&Preparation { trial, fees }).await
     }
 
     /// What a transaction should offer to get into one of the next blocks.
     pub async fn fees(&self) -> Result<Fees, Unavailable> {
-        let params = json!([format!("{FEE_BLOCKS:#x}"), "latest", [TIP_PERCENTILE]]);
-        let read = |said| ok(said).and_then(|raw| parse::<FeeHistory>(&raw)).and_then(|history| history.fees());
-        self.answer(&One { call: Call::new("eth_feeHistory", params), read }).await
+        self.answer(&One { call: fee_history(), read: read_fees }).await
     }
 
     /// The nonce of an account's next transaction, those counted that wait for a block.
     pub async fn next_nonce(&self, account: Address) -> Result<u64, Unavailable> {
-        let read = |said| ok(said).and_then(|raw| parse::<Number>(&raw)).map(|nonce| nonce.0);
-        self.answer(&One { call: Call::new("eth_getTransactionCount", json!([account, "pending"])), read }).await
+        self.answer(&One { call: count_of(account), read: read_number }).await
     }
 
     /// `None`: it is in no block that the node knows. Else whether it succeeded; its block may still vanish.
@@ -82,6 +71,87 @@ impl Chain {
         let read = |said| ok(said).and_then(|raw| parse::<Option<Receipt>>(&raw)).map(|receipt| receipt.map(|r| r.succeeded));
         self.answer(&One { call: receipt_of(hash), read }).await
     }
+}
+
+/// What a transaction is signed with, of one moment of one node.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Prepared {
+    pub fees: Fees,
+    /// The gas that it would take. `None`: it would revert.
+    pub gas: Option<u64>,
+    /// As [`Chain::next_nonce`].
+    pub next_nonce: u64,
+}
+
+/// What a node says of a call that it has tried out.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Tried {
+    /// `None`: it reverted, or would need more gas.
+    pub returned: Option<Vec<u8>>,
+    pub fees: Fees,
+    /// Without any nonces.
+    pub purse: Purse,
+}
+
+struct TryOut<'a> {
+    trial: Trial<'a>,
+    gas_max: u64,
+    token: Address,
+    owner: Address,
+}
+
+impl Question for TryOut<'_> {
+    type Answer = Tried;
+
+    async fn put_to(&self, node: &Node) -> Result<Tried, Fault> {
+        let mut request = self.trial.request();
+        request["gas"] = format!("{:#x}", self.gas_max).into();
+        let mut calls = vec![Call::new("eth_call", json!([request, "latest"])), fee_history()];
+        calls.extend(purse::calls(self.token, self.owner));
+        let mut answers = node.batch(&calls).await?;
+        Ok(Tried { returned: ran(answers.raw()?)?, fees: read_fees(answers.raw()?)?, purse: purse::read(&mut answers)? })
+    }
+}
+
+struct Preparation<'a> {
+    trial: Trial<'a>,
+    fees: Option<Fees>,
+}
+
+impl Question for Preparation<'_> {
+    type Answer = Prepared;
+
+    async fn put_to(&self, node: &Node) -> Result<Prepared, Fault> {
+        let mut request = self.trial.request();
+        if let Some(fees) = self.fees {
+            request["maxFeePerGas"] = format!("{:#x}", fees.max_fee_per_gas).into();
+            request["maxPriorityFeePerGas"] = format!("{:#x}", fees.max_priority_fee_per_gas).into();
+        }
+        let calls = [fee_history(), Call::new("eth_estimateGas", json!([request])), count_of(self.trial.from)];
+        let mut answers = node.batch(&calls).await?;
+        let fees = read_fees(answers.raw()?)?;
+        let gas = match answers.raw()? {
+            Err(error) if is_execution_failure(&error) => None,
+            said => Some(read_number(said)?),
+        };
+        Ok(Prepared { fees, gas, next_nonce: read_number(answers.raw()?)? })
+    }
+}
+
+fn fee_history() -> Call {
+    Call::new("eth_feeHistory", json!([format!("{FEE_BLOCKS:#x}"), "latest", [TIP_PERCENTILE]]))
+}
+
+fn read_fees(said: Said) -> Result<Fees, Fault> {
+    ok(said).and_then(|raw| parse::<FeeHistory>(&raw)).and_then(|history| history.fees())
+}
+
+fn count_of(account: Address) -> Call {
+    Call::new("eth_getTransactionCount", json!([account, "pending"]))
+}
+
+fn read_number(said: Said) -> Result<u64, Fault> {
+    ok(said).and_then(|raw| parse::<Number>(&raw)).map(|number| number.0)
 }
 
 #[derive(Deserialize)]

@@ -12,17 +12,18 @@ use serde_json::json;
 
 use super::{
     Finality,
+    habits::{fewer_blocks, is_too_wide},
     node::{Blame, Call, Fault, Node, Said, parse},
     question::{Head, Question, by_tag, header_at, receipt_of},
     token::{EXACT_PROXY, ExactProxy, PERMIT2, Permit2, PermitTransferFrom, Token, Witness},
-    wire::{Called, Header, Log, LoggedReceipt, Quantity},
+    wire::{Called, Header, Log, LoggedReceipt, Number, Quantity},
 };
 use crate::{
     evm::{Address, TxHash},
     money::Amount,
 };
 
-/// Blocks in one request for logs: what small public nodes allow.
+/// A search begins so many blocks before the transfer was shown.
 const LOG_BLOCKS: u64 = 100;
 
 /// Requests for logs in one batch.
@@ -221,16 +222,28 @@ impl Settled<'_> {
             return Err(asked("more blocks to search than are searched"));
         }
         let (mut candidates, mut is_clear, mut is_ended, mut is_taken_back) = (Vec::new(), true, false, false);
-        while from <= last {
-            let ranges = (from..=last).step_by(LOG_BLOCKS as usize).take(LOG_REQUESTS as usize);
-            let mut calls: Vec<_> = ranges.map(|first| self.logs(first, last.min(first + LOG_BLOCKS - 1))).collect();
-            from += LOG_BLOCKS * LOG_REQUESTS;
-            let ranges = calls.len();
+        // As many blocks at once as this node tells; fewer if it refuses, which is believed once it has answered to fewer.
+        let (mut width, mut refused) = (node.habits.log_blocks(), None);
+        'parts: while from <= last {
+            let firsts: Vec<u64> =
+                (0..LOG_REQUESTS).map(|range| from + range * width).take_while(|first| *first <= last).collect();
+            let mut calls: Vec<_> = firsts.iter().map(|first| self.logs(*first, last.min(first + width - 1))).collect();
+            let end = last.min(from + width * LOG_REQUESTS - 1);
             // Behind one address are many nodes: one that lags has no logs to show, and says so only here.
-            calls.push(header_at(last.min(from - 1)));
+            calls.push(header_at(end));
             let mut answers = node.batch(&calls).await?;
-            for _ in 0..ranges {
-                let logs: Vec<Log> = read_asked(answers.raw()?)?;
+            for first in firsts {
+                let logs: Vec<Log> = match (answers.raw()?, fewer_blocks(width)) {
+                    (Err(error), Some(fewer)) if is_too_wide(&error) => {
+                        refused.get_or_insert(error);
+                        (from, width) = (first, fewer);
+                        continue 'parts;
+                    }
+                    (said, _) => read_asked(said)?,
+                };
+                if let Some(error) = refused.take() {
+                    node.tells_no_more_logs(width, error);
+                }
                 is_ended |= logs.iter().any(|log| self.transfer.is_ended_by(log));
                 is_taken_back |= logs.iter().any(|log| self.transfer.is_taken_back(log));
                 for log in logs.iter().filter(|log| self.transfer.may_be_of(log)) {
@@ -250,6 +263,7 @@ impl Settled<'_> {
             if answers.read::<Option<Header>>()?.is_none() {
                 return Err(asked("it does not have the blocks that were asked for"));
             }
+            from = end + 1;
         }
         // Nobody named it. Permit2 alone leaves it at that.
         if let Nonce::Permit2(_) = self.transfer.nonce {
@@ -296,6 +310,32 @@ impl Settled<'_> {
     }
 }
 
+/// Finds out how much this node takes at once: as many calls as a search makes, and as many blocks' logs.
+pub(super) async fn try_habits(node: &Node) -> Result<(), Fault> {
+    let id = Call::new("eth_chainId", json!([]));
+    node.batch(&vec![id; LOG_REQUESTS as usize + 1]).await?;
+    let newest: Number = node.batch(&[Call::new("eth_blockNumber", json!([]))]).await?.read()?;
+    let (mut width, mut refused) = (node.habits.log_blocks(), None);
+    loop {
+        let (first, last) = (format!("{:#x}", (newest.0 + 1).saturating_sub(width)), format!("{:#x}", newest.0));
+        let topics = json!([Token::AuthorizationUsed::SIGNATURE_HASH]);
+        let wanted = json!([{"address": EXACT_PROXY, "topics": topics, "fromBlock": first, "toBlock": last}]);
+        match (node.batch(&[Call::new("eth_getLogs", wanted)]).await?.raw()?, fewer_blocks(width)) {
+            (Err(error), Some(fewer)) if is_too_wide(&error) => {
+                refused.get_or_insert(error);
+                width = fewer;
+            }
+            (Err(error), _) => return Err(error.into_fault(Blame::Question)),
+            (Ok(_), _) => {
+                if let Some(error) = refused {
+                    node.tells_no_more_logs(width, error);
+                }
+                return Ok(());
+            }
+        }
+    }
+}
+
 /// What a look at one transaction found.
 enum Found {
     Paid(Seen),
@@ -337,6 +377,20 @@ impl SignedTransfer {
         let named =
             logs().filter(|log| is_of::<Token::AuthorizationUsed>(log) && log.topics.get(1) == Some(&word(self.from).0)).count();
         moved.saturating_sub(named).try_into().unwrap_or(0)
+    }
+
+    /// What the transaction that was sent for it did, by what its canonical block's node shows of it. `None`: it did not pay, or was on the chain before
+    /// it was signed for us.
+    pub(super) fn known_to_pay(&self, receipt: &LoggedReceipt, called: &Called, block: &Header, since: u64) -> Option<Seen> {
+        let (transfers, block_time_ms) = (self.paid_by(receipt, called, Tie::Known), milliseconds(block.time_s));
+        if transfers == 0 || since != u64::MAX && block.height < since.saturating_sub(LOG_BLOCKS) {
+            return None;
+        }
+        let (transaction, block) = (receipt.transaction_hash, block.height);
+        Some(match self.is_named(called, Tie::Known) {
+            false => Seen::Wrapped { transaction, block, block_time_ms, transfers },
+            true => Seen::Paid { transaction, block, block_time_ms },
+        })
     }
 
     /// Does a transaction that carries it out, and is tied to it so, say that it does?

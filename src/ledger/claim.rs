@@ -182,7 +182,7 @@ async fn claimed_again(tx: &mut Tx, new: &NewRun, run: Run, now_ms: i64) -> Resu
     }
     let settled = |run: &Run| run.authorization.as_ref().is_some_and(|paid| paid.state == AuthorizationState::Settled);
     let waits = run.may_be_judged_again() && settled(&run);
-    is_shown(tx, &run, waits, now_ms).await?;
+    is_shown(tx, &run, new, waits, now_ms).await?;
     add_payment_id(tx, &run, new).await?;
     Ok(Claimed::Same(whole(tx, &run.id).await?))
 }

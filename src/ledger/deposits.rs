@@ -181,29 +181,6 @@ impl Books {
         row.map(|(height, hash)| Ok(ReadTo { height: unsigned(height)?, hash: unhex(&hash)? })).transpose()
     }
 
-    /// Stops the network's payments: a final block at this height has changed. Stays until an operator clears it.
-    pub async fn halt_network(&self, network: &str, height: u64) -> Result<()> {
-        sqlx::query(
-            "insert into cursors (network, halted_height) values ($1, $2)
-             on conflict (network) do update set halted_height = excluded.halted_height
-             where cursors.halted_height is null or cursors.halted_height > excluded.halted_height",
-        )
-        .bind(network)
-        .bind(signed(height)?)
-        .execute(&self.pool)
-        .await?;
-        Ok(())
-    }
-
-    /// The height at which the network was halted; the lowest, if it was found more than once.
-    pub async fn halted(&self, network: &str) -> Result<Option<u64>> {
-        let height: Option<Option<i64>> = sqlx::query_scalar("select halted_height from cursors where network = $1")
-            .bind(network)
-            .fetch_optional(&self.pool)
-            .await?;
-        height.flatten().map(unsigned).transpose()
-    }
-
     /// Deposits in the order they were written, after `after` (a deposit's id; empty: from the start): for `coinslot books --chain`.
     pub async fn deposits_after(&self, after: &str, limit: u32) -> Result<Vec<(String, Deposit)>> {
         let rows = sqlx::query(

@@ -13,6 +13,11 @@ const ALL: &[(i64, &str, &str)] = &[
     (4, "watches", include_str!("../../migrations/4_watches.sql")),
     (5, "sign_in", include_str!("../../migrations/5_sign_in.sql")),
     (6, "followed_transactions", include_str!("../../migrations/6_followed_transactions.sql")),
+    (7, "unseen", include_str!("../../migrations/7_unseen.sql")),
+    (9, "halts", include_str!("../../migrations/9_halts.sql")),
+    (10, "turns", include_str!("../../migrations/10_turns.sql")),
+    (11, "failures", include_str!("../../migrations/11_failures.sql")),
+    (12, "probes", include_str!("../../migrations/12_probes.sql")),
 ];
 
 /// Applies what a database does not have yet, each once, under a lock.

@@ -48,7 +48,7 @@ impl Books {
         let presented = match shown_before(&mut tx, new).await? {
             Some(run) => shown_again(&mut tx, new, run, now_ms).await?,
             None if is_unseen(new) && unseen_of(&mut tx, new, now_ms).await? => return Ok(Presented::TooManyUnseen),
-            None if !is_unseen(new) && too_many_void(&mut tx, new, now_ms).await? => return Ok(Presented::TooManyVoid),
+            None if too_many_void(&mut tx, new, now_ms).await? => return Ok(Presented::TooManyVoid),
             None if insert(&mut tx, new, None, now_ms).await? => Presented::New(whole(&mut tx, &new.id).await?),
             // Somebody was faster by a moment.
             None => match shown_before(&mut tx, new).await? {
@@ -111,7 +111,7 @@ async fn shown_again(tx: &mut Tx, new: &NewRun, run: Run, now_ms: i64) -> Result
     if waits && !followed && run.deposit_block.is_none() && is_unseen(new) && unseen_of(tx, new, now_ms).await? {
         return Ok(Presented::TooManyUnseen);
     }
-    is_shown(tx, &run, waits, now_ms).await?;
+    is_shown(tx, &run, new, waits, now_ms).await?;
     if let (true, None, Some(terms)) = (waits, &run.terms, &new.terms) {
         add_terms(tx, &run, terms).await?;
     }
@@ -119,19 +119,21 @@ async fn shown_again(tx: &mut Tx, new: &NewRun, run: Run, now_ms: i64) -> Result
     Ok(Presented::Same(whole(tx, &run.id).await?))
 }
 
-/// `waits`: if it is void, it waits again.
-pub(super) async fn is_shown(tx: &mut Tx, run: &Run, waits: bool, now_ms: i64) -> Result<()> {
+/// `waits`: if it is void, it waits again, and has its input again where the sweep took it (`forgetting`).
+pub(super) async fn is_shown(tx: &mut Tx, run: &Run, new: &NewRun, waits: bool, now_ms: i64) -> Result<()> {
     if run.state == RunState::Void && waits {
         sqlx::query(
-            "update runs set state = 'waiting', error = null, error_final = 0, finished_ms = null, presented_ms = $2
+            "update runs set state = 'waiting', error = null, error_final = 0, finished_ms = null, presented_ms = $2,
+                             input = coalesce(input, $3)
              where run_id = $1 and state = 'void'",
         )
+        .bind(&run.id)
+        .bind(now_ms)
+        .bind(&new.input)
     } else {
         // An instance whose clock is behind takes nothing from it.
-        sqlx::query("update runs set presented_ms = $2 where run_id = $1 and presented_ms < $2")
+        sqlx::query("update runs set presented_ms = $2 where run_id = $1 and presented_ms < $2").bind(&run.id).bind(now_ms)
     }
-    .bind(&run.id)
-    .bind(now_ms)
     .execute(&mut **tx)
     .await?;
     Ok(())
@@ -206,18 +208,25 @@ pub(super) async fn too_many_unseen(tx: &mut Tx, network: &str, proof: &str, wal
     Ok(of_runs + of_no_run >= i64::from(UNSEEN_MAX))
 }
 
-/// A client's own UUID costs nothing to make, and every one that is shown is a row.
+/// A client's own UUID costs nothing to make, nor does the hash of somebody else's transaction, and every one that is shown is a row. What is booked to
+/// the payer is their own, whatever they showed before.
 async fn too_many_void(tx: &mut Tx, new: &NewRun, now_ms: i64) -> Result<bool> {
     take_presenter(tx, &new.payer.to_string(), now_ms).await?;
-    let never_held: i64 = sqlx::query_scalar(
-        "select count(*) from runs
-         where payer = $1 and state in ('waiting', 'void') and presented_ms > $2 and proof like 'credit/%'",
+    let kind = if is_unseen(new) { PAYMENT } else { CREDIT };
+    let (never_held, theirs): (i64, i64) = sqlx::query_as(
+        "select
+             (select count(*) from runs
+              where payer = $1 and state in ('waiting', 'void') and presented_ms > $2 and proof like $3),
+             (select count(*) from deposits where network = $4 and proof = $5 and payer = $1)",
     )
     .bind(new.payer.to_string())
     .bind(now_ms.saturating_sub(NEVER_HELD_WITHIN_MS))
+    .bind(format!("{kind}%"))
+    .bind(&new.network)
+    .bind(&new.proof)
     .fetch_one(&mut **tx)
     .await?;
-    Ok(never_held >= i64::from(NEVER_HELD_MAX))
+    Ok(theirs == 0 && never_held >= i64::from(NEVER_HELD_MAX))
 }
 
 /// Waiting, or held for a price that no entry holds: an authorization's. `false`: this presenter showed this proof before.

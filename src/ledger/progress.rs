@@ -189,7 +189,8 @@ async fn insert(tx: &mut Tx, run: &str, place: i64, seq: i64, step: &Step) -> Re
     .bind(seq)
     .bind(i64::from(step.step))
     .bind(i64::from(step.of))
-    .bind(&step.words)
+    // What an agent quotes may hold the one character that PostgreSQL keeps in no text.
+    .bind(step.words.replace('\0', "\u{fffd}"))
     .bind(step.at_ms)
     .execute(&mut **tx)
     .await?;

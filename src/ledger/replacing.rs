@@ -33,8 +33,6 @@ pub struct Unseen {
     pub transaction: TxHash,
     /// The sender's number of its transaction, once a node told it.
     pub nonce: Option<u64>,
-    /// The number of the sender's next transaction when the watch for this very call was opened, if there is one.
-    pub next_nonce: Option<u64>,
     pub created_ms: i64,
 }
 
@@ -54,10 +52,7 @@ impl Books {
     /// Those that were shown last first: somebody waits for them.
     pub async fn unseen(&self, network: &str, now_ms: i64, limit: u32) -> Result<Vec<Unseen>> {
         let rows = sqlx::query(
-            "select r.run_id, r.payer, r.proof, r.created_ms, u.nonce, (
-                 select max(w.next_nonce) from watches w
-                 where w.wallet = r.payer and w.network = r.network and w.agent = r.agent and w.input = r.input
-             ) as next_nonce
+            "select r.run_id, r.payer, r.proof, r.created_ms, u.nonce
              from runs r
              left join unseen_payments u on u.network = r.network and u.proof = r.proof and u.payer = r.payer
              where r.network = $1 and r.state = 'waiting' and r.presented_ms > $2 and r.proof like 'tx/%' and r.included_block is null
@@ -70,6 +65,21 @@ impl Books {
         .fetch_all(&self.pool)
         .await?;
         rows.iter().map(unseen_of).collect()
+    }
+
+    /// The number of the sender's next transaction when the watch for this run's very call was opened, if there is one. Asked for one run at a time:
+    /// it reads its input.
+    pub async fn next_nonce(&self, run: &str) -> Result<Option<u64>> {
+        let next: Option<Option<i64>> = sqlx::query_scalar(
+            "select (
+                 select max(w.next_nonce) from watches w
+                 where w.wallet = r.payer and w.network = r.network and w.agent = r.agent and w.input = r.input
+             ) from runs r where r.run_id = $1",
+        )
+        .bind(run)
+        .fetch_optional(&self.pool)
+        .await?;
+        next.flatten().map(unsigned).transpose()
     }
 
     /// What a node says of a payment that waits: the sender's number of it. The first word stands.
@@ -243,7 +253,6 @@ fn unseen_of(row: &AnyRow) -> Result<Unseen> {
         payer: read(row, "payer")?,
         transaction: transaction.ok_or_else(|| BooksError::Corrupt(format!("proof: {proof}")))?,
         nonce: number("nonce")?.map(unsigned).transpose()?,
-        next_nonce: number("next_nonce")?.map(unsigned).transpose()?,
         created_ms: row.try_get("created_ms")?,
     })
 }

@@ -104,7 +104,8 @@ pub enum Presented {
     PaymentIdTaken(Run),
     /// The payer has `unseen_max` waiting runs already whose payment nobody has seen.
     TooManyUnseen,
-    /// The payer began [`NEVER_HELD_MAX`] calls from credit within the hour that nothing was held for.
+    /// The payer began [`NEVER_HELD_MAX`] calls within the hour that nothing was held for: from credit, or with transactions that are not booked
+    /// to them.
     TooManyVoid,
 }
 
@@ -144,8 +145,8 @@ pub const ATTEMPTS_MAX: u32 = 3;
 pub const FAILURES_MAX: u32 = 5;
 /// Waiting runs of one wallet whose payment nobody has seen, shown to us in the last 15 minutes.
 pub const UNSEEN_MAX: u32 = 3;
-/// Runs of one wallet, from credit, that wait or are void and were shown to us within [`NEVER_HELD_WITHIN_MS`]: each is a row that cost
-/// nobody anything.
+/// Runs of one wallet that wait or are void and were shown to us within [`NEVER_HELD_WITHIN_MS`], of those from credit and of those with a
+/// transaction: each is a row that cost nobody anything.
 pub const NEVER_HELD_MAX: u32 = 20;
 pub const NEVER_HELD_WITHIN_MS: i64 = 60 * 60 * 1000;
 /// A waiting run that was not shown again for so long is no longer followed.
@@ -217,31 +218,10 @@ impl Books {
         rows.iter().map(run_of).collect()
     }
 
-    /// All waiting runs of a network that were shown to us within [`FOLLOWED_MS`], but those whose authorization is yet to be settled
-    /// ([`Books::unsettled`]).
-    pub async fn waiting(&self, network: &str, now_ms: i64) -> Result<Vec<Run>> {
-        let rows = sqlx::query(select_runs!(
-            "where r.network = $1 and r.state = 'waiting' and r.presented_ms > $2 and coalesce(a.state, 'settled') = 'settled'
-                 order by r.run_id"
-        ))
-        .bind(network)
-        .bind(now_ms.saturating_sub(FOLLOWED_MS))
-        .fetch_all(&self.pool)
-        .await?;
-        rows.iter().map(run_of).collect()
-    }
-
-    /// Waiting runs that nobody asked about within [`FOLLOWED_MS`], until the sweep voids them after a day: their payment may still come.
-    pub async fn waiting_unasked(&self, network: &str, now_ms: i64) -> Result<Vec<Run>> {
-        let rows = sqlx::query(select_runs!(
-            "where r.network = $1 and r.state = 'waiting' and r.presented_ms <= $2 and coalesce(a.state, 'settled') = 'settled'
-                 order by r.run_id"
-        ))
-        .bind(network)
-        .bind(now_ms.saturating_sub(FOLLOWED_MS))
-        .fetch_all(&self.pool)
-        .await?;
-        rows.iter().map(run_of).collect()
+    /// Only how far it is: a request that waits for it reads the rest once, at the end.
+    pub async fn state_of(&self, id: &str) -> Result<Option<RunState>> {
+        let row = sqlx::query("select state from runs where run_id = $1").bind(id).fetch_optional(&self.pool).await?;
+        row.as_ref().map(|row| read(row, "state")).transpose()
     }
 
     /// Where this very input of this agent and version failed for good, by the agent's own word, within [`FAILURE_KNOWN_MS`]: on each network
@@ -361,6 +341,6 @@ pub(super) fn store_error(error: &CallError) -> Result<String> {
     serde_json::to_string(error).map_err(|cause| BooksError::refused(format_args!("an error that is no JSON: {cause}")))
 }
 
-fn read_error(text: &str) -> Result<CallError> {
+pub(super) fn read_error(text: &str) -> Result<CallError> {
     serde_json::from_str(text).map_err(|cause| BooksError::Corrupt(format!("a run's error: {cause}")))
 }

@@ -6,6 +6,7 @@ use super::{
     replacing,
     runs::store_error,
     store::{Books, BooksError, Result, again},
+    turns,
 };
 use crate::{
     error::{CallError, Code},
@@ -94,16 +95,22 @@ impl Books {
             .bind(until_ms)
             .execute(&self.pool)
             .await?;
-        let first: Option<String> = sqlx::query_scalar("select used_for from spent_nonces where nonce = $1")
+        let first = self.nonce_used_for(nonce).await?;
+        Ok(first.as_deref() == Some(used_for))
+    }
+
+    /// What a nonce was used for, if it was; empty where it began a session.
+    pub async fn nonce_used_for(&self, nonce: &str) -> Result<Option<String>> {
+        Ok(sqlx::query_scalar("select used_for from spent_nonces where nonce = $1")
             .bind(nonce)
             .fetch_optional(&self.pool)
-            .await?;
-        Ok(first.as_deref() == Some(used_for))
+            .await?)
     }
 
     /// Rows that time has made useless: ended sessions, old nonces, failures that count no more, watches that ended a day ago without an
     /// arrival. A waiting run whose payment nobody saw or showed for a day becomes void; shown again, it is looked for again. An
-    /// authorization, and the run that it pays, are never swept: the chain ends them ([`Books::authorization_unused`]).
+    /// authorization, and the run that it pays, are never swept: the chain ends them ([`Books::authorization_unused`]). What came to nothing loses
+    /// its input, and later goes (`forgetting`).
     pub async fn sweep(&self, now_ms: i64) -> Result<()> {
         // A credit run that still waits was left there by a crash; shown again, it goes on.
         let not_followed = [
@@ -145,9 +152,11 @@ impl Books {
             .execute(&mut *tx)
             .await?;
             replacing::sweep(&mut tx).await?;
+            turns::sweep(&mut tx, now_ms).await?;
             tx.commit().await?;
             Ok(())
         })
-        .await
+        .await?;
+        self.forget_void(now_ms).await
     }
 }

@@ -12,12 +12,18 @@ use std::{
 
 use backon::{ExponentialBuilder, Retryable};
 use sqlx::{
-    Executor,
+    Connection, Executor,
     any::{AnyPoolOptions, install_default_drivers},
 };
 use uuid::{Timestamp, Uuid, timestamp::context::ContextV7};
 
-use super::migrations::migrator;
+use super::{
+    failures::Failures,
+    fit,
+    migrations::migrator,
+    reach,
+    writing::{self, Writing},
+};
 
 /// Connections of one process. SQLite has one writer anyway; PostgreSQL's default is a hundred for all instances.
 const CONNECTIONS_MAX: u32 = 16;
@@ -35,6 +41,9 @@ pub struct Books {
     pub(super) kind: Kind,
     /// Keeps ids of one millisecond in the order they were made.
     ids: Arc<Mutex<ContextV7>>,
+    /// What agents called final for an input, as far as this process knows.
+    pub(super) failures: Failures,
+    pub(super) writing: Arc<Writing>,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -46,7 +55,14 @@ pub enum Kind {
 #[derive(Debug, thiserror::Error)]
 pub enum BooksError {
     #[error("the database does not answer as it should")]
-    Database(#[from] sqlx::Error),
+    Database(#[source] sqlx::Error),
+    /// Nobody answers at its address.
+    #[error("the database at {place} cannot be reached: {cause}")]
+    Away {
+        /// Host and port, or a socket: never with a password.
+        place: String,
+        cause: String,
+    },
     #[error("the migrations do not apply")]
     Migration(#[from] sqlx::migrate::MigrateError),
     /// A row that our own code cannot have written.
@@ -59,16 +75,29 @@ pub enum BooksError {
     Refused(String),
 }
 
+impl From<sqlx::Error> for BooksError {
+    fn from(cause: sqlx::Error) -> Self {
+        writing::note(&cause);
+        Self::Database(cause)
+    }
+}
+
 impl BooksError {
+    /// The database takes no writes: its disk is full, or it became read-only.
+    pub fn is_unwritable(&self) -> bool {
+        matches!(self, Self::Database(cause) if writing::is_refusal(cause))
+    }
+
     pub(super) fn refused(why: impl fmt::Display) -> Self {
         Self::Refused(why.to_string())
     }
 
     /// Another transaction was in the way, and this one left nothing: SQLite's busy and locked, PostgreSQL's serialization failure
-    /// and deadlock. Not PostgreSQL's lock time-out: who waited that long has waited enough.
+    /// and deadlock. Not PostgreSQL's lock time-out: who waited that long has waited enough. And a server that became read-only under us
+    /// (25006): the next connection may reach the one that took over.
     fn lost_a_race(&self) -> bool {
         let Self::Database(sqlx::Error::Database(error)) = self else { return false };
-        matches!(error.code().as_deref(), Some("5" | "6" | "261" | "517" | "40001" | "40P01"))
+        matches!(error.code().as_deref(), Some("5" | "6" | "261" | "517" | "40001" | "40P01" | "25006"))
     }
 }
 
@@ -129,14 +158,36 @@ pub(super) async fn again<T, F: Future<Output = Result<T>>>(transaction: impl Fn
 }
 
 async fn connect(kind: Kind, url: &str) -> Result<Books> {
+    if kind == Kind::Sqlite {
+        fit::writes_ahead(url).await?;
+    }
+    reach::reach(kind, url).await?;
     let pool = AnyPoolOptions::new()
         .max_connections(CONNECTIONS_MAX)
         .acquire_timeout(CONNECTION_WAIT)
         .after_connect(move |connection, _| Box::pin(async move { connection.execute(on_connect(kind)).await.map(drop) }))
+        .test_before_acquire(kind == Kind::Sqlite)
+        .before_acquire(move |connection, met| {
+            Box::pin(async move {
+                // On a full disk SQLite ends a transaction by itself, the rollback after it fails, and the connection would count it as open for ever.
+                if connection.is_in_transaction() {
+                    return Ok(false);
+                }
+                match kind {
+                    Kind::Sqlite => Ok(true),
+                    Kind::Postgres => fit::still_writes(connection, met.age).await,
+                }
+            })
+        })
         .connect(url)
-        .await?;
+        .await
+        .map_err(|cause| if kind == Kind::Postgres { reach::away(url, cause) } else { cause.into() })?;
+    if kind == Kind::Postgres {
+        fit::keeps_sessions(&pool, CONNECTION_WAIT).await?;
+    }
     migrator().run(&pool).await?;
-    Ok(Books { pool, kind, ids: Arc::new(Mutex::new(ContextV7::new())) })
+    let writing = Arc::new(Writing::new(fit::file_of(url)));
+    Ok(Books { pool, kind, ids: Arc::new(Mutex::new(ContextV7::new())), failures: Failures::default(), writing })
 }
 
 fn rounds() -> ExponentialBuilder {
@@ -162,7 +213,7 @@ fn kind_of(url: &str) -> Result<(Kind, String)> {
 
 /// `synchronous = full` costs an fsync per commit; with less, a power cut can undo the last ones, and this is money. PostgreSQL: an
 /// instance that hangs in the middle of a transaction must not keep a payer's row from the others for ever.
-fn on_connect(kind: Kind) -> &'static str {
+pub(super) fn on_connect(kind: Kind) -> &'static str {
     match kind {
         Kind::Sqlite => {
             "pragma busy_timeout = 5000; pragma journal_mode = wal; pragma synchronous = full; pragma foreign_keys = on"

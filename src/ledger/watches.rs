@@ -210,30 +210,12 @@ impl Books {
 
     /// The visitor does not want the runs any more that payments arrived for on this network; the credit stays.
     pub async fn dismiss_arrivals(&self, network: &str, wallet: Address, now_ms: i64) -> Result<()> {
-        sqlx::query(
-            "update watches set arrival_proof = null, answered_ms = $3
-             where network = $1 and wallet = $2 and arrival_proof is not null",
-        )
-        .bind(network)
-        .bind(wallet.to_string())
-        .bind(now_ms)
-        .execute(&self.pool)
-        .await?;
-        Ok(())
+        self.put_away(network, wallet, now_ms).await.map(drop)
     }
 
     /// One of them, by its watch. If its payment has not come, nobody waits for it any more: the wallet was told no.
     pub async fn dismiss_watch(&self, id: &str, wallet: Address, now_ms: i64) -> Result<()> {
-        let arrived = sqlx::query(
-            "update watches set arrival_proof = null, answered_ms = $3
-             where watch_id = $1 and wallet = $2 and arrival_proof is not null",
-        )
-        .bind(id)
-        .bind(wallet.to_string())
-        .bind(now_ms)
-        .execute(&self.pool)
-        .await?;
-        if arrived.rows_affected() == 0 {
+        if !self.put_away(id, wallet, now_ms).await? {
             sqlx::query(
                 "delete from watches where watch_id = $1 and wallet = $2 and arrival_proof is null and answered_ms is null",
             )
@@ -243,6 +225,20 @@ impl Books {
             .await?;
         }
         Ok(())
+    }
+
+    /// What arrived for one watch, or on one network: a watch's id is no network's. `false`: nothing had arrived there.
+    async fn put_away(&self, of: &str, wallet: Address, now_ms: i64) -> Result<bool> {
+        let arrived = sqlx::query(
+            "update watches set arrival_proof = null, answered_ms = $3
+             where (watch_id = $1 or network = $1) and wallet = $2 and arrival_proof is not null",
+        )
+        .bind(of)
+        .bind(wallet.to_string())
+        .bind(now_ms)
+        .execute(&self.pool)
+        .await?;
+        Ok(arrived.rows_affected() > 0)
     }
 }
 

@@ -12,6 +12,7 @@ use super::{
     entries::{Account, EventKind, Side, Taken, What, move_money, take},
     runs::{ATTEMPTS_MAX, Leased, Run, store_error, whole},
     store::{Books, BooksError, Result, Tx, again},
+    turns::{self, Next, Whose},
 };
 use crate::{
     error::{CallError, Retry},
@@ -23,24 +24,21 @@ use crate::{
 const LEASE_RACES_MAX: usize = 32;
 
 impl Books {
-    /// The oldest run that is held, or running with a lease that has ended. Counts the attempt, unless the work is done and only its
-    /// payment is to be settled.
+    /// As [`Books::lease_run_of`], of anybody.
     pub async fn lease_run(&self, token: &str, now_ms: i64, for_ms: i64) -> Result<Option<Leased>> {
+        self.lease_run_of(Whose::Anybodys, token, now_ms, for_ms).await
+    }
+
+    /// The run whose turn it is, of those that are held, or running with a lease that has ended. Counts the attempt, and the payer's turn, unless
+    /// the work is done and only its payment is to be settled.
+    pub async fn lease_run_of(&self, whose: Whose<'_>, token: &str, now_ms: i64, for_ms: i64) -> Result<Option<Leased>> {
         let until_ms = now_ms.saturating_add(for_ms);
         for _ in 0..LEASE_RACES_MAX {
-            let oldest: Option<(String, i64, i64)> = sqlx::query_as(
-                "select r.run_id, r.attempts, cast(case when a.answer is null then 0 else 1 end as bigint)
-                 from runs r left join authorizations a on a.run_id = r.run_id
-                 where r.state in ('held', 'running') and (r.state = 'held' or r.lease_until_ms <= $1)
-                 order by r.held_ms, r.run_id limit 1",
-            )
-            .bind(now_ms)
-            .fetch_optional(&self.pool)
-            .await?;
-            let Some((run, before, answered)) = oldest else { return Ok(None) };
-            let gave_out = before >= i64::from(ATTEMPTS_MAX);
-            let attempts = if gave_out || answered == 1 { before } else { before + 1 };
-            if self.take_lease(&run, (before, attempts), token, now_ms, until_ms).await? {
+            let Some(next) = self.next_in_turn(whose, now_ms).await? else { return Ok(None) };
+            let gave_out = next.attempts >= i64::from(ATTEMPTS_MAX);
+            let attempts = if gave_out || next.answered { next.attempts } else { next.attempts + 1 };
+            if self.take_lease(&next, attempts, token, now_ms, until_ms).await? {
+                let run = next.run;
                 let run = self.run(&run).await?.ok_or_else(|| BooksError::Corrupt(format!("run {run} is gone")))?;
                 let token = token.to_owned();
                 if run.state != RunState::Running {
@@ -59,23 +57,31 @@ impl Books {
     }
 
     /// `false`: another worker was faster. The attempts that we saw are in the fence, as a run can be failed and held anew in between.
-    async fn take_lease(&self, run: &str, attempts: (i64, i64), token: &str, now_ms: i64, until_ms: i64) -> Result<bool> {
-        let leased = again(|| async {
+    async fn take_lease(&self, next: &Next, attempts: i64, token: &str, now_ms: i64, until_ms: i64) -> Result<bool> {
+        again(|| async {
+            let mut tx = self.begin().await?;
             let taken = sqlx::query(
                 "update runs set state = 'running', attempts = $3, lease_token = $4, lease_until_ms = $5
                  where run_id = $1 and attempts = $2 and (state = 'held' or (state = 'running' and lease_until_ms <= $6))",
             )
-            .bind(run)
-            .bind(attempts.0)
-            .bind(attempts.1)
+            .bind(&next.run)
+            .bind(next.attempts)
+            .bind(attempts)
             .bind(token)
             .bind(until_ms)
             .bind(now_ms)
-            .execute(&self.pool)
+            .execute(&mut *tx)
             .await?;
-            Ok(taken)
-        });
-        Ok(leased.await?.rows_affected() == 1)
+            if taken.rows_affected() == 0 {
+                return Ok(false);
+            }
+            if attempts > next.attempts {
+                turns::begun(&mut tx, &next.payer, now_ms).await?;
+            }
+            tx.commit().await?;
+            Ok(true)
+        })
+        .await
     }
 
     /// `false`: the lease was lost; stop.
@@ -166,7 +172,12 @@ impl Books {
         let Some(run) = self.leased_run(run).await? else { return Ok(false) };
         if run.nothing_is_held() {
             match self.release_unsettled(&run, token, error, is_final, now_ms).await? {
-                Unsettled::Released(ours) => return Ok(ours),
+                Unsettled::Released(ours) => {
+                    if ours && is_final {
+                        self.note_failure(&run, error, now_ms);
+                    }
+                    return Ok(ours);
+                }
                 // Its price is held now.
                 Unsettled::SettledMeanwhile => {}
             }
@@ -182,6 +193,9 @@ impl Books {
         move_money(&mut tx, &event, &asset, price, Side::Row(&mut held), Side::Row(&mut credit)).await?;
         ends_as(&mut tx, &run, RunState::Failed, &held).await?;
         tx.commit().await?;
+        if is_final {
+            self.note_failure(&run, error, now_ms);
+        }
         Ok(true)
     }
 

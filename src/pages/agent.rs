@@ -14,6 +14,7 @@ use leptos_router::hooks::{use_params_map, use_query_map};
 use super::{
     data::{Shop, my_run, the_sample},
     not_found::NotFound,
+    own_run::given_key,
     shop::with_shop,
 };
 use crate::{
@@ -86,10 +87,10 @@ fn not_on_sale(agent: &'static OnSale) -> AnyView {
 
 /// What the form starts with (E6): `?input=<json>`, or the input of one's own run, `?run=<id>`. Asks the server only for the latter.
 fn prefill() -> Loaded<Option<String>> {
-    let query = use_query_map();
+    let (query, key) = (use_query_map(), given_key());
     load(
-        move || query.with(|query| (query.get("input"), query.get("run"), query.get("key"))),
-        async |(input, run, key)| match (input, run) {
+        move || (query.with(|query| (query.get("input"), query.get("run"))), key()),
+        async |((input, run), key)| match (input, run) {
             (Some(input), _) => (input.len() <= PREFILL_MAX).then_some(input),
             (None, Some(run)) => my_run(run, key).await.ok()?.input.map(|input| input.to_string()),
             (None, None) => None,

@@ -6,7 +6,7 @@ use schemars::JsonSchema;
 use serde::{Serialize, de::DeserializeOwned};
 use serde_json::Value;
 
-use super::{input, schema};
+use super::{cycles::without_cycles, input, schema};
 use crate::{card::Card, error::CallError};
 
 type Answer = Pin<Box<dyn Future<Output = Result<String, CallError>> + Send>>;
@@ -14,7 +14,7 @@ type Answer = Pin<Box<dyn Future<Output = Result<String, CallError>> + Send>>;
 /// A card, the server function that does its work, from JSON to JSON, and what that JSON is.
 pub struct Agent {
     pub card: &'static Card,
-    /// JSON Schema 2020-12 of what it takes. It stands alone: its `$ref`s are to its own `$defs`.
+    /// JSON Schema 2020-12 of what it takes. It stands alone: its `$ref`s are to its own `$defs`, and lead into no cycle.
     pub input_schema: Value,
     /// JSON Schema 2020-12 of what it answers, standing alone as well.
     pub output_schema: Value,
@@ -36,8 +36,8 @@ where
 {
     Agent {
         card,
-        input_schema: schema::of_input::<I>(),
-        output_schema: schema::of_output::<O>(),
+        input_schema: without_cycles(schema::of_input::<I>()),
+        output_schema: without_cycles(schema::of_output::<O>()),
         example: json(&example()),
         sample: json(&sample()),
         check: input::check::<I>,

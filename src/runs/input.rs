@@ -2,12 +2,14 @@
 
 use serde::de::DeserializeOwned;
 
+use super::nul;
 use crate::error::{CallError, Code, FieldError};
 
 /// The body's text, if it is an input of this type that its agent takes. It is what the run's row keeps, byte for byte.
 ///
 /// # Errors
-/// [`Code::BadJson`] for what is no JSON, [`Code::InvalidInput`] with its fields for JSON of another shape or with values that cannot be used.
+/// [`Code::BadJson`] for what is no JSON, [`Code::InvalidInput`] with its fields for JSON of another shape or with values that cannot be used,
+/// the character U+0000 among them.
 pub fn check<I>(body: &[u8]) -> Result<String, CallError>
 where
     I: DeserializeOwned + garde::Validate<Context = ()>,
@@ -21,7 +23,8 @@ where
                 .collect(),
         )
     })?;
-    String::from_utf8(body.to_owned()).map_err(|cause| CallError::from(Code::BadJson).with_details(cause))
+    let text = String::from_utf8(body.to_owned()).map_err(|cause| CallError::from(Code::BadJson).with_details(cause))?;
+    if nul::is_in(&text) { Err(nul::refused("")) } else { Ok(text) }
 }
 
 /// Broken JSON is `bad_json`; JSON of another shape is a field that is missing, unknown or of another type.

@@ -9,14 +9,13 @@ use leptos::{
     reactive::computed::ScopedFuture,
 };
 use tokio::{
-    sync::Semaphore,
     task::{JoinError, JoinHandle},
     time::{Instant, interval, timeout},
 };
 use tokio_util::sync::CancellationToken;
-use tracing::{Instrument, error, info, info_span, warn};
+use tracing::{Instrument, debug, error, info, info_span, warn};
 
-use super::{Engine, progress, tools::Paid};
+use super::{Engine, hands::Hands, progress, tools::Paid};
 use crate::{
     error::{CallError, Code, Retry},
     ledger::{BooksError, Leased, Run, runs::ATTEMPTS_MAX},
@@ -24,7 +23,7 @@ use crate::{
     x402::{
         authorization::Refused,
         desk::{Desk, now_ms},
-        settling::{self, Settlement},
+        settling::{self, Cover, Settlement},
     },
 };
 
@@ -34,44 +33,48 @@ const RENEW_EVERY: Duration = Duration::from_secs(3);
 /// Runs that other instances left, and whose lease ended, are looked for so often.
 const LOOK_EVERY: Duration = Duration::from_secs(1);
 
-/// Works on `count` runs at once, until `stop`; then what is under way is waited for.
+/// Works on `count` runs at once ([`Hands`]), until `stop`; then what is under way is waited for.
 pub fn start(desk: &Desk, count: usize, stop: &CancellationToken) -> JoinHandle<()> {
     let (desk, stop) = (desk.clone(), stop.clone());
     tokio::spawn(async move {
-        let free = Arc::new(Semaphore::new(count.max(1)));
-        while let Ok(place) = free.clone().acquire_owned().await {
-            if stop.is_cancelled() {
-                break;
-            }
-            match lease(&desk).await {
+        let hands = Arc::new(Hands::new(count));
+        while !stop.is_cancelled() {
+            match hands.lease(&desk.books, now_ms(), LEASE_MS).await {
                 Ok(Some(leased)) => {
-                    let desk = desk.clone();
-                    tokio::spawn(async move {
-                        if let Some((run, token)) = work(&desk, leased).await {
-                            // The chain is waited for outside: while a network is away, its settlements must not hold up everybody's work.
-                            drop(place);
-                            settle(&desk, &run, &token).await;
-                        }
-                    });
+                    begin(&desk, &hands, leased);
                     continue;
                 }
                 Ok(None) => {}
-                Err(cause) => error!(%cause, "no run can be leased: the books do not answer"),
+                Err(cause) => {
+                    if desk.seldom.is_time("leasing") {
+                        error!(%cause, "no run can be leased: the books do not answer");
+                    }
+                }
             }
-            drop(place);
             tokio::select! {
                 () = stop.cancelled() => break,
                 () = desk.held.notified() => {}
+                () = hands.freed() => {}
                 () = tokio::time::sleep(LOOK_EVERY) => {}
             }
         }
-        // Every place free again: nothing is under way.
-        let _ = free.acquire_many(u32::try_from(count.max(1)).unwrap_or(u32::MAX)).await;
+        hands.all_free().await;
     })
 }
 
-async fn lease(desk: &Desk) -> Result<Option<Leased>, BooksError> {
-    desk.books.lease_run(&uuid::Uuid::new_v4().to_string(), now_ms(), LEASE_MS).await
+fn begin(desk: &Desk, hands: &Arc<Hands>, leased: Leased) {
+    let desk = desk.clone();
+    let hand = match &leased {
+        Leased::Work { run, .. } | Leased::GaveOut { run, .. } => Some(hands.take(run.payer)),
+        Leased::Settle { .. } => None,
+    };
+    tokio::spawn(async move {
+        if let Some((run, token)) = work(&desk, leased).await {
+            // The chain is waited for outside: while a network is away, its settlements must not hold up everybody's work.
+            drop(hand);
+            settle(&desk, &run, &token).await;
+        }
+    });
 }
 
 /// What is done with a run that is ours until its lease ends. `Some`: its answer is stored, and its payment is yet to be settled.
@@ -185,7 +188,13 @@ async fn look_again(desk: &Desk, run: &Run, token: &str, settlement: &Settlement
         Err(cause) => error!(run.id = %run.id, %cause, "run {} cannot be read", run.id),
     }
     let pause_ms = desk.looks.in_vain(&run.id, now_ms());
-    warn!(run.id = %run.id, ?settlement, pause_ms, "run {} is not settled yet; it is looked at again in {pause_ms} ms", run.id);
+    // What nobody knows is told where it was asked, once a minute and network.
+    match settlement {
+        Settlement::Unknown => debug!(run.id = %run.id, pause_ms, "run {} is not settled yet; it is looked at again", run.id),
+        _ => {
+            warn!(run.id = %run.id, ?settlement, pause_ms, "run {} is not settled yet; it is looked at again in {pause_ms} ms", run.id)
+        }
+    }
     if let Err(cause) = desk.books.renew_lease(&run.id, token, now_ms() + pause_ms).await {
         // It ends by itself.
         warn!(run.id = %run.id, %cause, "the lease could not be renewed");
@@ -224,6 +233,10 @@ impl Outcome {
     fn gave_up(why: CallError) -> Self {
         Self::GaveUp(Box::new(why))
     }
+
+    fn not_covered(why: &Refused) -> Self {
+        Self::NotCovered(Box::new(CallError::from(Code::SettlementFailed).with_reason(&why.reason)))
+    }
 }
 
 async fn attempt(desk: &Desk, run: &Run, token: &str) -> Outcome {
@@ -236,10 +249,16 @@ async fn attempt(desk: &Desk, run: &Run, token: &str) -> Outcome {
     let Some(input) = &run.input else {
         return Outcome::failed(CallError::saying(Code::AgentFailed, "The input of this run was deleted. You were not charged."));
     };
-    if run.nothing_is_held()
-        && let Some(why) = settling::is_not_covered(desk, run).await
-    {
-        return Outcome::NotCovered(Box::new(CallError::from(Code::SettlementFailed).with_reason(&why.reason)));
+    if run.nothing_is_held() {
+        match settling::cover(desk, run).await {
+            Cover::Yes => {}
+            Cover::No(why) => return Outcome::not_covered(&why),
+            Cover::Untied => {
+                if let Some(instead) = booked_first(desk, run, token).await {
+                    return instead;
+                }
+            }
+        }
     }
     info!("run {} started", run.id);
     let reports = progress::begin(desk, &run.id, token).await;
@@ -275,6 +294,28 @@ async fn attempt(desk: &Desk, run: &Run, token: &str) -> Outcome {
         progress::write_last(desk, &run.id, token, &reports, matches!(outcome, Outcome::Done(..))).await;
     }
     outcome
+}
+
+/// Its payer may show one transfer for several of their calls: which of them it pays, the books say. `None`: this one, and its price is held now.
+async fn booked_first(desk: &Desk, run: &Run, token: &str) -> Option<Outcome> {
+    let settlement = tokio::select! {
+        settlement = settling::settle(desk, run, SETTLE_PATIENCE) => settlement,
+        () = lost(desk, &run.id, token) => return Some(Outcome::Lost),
+    };
+    match settlement {
+        Settlement::Settled { deposit, of } => {
+            if let Err(cause) = store(|| desk.books.settle_one_of(&run.id, &deposit, of, now_ms())).await {
+                error!(run.id = %run.id, %cause, "the payment of run {} could not be booked", run.id);
+            }
+        }
+        Settlement::Failed(why) | Settlement::Over(why) => return Some(Outcome::not_covered(&why)),
+        Settlement::Unknown => {}
+    }
+    // Not known yet: the lease ends, and it is looked at again.
+    match desk.books.run(&run.id).await {
+        Ok(Some(now)) if !now.nothing_is_held() => None,
+        _ => Some(Outcome::Lost),
+    }
 }
 
 type Ended = Result<Result<Result<String, CallError>, tokio::time::error::Elapsed>, JoinError>;

@@ -1,7 +1,7 @@
-//! The plain routes beside the server functions: prices by GET, runs by key, watches.
+//! The plain routes beside the server functions: prices, runs by key, watches.
 
 use axum::{
-    Json, Router,
+    Extension, Json, Router,
     body::Body,
     extract::{Path, Query, Request, State, rejection::JsonRejection},
     http::{HeaderMap, HeaderValue, Method, Response, StatusCode, header, request::Parts},
@@ -18,18 +18,21 @@ use crate::{
     error::{CallError, Code},
     ledger::watches::{Opened, WATCH_MS, Watch},
     money::Amount,
+    runs::nul,
     session::guard::{self, Refused, signed_in},
     x402::{
         answer,
         call::{Caller, broken},
+        decorator,
         desk::{Desk, now_ms},
         fetch::request::PAID,
         no_call,
         offers::{same, sha256_hex},
+        signer::{Allowance, Asks},
     },
 };
 
-/// Everything below `/api` that is no server function. The paid `POST`s are mounted with leptos' routes, on the same paths.
+/// Everything below `/api` that is no server function; and the paid ones that are on sale here, whose unpaid calls never get to leptos ([`sold`]).
 pub fn routes(desk: &Desk) -> Router<Desk> {
     let mut router = Router::new()
         .route("/api/runs/{id}", get(run))
@@ -40,13 +43,37 @@ pub fn routes(desk: &Desk) -> Router<Desk> {
         .merge(guard::routes());
     // Those too that this shop does not sell: their paid functions are mounted all the same, and say so.
     let unsold = agents::ON_SALE.iter().map(|agent| agent.card).filter(|card| desk.agent(card.slug).is_none());
-    for card in desk.agents.iter().map(|agent| agent.card).chain(unsold) {
+    for card in unsold {
         router = router.route(&card.endpoint(), prices(card));
+    }
+    for card in desk.agents.iter().map(|agent| agent.card) {
+        router = router.route(&card.endpoint(), prices(card).post(call));
     }
     router
 }
 
-/// GET and HEAD tell the offers; `POST` on the same path is the server function, and OPTIONS is answered before (`cors`).
+/// The paths whose `POST` is answered here, and not by leptos.
+pub fn sold(desk: &Desk) -> Vec<String> {
+    desk.agents.iter().map(|agent| agent.card.endpoint()).collect()
+}
+
+/// A call without a payment is answered at once; one with a payment is its server function's.
+async fn call(State(desk): State<Desk>, request: Request) -> axum::response::Response {
+    let slug = request.uri().path().trim_end_matches('/').rsplit('/').next().unwrap_or_default();
+    let request = match desk.agent(slug) {
+        Some(agent) => match decorator::unpaid(&desk, agent, request).await {
+            Ok(answer) => return answer,
+            Err(request) => request,
+        },
+        None => request,
+    };
+    let context = desk.clone();
+    axum::response::IntoResponse::into_response(
+        leptos_axum::handle_server_fns_with_context(move || provide_context(context.clone()), request).await,
+    )
+}
+
+/// GET and HEAD tell the offers; `POST` on the same path is a call, and OPTIONS is answered before (`cors`).
 fn prices(card: &'static Card) -> MethodRouter<Desk> {
     let tell = move |State(desk): State<Desk>, parts: Parts| async move { tell(&desk, card, &parts).await };
     let refuse = move |State(desk): State<Desk>, parts: Parts| async move { refuse(&desk, card, &parts).await };
@@ -114,17 +141,15 @@ async fn with_slash(State(desk): State<Desk>, Path(slug): Path<String>, request:
     match parts.method {
         Method::POST => {
             parts.uri = card.endpoint().parse().unwrap_or_default();
-            let (context, request) = (desk.clone(), Request::from_parts(parts, body));
-            axum::response::IntoResponse::into_response(
-                leptos_axum::handle_server_fns_with_context(move || provide_context(context.clone()), request).await,
-            )
+            call(State(desk), Request::from_parts(parts, body)).await
         }
         Method::GET | Method::HEAD => tell(&desk, card, &parts).await,
         _ => refuse(&desk, card, &parts).await,
     }
 }
 
-/// What lets a program read a run without its payer's session.
+/// What lets a program read a run without its payer's session, in the query of links of before: now it comes in `Authorization: Bearer`, which no
+/// proxy writes down.
 #[derive(Deserialize)]
 pub struct Key {
     pub key: Option<String>,
@@ -142,7 +167,7 @@ async fn run(
     Ok(answer::json(200, serde_json::to_vec(&desk.view_with(&run, progress)).unwrap_or_default()))
 }
 
-/// The run, if this caller may read it.
+/// The run, if this caller may read it: by `key`, by the key that the headers bring, or by the session.
 ///
 /// # Errors
 /// [`Code::NoSuchRun`]: there is none, or it is somebody else's. Which of the two is nobody's business.
@@ -152,7 +177,8 @@ pub async fn readable(desk: &Desk, headers: &HeaderMap, id: &str, key: Option<&s
         return Err(none());
     }
     let run = desk.books.run(id).await.map_err(broken)?.ok_or_else(none)?;
-    if key.is_some_and(|key| key.len() <= 64 && same(sha256_hex(key.as_bytes()).as_bytes(), run.key_sha256.as_bytes())) {
+    let opens = |key: &str| key.len() <= 64 && same(sha256_hex(key.as_bytes()).as_bytes(), run.key_sha256.as_bytes());
+    if [key, guard::run_key(headers)].into_iter().flatten().any(opens) {
         return Ok(run);
     }
     match signed_in(desk, headers).await? {
@@ -179,11 +205,21 @@ struct WatchFor {
 async fn watch(
     State(desk): State<Desk>,
     headers: HeaderMap,
+    allowance: Option<Extension<Allowance>>,
     body: Result<Json<WatchFor>, JsonRejection>,
 ) -> Result<Response<Body>, Refused> {
     let session = signed_in(&desk, &headers).await?.ok_or_else(|| CallError::from(Code::NotSignedIn))?;
     let wallet = session.wallet;
     let Json(asked) = body.map_err(|cause| CallError::from(Code::BadJson).with_details(cause))?;
+    let texts = [
+        ("network", Some(&asked.network)),
+        ("agent", Some(&asked.agent)),
+        ("input", Some(&asked.input)),
+        ("watch", asked.watch.as_ref()),
+    ];
+    if let Some((field, _)) = texts.into_iter().find(|(_, text)| text.is_some_and(|text| nul::is_in(text))) {
+        return Err(nul::refused(field).into());
+    }
     let card = agents::find(&asked.agent).map(|agent| agent.card).ok_or_else(|| CallError::from(Code::NoSuchAgent))?;
     if asked.input.len() > card.input_max {
         return Err(CallError::from(Code::TooLarge).into());
@@ -195,17 +231,24 @@ async fn watch(
         let until = renewed.then_some(now + WATCH_MS);
         return Ok(answer::json(200, json!({ "watch": id, "untilMs": until }).to_string().into_bytes()));
     }
-    let chain = desk.chain(&asked.network).filter(|_| !desk.is_halted(&asked.network));
+    let is_open = !desk.is_halted(&asked.network) && !desk.is_coin_closed(&asked.network);
+    let chain = desk.chain(&asked.network).filter(|_| is_open);
     let chain = chain.ok_or_else(|| CallError::from(Code::AgentUnavailable))?;
     guard::on(&desk, &session, &asked.network)?;
-    // What is above the final head can be the payment. Without it the wallet must not open: a payment could be missed.
-    let (from_block, next_nonce) = chain.before_sending(wallet).await.map_err(|cause| {
+    if let Some(Extension(allowance)) = allowance {
+        allowance.take(Asks::Look)?;
+    }
+    let unreadable = || {
         CallError::saying(
             Code::VerifierUnavailable,
             "The network cannot be read right now. Nothing was charged; try again in a moment.",
         )
-        .with_details(cause)
-    })?;
+    };
+    if desk.unmet.has(&asked.network) {
+        return Err(unreadable().into());
+    }
+    // What is above the final head can be the payment. Without it the wallet must not open: a payment could be missed.
+    let (from_block, next_nonce) = chain.before_sending(wallet).await.map_err(|cause| unreadable().with_details(cause))?;
     let now = now_ms();
     let watch = Watch {
         network: asked.network,

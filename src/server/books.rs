@@ -8,7 +8,7 @@ use super::check::{Line, missing_file};
 use super::{credit, settings::Settings};
 use crate::{
     chain::{At, Chain, Seen, Sighting, SignedTransfer, Transfer},
-    evm::TxHash,
+    evm::{Address, TxHash},
     ledger::{Books, BooksError, Deposit},
     x402::authorization::{booked_payer, booked_transfer},
 };
@@ -36,7 +36,7 @@ pub async fn prove(settings: &Settings, with_chain: bool) -> Vec<Line> {
     let chains: Vec<_> = settings.networks.iter().cloned().map(Chain::new).collect();
     lines.extend(balance::told(&books, &chains).await);
     if with_chain {
-        lines.extend(look_up(&books, &chains).await);
+        lines.extend(look_up(&books, &chains, None).await);
         lines.extend(balance::prove(&books, &chains, settings.pay_to).await);
     }
     lines
@@ -53,8 +53,18 @@ async fn add_up(books: &Books) -> Vec<Line> {
     }
 }
 
-/// Looks every deposit up again.
-async fn look_up(books: &Books, chains: &[Chain]) -> Vec<Line> {
+/// The same of one network, with its chain: whatever is wrong on others does not matter. No line is bad: it is clean.
+pub async fn prove_one(books: &Books, chain: &Chain, pay_to: Option<Address>) -> Vec<Line> {
+    let mut lines = add_up(books).await;
+    let chains = std::slice::from_ref(chain);
+    lines.extend(balance::told(books, chains).await);
+    lines.extend(look_up(books, chains, Some(&chain.network().id)).await);
+    lines.extend(balance::prove(books, chains, pay_to).await);
+    lines
+}
+
+/// Looks every deposit up again, or those of one network.
+async fn look_up(books: &Books, chains: &[Chain], network: Option<&String>) -> Vec<Line> {
     let mut lines = Vec::new();
     let (mut after, mut found) = (String::new(), 0_u64);
     loop {
@@ -67,7 +77,7 @@ async fn look_up(books: &Books, chains: &[Chain]) -> Vec<Line> {
         };
         let Some((last, _)) = page.last() else { break };
         after.clone_from(last);
-        for (id, deposit) in &page {
+        for (id, deposit) in page.iter().filter(|(_, deposit)| network.is_none_or(|network| *network == deposit.network)) {
             match confirm(deposit, chains).await {
                 Ok(()) => found += 1,
                 Err(why) => {

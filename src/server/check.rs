@@ -2,6 +2,7 @@
 
 pub(super) mod arrivals;
 mod model;
+mod nodes;
 mod settling;
 
 use std::{
@@ -10,7 +11,7 @@ use std::{
 };
 
 use super::{
-    clock,
+    clock, network_state,
     opening::{self, CannotOpen, Kind},
     settings::{Settings, secret},
 };
@@ -19,6 +20,7 @@ use crate::{
     chain::{Chain, Finality},
     evm::Address,
     ledger::{Books, store},
+    x402::desk::now_ms,
 };
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -82,6 +84,7 @@ pub async fn check(settings: &Settings, cards: &[&Card]) -> Vec<Line> {
     for network in &settings.networks {
         let chain = Chain::new(network.clone());
         lines.extend(look_at(&chain, settings.pay_to, books.as_ref()).await);
+        lines.extend(nodes::compared(&chain).await);
         lines.push(arrivals::who_traces(&chain).await);
         if let Some(books) = &books {
             lines.extend(arrivals::unexplained(books, &chain).await);
@@ -131,6 +134,7 @@ async fn books(settings: &Settings) -> Result<(Option<Books>, Line), Line> {
     }
     let books = opening::open_books(settings, Kind::Serve).await.map_err(|cause| bad(&cause))?;
     books.ping().await.map_err(|cause| bad(&cause))?;
+    books.try_to_write(now_ms()).await.map_err(|cause| bad(&cause))?;
     let audit = books.audit().await.map_err(|cause| bad(&cause))?;
     let place = match books.kind() {
         store::Kind::Sqlite => "SQLite",
@@ -166,6 +170,10 @@ async fn look_at(chain: &Chain, pay_to: Option<Address>, books: Option<&Books>) 
                 Finality::Confirmations(count) => format!("final after {count} confirmations"),
             };
             lines.push(Line::ok("chain", format!("{title}, {finality}, block {head}")));
+            let habits = chain.habits().await;
+            lines.extend(
+                habits.into_iter().map(|habit| Line::todo("nodes", format!("{title}: {habit}; another of rpc_urls may do more"))),
+            );
         }
         Err(why) => lines.push(Line::bad("chain", format!("{title}: {why}"))),
     }
@@ -175,11 +183,15 @@ async fn look_at(chain: &Chain, pay_to: Option<Address>, books: Option<&Books>) 
         Err(_) => {} // said above
     }
     if let Some(books) = books {
-        match books.halted(&network.id).await {
+        match books.halt_of(&network.id).await {
             Ok(None) => {}
-            Ok(Some(height)) => lines.push(Line::bad(
+            Ok(Some(halt)) => lines.push(Line::bad(
                 "chain",
-                format!("{title}: payments are stopped, a final block at height {height} has changed. Look at the chain before going on"),
+                format!(
+                    "{title}: {}. Look at the chain; once coinslot books --chain is clean, coinslot resume {} opens it again",
+                    network_state::sentence(&halt),
+                    network.slug
+                ),
             )),
             Err(cause) => lines.push(Line::bad("chain", format!("{title}: {cause}"))),
         }

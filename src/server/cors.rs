@@ -1,6 +1,8 @@
 //! What a page of any origin may use, without its visitor's cookies: paid endpoints, runs by their key, what is on sale, MCP.
 //!
-//! No cookie is ever read for another site (`same_site`, and `*` forbids it), so there is nothing to borrow: a payment is its own authority.
+//! No cookie is ever read for another site (`same_site`, and `*` forbids it), so there is nothing to borrow: a payment is its own authority. So a client
+//! may send what else it likes to: what observes or wraps it adds headers of its own, and one name that is not allowed would end its call before it
+//! is made.
 
 use axum::{
     extract::Request,
@@ -12,10 +14,17 @@ use axum::{
 use super::mcp;
 use crate::x402::answer;
 
-/// What may be sent. Some x402 clients send `Access-Control-Expose-Headers` with their request; `Mcp-Param-…` has names of the tools' own and is
-/// added where it is asked for.
+/// What may be sent. Some x402 clients send `Access-Control-Expose-Headers` with their request; the names of [`MIRRORED`] are many, and are added
+/// where they are asked for.
 const TAKEN: &str = "Content-Type, Prefer, PAYMENT-SIGNATURE, X-PAYMENT, SIGN-IN-WITH-X, Access-Control-Expose-Headers, \
-                     Mcp-Session-Id, MCP-Protocol-Version, Mcp-Method, Mcp-Name, Last-Event-ID";
+                     Mcp-Session-Id, MCP-Protocol-Version, Mcp-Method, Mcp-Name, Last-Event-ID, Authorization, Idempotency-Key, \
+                     If-None-Match, Cache-Control, traceparent, tracestate, baggage";
+/// How the others begin: parameters of MCP's tools, whatever is not standard (`X-Request-Id`, `X-B3-TraceId`, …), and what tracers other than W3C's send.
+const MIRRORED: [&str; 10] =
+    ["mcp-param-", "x-", "trace", "b3", "sentry-", "uber-trace-id", "uberctx-", "request-id", "correlation-id", "newrelic"];
+/// So many of them, and so long, in characters: the answer is as long as the question asks for.
+const MIRRORED_MAX: usize = 32;
+const NAME_MAX: usize = 64;
 /// How long a browser need not ask again, in seconds. Chromium stops at two hours, Firefox at a day.
 const REMEMBERED_S: &str = "86400";
 
@@ -57,9 +66,13 @@ fn preflight(methods: &'static str, asked: &HeaderMap) -> Response {
 }
 
 fn taken(asked: &HeaderMap) -> String {
-    let asked = asked.get(header::ACCESS_CONTROL_REQUEST_HEADERS).and_then(|names| names.to_str().ok()).unwrap_or_default();
-    let own = asked.split(',').filter_map(|name| HeaderName::from_bytes(name.trim().as_bytes()).ok());
-    own.filter(|name| name.as_str().starts_with("mcp-param-")).fold(TAKEN.to_owned(), |taken, name| format!("{taken}, {name}"))
+    let asked = asked.get_all(header::ACCESS_CONTROL_REQUEST_HEADERS).iter().filter_map(|names| names.to_str().ok());
+    let names = asked.flat_map(|names| names.split(',')).filter_map(|name| HeaderName::from_bytes(name.trim().as_bytes()).ok());
+    let is_mirrored =
+        |name: &HeaderName| name.as_str().len() <= NAME_MAX && MIRRORED.iter().any(|begin| name.as_str().starts_with(begin));
+    let is_new = |name: &HeaderName| !TAKEN.split(", ").any(|taken| taken.eq_ignore_ascii_case(name.as_str()));
+    let own = names.filter(|name| is_mirrored(name) && is_new(name)).take(MIRRORED_MAX);
+    own.fold(TAKEN.to_owned(), |taken, name| format!("{taken}, {name}"))
 }
 
 #[cfg(test)]
@@ -81,6 +94,18 @@ mod tests {
         ] {
             assert_eq!(open(path), None, "{path}");
         }
+    }
+
+    #[test]
+    fn f3_what_observes_a_client_may_add_its_headers_and_the_answer_is_bounded() {
+        let ask = |names: &str| {
+            taken(&HeaderMap::from_iter([(header::ACCESS_CONTROL_REQUEST_HEADERS, HeaderValue::from_str(names).unwrap())]))
+        };
+        assert_eq!(ask("x-request-id, b3,sentry-trace, Cookie, Host"), format!("{TAKEN}, x-request-id, b3, sentry-trace"));
+        assert_eq!(ask("X-Payment, TraceParent, authorization"), TAKEN, "each once");
+        let many = (0..1000).map(|name| format!("x-{name}")).collect::<Vec<_>>().join(",");
+        assert_eq!(ask(&many).split(", ").count(), TAKEN.split(", ").count() + MIRRORED_MAX);
+        assert_eq!(ask(&format!("x-{}", "a".repeat(NAME_MAX))), TAKEN);
     }
 
     #[test]

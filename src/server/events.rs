@@ -10,6 +10,7 @@
 use std::{collections::VecDeque, convert::Infallible, time::Duration};
 
 use axum::{
+    Extension,
     extract::{Path, Query, State},
     http::{HeaderMap, HeaderName, HeaderValue, header},
     response::{
@@ -24,7 +25,10 @@ use tokio::{
     time::{Instant, sleep, sleep_until},
 };
 
-use super::api::{Key, readable};
+use super::{
+    api::{Key, readable},
+    limits::Visitor,
+};
 use crate::{
     error::{CallError, Code},
     ledger::{BooksError, Heard},
@@ -44,10 +48,13 @@ pub async fn listen(
     State(desk): State<Desk>,
     Path(id): Path<String>,
     Query(key): Query<Key>,
+    visitor: Option<Extension<Visitor>>,
     headers: HeaderMap,
 ) -> Result<Response, Refused> {
     let run = readable(&desk, &headers, &id, key.key.as_deref()).await?;
-    let place = desk.streams.take(run.payer).ok_or_else(|| {
+    // Without the limits' layer there are no addresses: then all are one.
+    let from = visitor.map(|Extension(visitor)| visitor.key()).unwrap_or_default();
+    let place = desk.streams.take(run.payer, from).ok_or_else(|| {
         CallError::saying(Code::RateLimited, "Too many pages are following runs already. The run goes on without this one.")
             .after_ms(FULL_MS)
     })?;

@@ -29,12 +29,23 @@ const EVERYWHERE: [(HeaderName, HeaderValue); 4] = [
 #[derive(Clone, Copy)]
 pub struct Https(pub bool);
 
+impl Https {
+    pub fn of(public_url: &str) -> Self {
+        Self(public_url.starts_with("https:"))
+    }
+}
+
 /// The layer.
 pub async fn finish(State(Https(https)): State<Https>, request: Request, next: Next) -> Response {
     let path = request.uri().path();
     let is_api = path.starts_with("/api/") || path.starts_with("/demo/") || path == mcp::PATH;
     let mut response = next.run(request).await;
-    let headers = response.headers_mut();
+    complete(response.headers_mut(), Https(https), is_api);
+    response
+}
+
+/// What every answer carries, and what it gets when it has not set it itself.
+pub fn complete(headers: &mut HeaderMap, Https(https): Https, is_api: bool) {
     for (name, value) in EVERYWHERE {
         headers.insert(name, value);
     }
@@ -51,7 +62,6 @@ pub async fn finish(State(Https(https)): State<Https>, request: Request, next: N
     } else if is_api {
         default(headers, header::CACHE_CONTROL, "no-store");
     }
-    response
 }
 
 fn is_html(headers: &HeaderMap) -> bool {

@@ -30,7 +30,10 @@ use governor::{
 use super::mcp;
 use crate::{
     error::{CallError, Code},
-    x402::{answer, signer::Allowance},
+    x402::{
+        answer,
+        signer::{Allowance, Asks, Wait},
+    },
 };
 
 /// Addresses that have a bucket of their own, per kind of request.
@@ -67,8 +70,26 @@ pub struct Limits {
     pub pages: Quota,
     /// Everything under `/api` and `/demo`, and MCP.
     pub api: Quota,
-    /// `POST /api/session…`, on top of `api`; and, counted apart, signatures that a chain is asked about.
+    /// `POST /api/session…`, on top of `api`; and, counted apart, signatures and unknown wallets' transactions that a chain is asked about.
     pub sign_in: Quota,
+}
+
+/// How often nodes are asked about payments that nobody has shown before, and about what pages want to know before anybody pays.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Asked {
+    /// For one visitor's address: payments that are shown, and looks.
+    pub each: Quota,
+    /// For all together: payments in whose way nothing stands at first sight, and looks. Those of somebody who has bought here, of strangers, and
+    /// looks are counted apart.
+    pub all: Quota,
+}
+
+impl Asked {
+    /// Where nothing else is set. A visitor whose requests have no limit has none here.
+    fn beside(limits: Limits) -> Self {
+        let each = if limits.api == Quota::NONE { Quota::NONE } else { Quota::per_second(5, 60) };
+        Self { each, all: Quota::per_second(10, 100) }
+    }
 }
 
 /// The buckets, and whose word is taken for a visitor's address.
@@ -81,24 +102,45 @@ struct Buckets {
     api: Bucket,
     sign_in: Bucket,
     signatures: Bucket,
+    strangers: Pair,
+    customers: Pair,
+    looks: Pair,
+}
+
+impl Buckets {
+    /// Strangers take nothing from those who have bought here.
+    fn of_payments(&self, has_bought: bool) -> &Pair {
+        if has_bought { &self.customers } else { &self.strangers }
+    }
 }
 
 impl Doorkeeper {
     pub fn new(limits: Limits, trusted_proxies: Vec<AddressRange>) -> Self {
-        let (pages, api) = (Bucket::new(limits.pages), Bucket::new(limits.api));
-        let (sign_in, signatures) = (Bucket::new(limits.sign_in), Bucket::new(limits.sign_in));
-        Self(Arc::new(Buckets { trusted_proxies, pages, api, sign_in, signatures }))
+        Self::that_asks(limits, Asked::beside(limits), trusted_proxies)
     }
 
-    /// What this visitor may have asked of the chains: taken from where it turns out that only a contract can have signed.
+    /// The same, with limits of its own for what nodes are asked.
+    pub fn that_asks(limits: Limits, asked: Asked, trusted_proxies: Vec<AddressRange>) -> Self {
+        let (pages, api) = (Bucket::new(limits.pages), Bucket::new(limits.api));
+        let (sign_in, signatures) = (Bucket::new(limits.sign_in), Bucket::new(limits.sign_in));
+        let (strangers, customers, looks) = (Pair::new(asked), Pair::new(asked), Pair::new(asked));
+        Self(Arc::new(Buckets { trusted_proxies, pages, api, sign_in, signatures, strangers, customers, looks }))
+    }
+
+    /// What this visitor may have asked of the chains: taken from where it turns out that a node has to be asked.
     fn allowance(&self, visitor: Visitor) -> Allowance {
         let buckets = self.0.clone();
-        Allowance::new(move || buckets.signatures.take(visitor))
+        Allowance::new(move |asks| match asks {
+            Asks::Signature | Asks::Unseen => buckets.signatures.take(visitor).map_err(Wait::Own),
+            Asks::Payment { has_bought } => buckets.of_payments(has_bought).each.take(visitor).map_err(Wait::Own),
+            Asks::Verification { has_bought } => buckets.of_payments(has_bought).all.take(Visitor::CROWD).map_err(Wait::All),
+            Asks::Look => buckets.looks.take(visitor),
+        })
     }
 
     /// # Errors
     /// How long to wait.
-    fn admit(&self, method: &Method, path: &str, visitor: Visitor) -> Result<(), Duration> {
+    pub fn admit(&self, method: &Method, path: &str, visitor: Visitor) -> Result<(), Duration> {
         let buckets = &self.0;
         let is_api = path.starts_with("/api/") || path.starts_with("/demo/") || path == mcp::PATH;
         if !is_api {
@@ -125,12 +167,34 @@ pub async fn limit(State(doorkeeper): State<Doorkeeper>, mut request: Request, n
     match doorkeeper.admit(request.method(), request.uri().path(), visitor) {
         Ok(()) => {
             request.extensions_mut().insert(doorkeeper.allowance(visitor));
+            request.extensions_mut().insert(visitor);
             next.run(request).await
         }
-        Err(wait) => {
-            let wait_ms = u64::try_from(wait.as_millis()).unwrap_or(u64::MAX).max(1);
-            answer::error(&CallError::from(Code::RateLimited).after_ms(wait_ms))
-        }
+        Err(wait) => too_many(wait),
+    }
+}
+
+/// Come again after this time.
+pub fn too_many(wait: Duration) -> Response {
+    let wait_ms = u64::try_from(wait.as_millis()).unwrap_or(u64::MAX).max(1);
+    answer::error(&CallError::from(Code::RateLimited).after_ms(wait_ms))
+}
+
+/// One visitor's share, and what there is for all.
+struct Pair {
+    each: Bucket,
+    all: Bucket,
+}
+
+impl Pair {
+    fn new(asked: Asked) -> Self {
+        Self { each: Bucket::new(asked.each), all: Bucket::new(asked.all) }
+    }
+
+    /// Their own first: whoever has used that up takes nothing from others.
+    fn take(&self, visitor: Visitor) -> Result<(), Wait> {
+        self.each.take(visitor).map_err(Wait::Own)?;
+        self.all.take(Visitor::CROWD).map_err(Wait::All)
     }
 }
 
@@ -166,6 +230,11 @@ pub struct Visitor([u8; 9]);
 impl Visitor {
     /// Everybody who comes while all buckets are taken.
     const CROWD: Self = Self([0; 9]);
+
+    /// What tells it from others, for what counts by address and knows no requests.
+    pub fn key(self) -> [u8; 9] {
+        self.0
+    }
 
     pub fn of(address: IpAddr) -> Self {
         let mut key = [0; 9];
@@ -297,6 +366,35 @@ mod tests {
         for bad in ["", "10.0.0.0/33", "10.0.0/8", "10.0.0.0/", "localhost", "::/129"] {
             assert_eq!(range(bad), Err(BadRange), "{bad}");
         }
+    }
+
+    #[test]
+    fn s2_what_nodes_are_asked_is_bounded_for_each_and_for_all_and_strangers_take_nothing_from_customers() {
+        let off = Quota::NONE;
+        let asked = Asked { each: Quota::per_minute(1, 2), all: Quota::per_minute(1, 3) };
+        let doorkeeper = Doorkeeper::that_asks(Limits { pages: off, api: off, sign_in: off }, asked, Vec::new());
+        let of = |last| doorkeeper.allowance(Visitor::of(IpAddr::from([192, 0, 2, last])));
+        let code = |taken: Result<(), CallError>| taken.err().map(|why| why.code);
+        let (shown, asked) = (Asks::Payment { has_bought: false }, Asks::Verification { has_bought: false });
+        let eve = of(1);
+        assert_eq!([1, 2].map(|_| code(eve.take(shown))), [None; 2]);
+        assert_eq!(code(eve.take(shown)), Some(Code::RateLimited));
+        assert_eq!(code(of(2).take(shown)), None, "another one is not held up by her");
+        assert_eq!([1, 2, 3].map(|n| code(of(n).take(asked))), [None; 3]);
+        let why = of(4).take(asked).unwrap_err();
+        assert_eq!((why.code, why.code.retry()), (Code::VerifierUnavailable, crate::error::Retry::SamePayment));
+        assert!(why.retry_after_ms.is_some());
+        for asks in [Asks::Payment { has_bought: true }, Asks::Verification { has_bought: true }, Asks::Look] {
+            assert_eq!(code(eve.take(asks)), None, "{asks:?} is counted apart");
+        }
+    }
+
+    #[test]
+    fn s2_where_requests_have_no_limit_a_visitor_has_none_for_nodes_either() {
+        let limits = |api| Limits { pages: Quota::NONE, api, sign_in: Quota::NONE };
+        assert_eq!(Asked::beside(limits(Quota::NONE)).each, Quota::NONE);
+        assert_ne!(Asked::beside(limits(Quota::per_second(20, 60))).each, Quota::NONE);
+        assert_ne!(Asked::beside(limits(Quota::NONE)).all, Quota::NONE, "nodes have limits of their own");
     }
 
     #[test]

@@ -4,12 +4,12 @@ use std::{
     io,
     net::SocketAddr,
     path::{Path, PathBuf},
-    sync::{Arc, OnceLock},
     time::Duration,
 };
 
+use futures::future::join_all;
 use sha2::{Digest, Sha256};
-use tokio::{net::TcpListener, task::JoinHandle};
+use tokio::{net::TcpListener, task::JoinHandle, time::timeout};
 use tokio_util::sync::CancellationToken;
 
 use super::{
@@ -17,15 +17,16 @@ use super::{
     clock,
     demo::DemoRoutes,
     limits::Doorkeeper,
-    listen, one_name,
-    router::router,
+    listen,
+    meeting::{Failure, Meeting},
+    router::router_at,
     settings::{Settings, WrongSettings, secret},
     tokens,
 };
 use crate::{
     chain::{Chain, ChainSettings, Unavailable},
     evm::Address,
-    ledger::{Books, BooksError},
+    ledger::{Books, BooksError, writing::keep_trying},
     model::Model,
     money::BadAmount,
     pages::data::Demo,
@@ -34,8 +35,8 @@ use crate::{
         arrivals,
         desk::{Desk, Fittings, now_ms},
         facilitator::BadKey,
+        known_failure,
         offers::Seal,
-        till,
     },
 };
 
@@ -45,8 +46,11 @@ const SWEEP_EVERY: Duration = Duration::from_secs(10 * 60);
 /// Between two looks at a chain's clock that is far from ours.
 const CLOCK_AGAIN: Duration = Duration::from_secs(3);
 
-/// Between two attempts to meet a network whose RPC was away at the start.
-const MEET_EVERY: Duration = Duration::from_secs(10);
+/// For each node to say which chain it is of, at the start.
+const MEET_TIME: Duration = Duration::from_secs(5);
+
+/// The start says that the shop is open after so long at the latest, whether the networks have answered or not.
+const MET_TIME_MAX: Duration = Duration::from_secs(5);
 
 /// Why there is no shop: a sentence for the terminal.
 #[derive(Debug, thiserror::Error)]
@@ -139,7 +143,8 @@ pub fn make_data_directory(data: &Path) -> Result<(), CannotOpen> {
     builder.create(data).map_err(|cause| CannotOpen::Data(data.to_owned(), cause))
 }
 
-/// Opens the shop, says so in one line on stdout, and serves until `stop`.
+/// Opens the shop and serves until `stop`: at once, while the networks are met beside it. Says that it is open in one line on stdout, once those that
+/// answer are met.
 ///
 /// # Errors
 /// It cannot be opened, or a network that was away turns out to be another chain.
@@ -159,21 +164,6 @@ pub async fn run(opening: Opening, stop: CancellationToken) -> Result<(), Cannot
     let chains: Vec<Chain> = networks.into_iter().map(Chain::new).collect();
     check_prices(&chains, &agents)?;
 
-    let failure = Arc::new(OnceLock::new());
-    let mut tasks = Vec::new();
-    for chain in &chains {
-        match meet(&books, chain).await? {
-            Ok(()) => {
-                look_first(&books, chain, pay_to).await;
-                tasks.push(tokio::spawn(warn_of_clock(chain.clone(), stop.clone())));
-            }
-            Err(away) => {
-                tracing::warn!("{away}; payments on {} wait until one does", chain.network().name);
-                tasks.push(tokio::spawn(meet_later(books.clone(), chain.clone(), pay_to, failure.clone(), stop.clone())));
-            }
-        }
-    }
-
     let facilitators = tokens::facilitators(&settings, &chains)?;
     let desk = Desk::new(Fittings {
         books: books.clone(),
@@ -187,24 +177,38 @@ pub async fn run(opening: Opening, stop: CancellationToken) -> Result<(), Cannot
         model: settings.model.clone().map(Model::new),
         streams: Streams::new(Pace::default(), stop.clone()),
     });
+    let failure = Failure::default();
+    let mut met = Vec::new();
+    let mut tasks = Vec::new();
     for chain in &desk.chains {
-        // A network that was away a moment ago must not hold up the opening: it is looked at later.
-        let known = chain.healthy() && tokens::look(&desk, chain).await;
-        tasks.push(tokio::spawn(tokens::keep_looking(desk.clone(), chain.clone(), known, stop.clone())));
+        let (meeting, begun) = Meeting::of(desk.clone(), chain.clone(), failure.clone(), stop.clone());
+        met.push(begun);
+        tasks.push(tokio::spawn(meeting.go()));
     }
-    tasks.extend(till::start(&desk, &stop));
     tasks.push(worker::start(&desk, settings.workers, &stop));
     tasks.push(tokio::spawn(sweep(books.clone(), stop.clone())));
+    known_failure::read(&desk).await;
+    tasks.push(known_failure::start(&desk, &stop));
+    tasks.push(tokio::spawn(keep_trying(books.clone(), now_ms, stop.clone())));
 
-    let router = router(desk, site, demo, Doorkeeper::new(settings.limits, settings.trusted_proxies));
-    let router = one_name::redirecting(router, &public_url, bound);
-    println!("Coinslot is open at {public_url}");
-    listen::listen(listener, router, stop.clone()).await;
+    let rules = listen::Rules::of(&settings);
+    let doorkeeper = Doorkeeper::that_asks(settings.limits, settings.asked, settings.trusted_proxies);
+    let router = router_at(desk, site, demo, doorkeeper, Some(bound));
+    // Whoever asks is answered from now on, whatever the networks do: a network that hangs costs no health check, and no page.
+    let serving = tokio::spawn(listen::listen_by(listener, router, rules, stop.clone()));
+    // It is said a little later: what comes after that is a payment on every network that answers.
+    let _ = timeout(MET_TIME_MAX, stop.run_until_cancelled(join_all(met))).await;
+    if !stop.is_cancelled() {
+        println!("Coinslot is open at {public_url}");
+    }
+    if let Err(cause) = serving.await {
+        tracing::error!(%cause, "nobody listens any more");
+    }
 
     stop.cancel();
     end(tasks).await;
     books.close().await;
-    match Arc::into_inner(failure).and_then(OnceLock::into_inner) {
+    match failure.take() {
         Some(failure) => Err(failure),
         None => Ok(()),
     }
@@ -225,50 +229,47 @@ pub async fn open_books(settings: &Settings, kind: Kind) -> Result<Books, Cannot
     Ok(books)
 }
 
-/// Is the network's chain the one that the settings and the books mean? The inner error: nobody knows now.
+/// Is the network's chain the one that the settings and the books mean? All of its nodes are asked at once, for a few seconds each; one that is right is
+/// enough. The inner error: nobody knows now.
 ///
 /// # Errors
-/// It is another chain.
+/// It is another chain, as all of its nodes say.
 pub async fn meet(books: &Books, chain: &Chain) -> Result<Result<(), Unavailable>, CannotOpen> {
-    let network = chain.network();
-    let (found, genesis) = match (chain.chain_id().await, chain.genesis().await) {
-        (Ok(found), Ok(genesis)) => (found, genesis),
-        (Ok(found), Err(_)) if found != network.chain_id => (found, [0; 32]),
-        (Err(away), _) | (_, Err(away)) => return Ok(Err(away)),
-    };
-    if found != network.chain_id {
-        return Err(CannotOpen::WrongChain { network: network.name.clone(), found });
-    }
-    let genesis: String = genesis.iter().map(|byte| format!("{byte:02x}")).collect();
-    if !books.meet_network(&network.id, &genesis).await? {
-        return Err(CannotOpen::ChainGone { network: network.name.clone() });
-    }
-    Ok(Ok(()))
+    meet_within(books, chain, chain.settings().timeout.min(MEET_TIME)).await
 }
 
-/// For a network whose RPC was away at the start. Another chain there closes the shop: its books cannot be kept.
-async fn meet_later(books: Books, chain: Chain, pay_to: Address, failure: Arc<OnceLock<CannotOpen>>, stop: CancellationToken) {
-    loop {
-        tokio::select! {
-            () = stop.cancelled() => return,
-            () = tokio::time::sleep(MEET_EVERY) => {}
+/// The same, for so long.
+pub(super) async fn meet_within(books: &Books, chain: &Chain, time: Duration) -> Result<Result<(), Unavailable>, CannotOpen> {
+    let network = chain.network();
+    let (mut wrong, mut away) = (None, Vec::new());
+    for said in chain.introduced(time).await {
+        match said {
+            Ok((found, _)) if found != network.chain_id => {
+                wrong = Some(CannotOpen::WrongChain { network: network.name.clone(), found });
+            }
+            Ok((_, first)) => {
+                let first: String = first.iter().map(|byte| format!("{byte:02x}")).collect();
+                if books.meet_network(&network.id, &first).await? {
+                    return Ok(Ok(()));
+                }
+                wrong = Some(CannotOpen::ChainGone { network: network.name.clone() });
+            }
+            Err(cause) => away.push(cause),
         }
-        match meet(&books, &chain).await {
-            Ok(Ok(())) => {
-                look_first(&books, &chain, pay_to).await;
-                return warn_of_clock(chain, stop).await;
-            }
-            Ok(Err(_)) | Err(CannotOpen::Books(_)) => {}
-            Err(other) => {
-                let _ = failure.set(other);
-                return stop.cancel();
-            }
+    }
+    match wrong {
+        // One wrong node among others that do not answer is not the network.
+        Some(wrong) if away.is_empty() => Err(wrong),
+        wrong => {
+            away.extend(wrong.map(|wrong| wrong.to_string()));
+            let cause = if away.is_empty() { "no RPC URL is set".to_owned() } else { away.join("; ") };
+            Ok(Err(Unavailable { network: network.name.clone(), cause }))
         }
     }
 }
 
 /// What there is at `payTo` before the shop says that it is open: what comes after that is a payment.
-async fn look_first(books: &Books, chain: &Chain, pay_to: Address) {
+pub(super) async fn look_first(books: &Books, chain: &Chain, pay_to: Address) {
     let network = &chain.network().name;
     if let Err(cause) = books.note_recipient(pay_to).await {
         tracing::warn!(%cause, "the books do not keep where visitors pay to");
@@ -276,7 +277,6 @@ async fn look_first(books: &Books, chain: &Chain, pay_to: Address) {
     if let Err(cause) = arrivals::open(books, chain, pay_to).await {
         tracing::warn!("what {pay_to} has on {network} cannot be looked at yet: {cause}");
     }
-    warn_of_code(chain, pay_to).await;
     let chain = chain.clone();
     // It may take a while, and nobody has to wait for it.
     tokio::spawn(async move {
@@ -290,7 +290,7 @@ async fn look_first(books: &Books, chain: &Chain, pay_to: Address) {
 }
 
 /// A clock that is far from the chain's dates offers wrongly. Looked at twice: a node that was just started has an old block for its newest.
-async fn warn_of_clock(chain: Chain, stop: CancellationToken) {
+pub(super) async fn warn_of_clock(chain: Chain, stop: CancellationToken) {
     if !matches!(clock::beside(&chain).await, Ok(Err(_))) {
         return;
     }
@@ -300,18 +300,6 @@ async fn warn_of_clock(chain: Chain, stop: CancellationToken) {
     }
     if let Ok(Err(trouble)) = clock::beside(&chain).await {
         tracing::warn!("{trouble}");
-    }
-}
-
-/// A contract as the recipient needs more gas than the wallet is told to give.
-async fn warn_of_code(chain: &Chain, pay_to: Address) {
-    if let Ok(code) = chain.code(pay_to).await
-        && !code.is_empty()
-    {
-        tracing::warn!(
-            "{pay_to} has code on {}: plain transfers to it may fail; pay to an account without code",
-            chain.network().name
-        );
     }
 }
 

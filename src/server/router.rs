@@ -3,7 +3,7 @@
 //! Outermost first: the log line, a panic's 500, security headers, other origins' preflights, the limit per address, cross-site refusal,
 //! compression, bounds on the body. The limit comes before anything that costs.
 
-use std::time::Duration;
+use std::{net::SocketAddr, time::Duration};
 
 use axum::{
     Json, Router,
@@ -15,7 +15,7 @@ use axum::{
 };
 use leptos::config::LeptosOptions;
 use leptos::prelude::provide_context;
-use leptos_axum::{LeptosRoutes, generate_route_list};
+use leptos_axum::{LeptosRoutes, generate_route_list_with_exclusions};
 use tower_http::{
     catch_panic::CatchPanicLayer,
     compression::{CompressionLayer, predicate::Predicate},
@@ -28,31 +28,43 @@ use super::{
     assets::{PACKAGE, Site},
     cors::any_origin,
     demo::DemoRoutes,
-    discovery,
+    discovery, front,
     headers::{Https, finish},
     health,
     limits::{Doorkeeper, limit},
-    mcp,
+    mcp, one_name,
     same_site::{OwnOrigin, refuse_cross_site},
 };
 use crate::{
     app::{App, shell},
     error::Code,
     pages::data::Demo,
-    x402::{answer, desk::Desk, no_call},
+    runs::nul,
+    x402::{answer, decorator, desk::Desk, no_call, refusal},
 };
 
 /// Bytes of any request's body. Agents have limits of their own below it.
 pub const BODY_MAX: usize = 1024 * 1024;
 
 /// Between two pieces of a request's body.
-const BODY_PAUSE_MAX: Duration = Duration::from_secs(15);
+pub(super) const BODY_PAUSE_MAX: Duration = Duration::from_secs(15);
 
 /// Smaller answers are not worth compressing.
 const COMPRESSED_FROM: u16 = 1024;
 
 /// Everything, with the layers.
 pub fn router(desk: Desk, site: Site, demo: Option<(Demo, DemoRoutes)>, doorkeeper: Doorkeeper) -> Router {
+    router_at(desk, site, demo, doorkeeper, None)
+}
+
+/// The same at the address where it listens, if browsers are to find it under no other one (`one_name`).
+pub fn router_at(
+    desk: Desk,
+    site: Site,
+    demo: Option<(Demo, DemoRoutes)>,
+    doorkeeper: Doorkeeper,
+    bound: Option<SocketAddr>,
+) -> Router {
     let public_url = desk.public_url.clone();
     let options = leptos_options();
     let (demo, demo_routes) = demo.unzip();
@@ -70,12 +82,12 @@ pub fn router(desk: Desk, site: Site, demo: Option<(Demo, DemoRoutes)>, doorkeep
     let nothing_here = leptos_axum::render_app_async_with_context(context.clone(), shell.clone());
 
     let mut inside: Router = Router::new()
-        .leptos_routes_with_context(&options, generate_route_list(App), context, shell)
+        .leptos_routes_with_context(&options, generate_route_list_with_exclusions(App, Some(api::sold(&desk))), context, shell)
         .with_state(options)
         .merge(api::routes(&desk).with_state(desk.clone()))
         .merge(mcp::routes(desk.clone()))
         .merge(discovery::routes().with_state(desk.clone()))
-        .merge(health::routes(desk));
+        .merge(health::routes(desk.clone()));
     if let Some(demo) = demo_routes {
         inside = inside.merge(demo.routes());
     }
@@ -83,7 +95,13 @@ pub fn router(desk: Desk, site: Site, demo: Option<(Demo, DemoRoutes)>, doorkeep
         let (site, nothing_here) = (site.clone(), nothing_here.clone());
         async move { file_or_nothing(site, nothing_here, request).await }
     });
-    protected(inside, &public_url, doorkeeper)
+    // Around all of it: whoever refuses a payment, its payer is told as a receipt tells it.
+    let told = middleware::from_fn_with_state(desk.clone(), refusal::told);
+    let mut router = protected(inside, &public_url, doorkeeper.clone()).layer(told);
+    if let Some(bound) = bound {
+        router = one_name::redirecting(router, &public_url, bound);
+    }
+    front::before(router, desk, doorkeeper, Https::of(&public_url))
 }
 
 /// The layers around a router, whatever it answers.
@@ -94,12 +112,22 @@ pub fn protected(inside: Router, public_url: &str, doorkeeper: Doorkeeper) -> Ro
         .layer(middleware::from_fn(refuse_too_large))
         .layer(CompressionLayer::new().compress_when(Compressible))
         .layer(middleware::map_request(without_way_back))
+        .layer(middleware::from_fn(refuse_nul))
         .layer(middleware::from_fn_with_state(OwnOrigin::new(public_url), refuse_cross_site))
         .layer(middleware::from_fn_with_state(doorkeeper, limit))
         .layer(middleware::from_fn(any_origin))
-        .layer(middleware::from_fn_with_state(Https(public_url.starts_with("https:")), finish))
+        .layer(middleware::from_fn_with_state(Https::of(public_url), finish))
         .layer(CatchPanicLayer::custom(panicked))
         .layer(middleware::from_fn(log))
+}
+
+/// No name, cursor or key of ours has the character U+0000, and PostgreSQL keeps no text that has.
+async fn refuse_nul(request: Request, next: Next) -> Response {
+    let uri = request.uri();
+    if uri.path().contains("%00") || uri.query().is_some_and(|query| query.contains("%00")) {
+        return answer::error(&nul::refused(""));
+    }
+    next.run(request).await
 }
 
 /// Leptos sends a browser that posted a form back to where it came from, whatever the answer was, a 402 too. Nothing under /api is a form.
@@ -150,23 +178,38 @@ async fn refuse_too_large(request: Request, next: Next) -> Response {
     next.run(request).await
 }
 
-/// One line per request: no query (it may hold a run's key), no header, no address.
+/// One line per request: no query (it may hold a run's key), no header, no address. What anybody may ask for as often as they like, a price, a file,
+/// is `debug`: it would hide the rest.
 async fn log(request: Request, next: Next) -> Response {
-    let method = request.method().clone();
-    let path: String = request.uri().path().chars().take(200).collect();
+    let (method, uri) = (request.method().clone(), request.uri().clone());
+    let is_unpaid = !decorator::shows_a_payer(request.headers());
     let begun = std::time::Instant::now();
     let response = next.run(request).await;
-    let (status, ms) = (response.status().as_u16(), begun.elapsed().as_millis());
-    let is_file = path.trim_start_matches('/').starts_with(PACKAGE) || path == "/healthz" || path == "/readyz";
-    match status {
-        500.. => tracing::warn!(%method, path, status, ms, "{method} {path} → {status}"),
-        _ if is_file => tracing::debug!(%method, path, status, ms, "{method} {path} → {status}"),
-        _ => tracing::info!(%method, path, status, ms, "{method} {path} → {status}"),
-    }
+    note(&method, uri.path(), response.status(), is_unpaid, begun);
     response
 }
 
-fn panicked(cause: Box<dyn std::any::Any + Send + 'static>) -> Response {
+/// The line. `is_unpaid`: it shows nobody who pays.
+pub(super) fn note(method: &Method, path: &str, status: StatusCode, is_unpaid: bool, begun: std::time::Instant) {
+    let status = status.as_u16();
+    let is_file = path.trim_start_matches('/').starts_with(PACKAGE) || path == "/healthz" || path == "/readyz";
+    let (path, ms) = (shortened(path), begun.elapsed().as_millis());
+    match status {
+        // What waits for a network is told to come again, by many and often; the network's own line says why.
+        503 => tracing::info!(%method, path, status, ms, "{method} {path} → {status}"),
+        500.. => tracing::warn!(%method, path, status, ms, "{method} {path} → {status}"),
+        402 if is_unpaid => tracing::debug!(%method, path, status, ms, "{method} {path} → {status}"),
+        _ if is_file => tracing::debug!(%method, path, status, ms, "{method} {path} → {status}"),
+        _ => tracing::info!(%method, path, status, ms, "{method} {path} → {status}"),
+    }
+}
+
+/// So much of a path as a log line has room for: a URI is ASCII.
+fn shortened(path: &str) -> &str {
+    path.get(..200).unwrap_or(path)
+}
+
+pub(super) fn panicked(cause: Box<dyn std::any::Any + Send + 'static>) -> Response {
     // The panic hook has logged where and what; the caller learns neither.
     drop(cause);
     let mut response = answer::error(&Code::Internal.into());
@@ -176,7 +219,8 @@ fn panicked(cause: Box<dyn std::any::Any + Send + 'static>) -> Response {
     response
 }
 
-/// Pages and JSON; the site's files bring their compressed forms along.
+/// Pages and JSON; the site's files bring their compressed forms along. A 402's bulk is in its header: what there is to gain from its body is not
+/// worth the work, which anybody can ask for.
 #[derive(Clone, Copy)]
 struct Compressible;
 
@@ -184,7 +228,8 @@ impl Predicate for Compressible {
     fn should_compress<B: axum::body::HttpBody>(&self, response: &axum::http::Response<B>) -> bool {
         let kind = response.headers().get(header::CONTENT_TYPE).map(|kind| kind.as_bytes()).unwrap_or_default();
         let is_text = kind.starts_with(b"text/html") || kind.starts_with(b"application/json");
-        is_text && tower_http::compression::predicate::SizeAbove::new(COMPRESSED_FROM).should_compress(response)
+        let is_offer = response.status() == StatusCode::PAYMENT_REQUIRED;
+        is_text && !is_offer && tower_http::compression::predicate::SizeAbove::new(COMPRESSED_FROM).should_compress(response)
     }
 }
 
@@ -197,20 +242,25 @@ mod tests {
     use super::*;
     use crate::server::{assets::OUTPUT, settings::sources::DEFAULTS};
 
-    /// `key` of `[package.metadata.leptos]`.
-    fn leptos_key(file: &str, key: &str) -> Value {
-        let file = figment::Figment::from(Toml::string(file));
-        file.find_value(&format!("package.metadata.leptos.{key}")).unwrap()
+    /// `key` of Leptos.toml's `[package.metadata.leptos]`.
+    fn of_leptos(key: &str) -> Value {
+        figment::Figment::from(Toml::string(DEFAULTS)).find_value(&format!("package.metadata.leptos.{key}")).unwrap()
+    }
+
+    /// `key` of the one project in Cargo.toml's `[[workspace.metadata.leptos]]`.
+    fn of_cargo(file: &str, key: &str) -> Value {
+        let projects = figment::Figment::from(Toml::string(file)).find_value("workspace.metadata.leptos").unwrap();
+        projects.as_array().unwrap()[0].as_dict().unwrap()[key].clone()
     }
 
     #[test]
     fn what_the_build_and_the_server_agree_on_is_written_the_same_twice() {
         let cargo = include_str!("../../Cargo.toml");
         for key in ["output-name", "site-pkg-dir", "site-addr", "hash-files"] {
-            assert_eq!(leptos_key(cargo, key).to_actual(), leptos_key(DEFAULTS, key).to_actual(), "{key}");
+            assert_eq!(of_cargo(cargo, key).to_actual(), of_leptos(key).to_actual(), "{key}");
         }
-        assert_eq!(leptos_key(DEFAULTS, "output-name").as_str(), Some(OUTPUT));
-        assert_eq!(leptos_key(DEFAULTS, "site-pkg-dir").as_str(), Some(PACKAGE));
+        assert_eq!(of_leptos("output-name").as_str(), Some(OUTPUT));
+        assert_eq!(of_leptos("site-pkg-dir").as_str(), Some(PACKAGE));
     }
 
     #[test]

@@ -3,7 +3,7 @@
 use std::{collections::HashMap, time::Duration};
 
 use tokio_util::sync::CancellationToken;
-use tracing::{error, info, warn};
+use tracing::{debug, error, info, warn};
 
 use super::settings::{Settings, Settler};
 use crate::{
@@ -47,13 +47,15 @@ pub async fn look(desk: &Desk, chain: &Chain) -> bool {
     let Some(facilitator) = desk.facilitator(&network.id) else { return true };
     let mut known = true;
     if let Err(cause) = facilitator.refresh().await {
-        warn!(network = network.name, %cause, "the facilitator of {} does not say what it settles; tokens are not offered there until it does", network.name);
+        if desk.seldom.is_time(&format!("facilitator of {}", network.id)) {
+            warn!(network = network.name, %cause, "the facilitator of {} does not say what it settles; tokens are not offered there until it does", network.name);
+        }
         known = false;
     }
     for token in &network.tokens {
         match token_is_as_configured(chain, token).await {
             Ok(true) => desk.take_token(Asset { network: network.id.clone(), token: Some(token.address) }),
-            Ok(false) => error!(
+            Ok(false) if desk.seldom.is_time(&format!("token {} on {}", token.address, network.id)) => error!(
                 network = network.name,
                 token = token.symbol,
                 "{} at {} on {} is not what the settings say (name, version or decimals): it is not offered",
@@ -61,8 +63,10 @@ pub async fn look(desk: &Desk, chain: &Chain) -> bool {
                 token.address,
                 network.name
             ),
+            Ok(false) => {}
+            // The network's own line tells of its outage.
             Err(cause) => {
-                warn!(network = network.name, token = token.symbol, %cause, "{} cannot be looked at; it is not offered until it can", token.symbol);
+                debug!(network = network.name, token = token.symbol, %cause, "{} cannot be looked at; it is not offered until it can", token.symbol);
                 known = false;
             }
         }

@@ -24,6 +24,7 @@ use crate::{
     evm::Address,
     ledger::Session,
     network::Network,
+    runs::nul,
     x402::{
         answer,
         call::broken,
@@ -93,6 +94,9 @@ async fn sign_in(
     body: Result<Json<SignedIn>, JsonRejection>,
 ) -> Result<Response<Body>, Refused> {
     let Json(signed) = body.map_err(|cause| CallError::from(Code::BadJson).with_details(cause))?;
+    if nul::is_in(&signed.message) || nul::is_in(&signed.signature) {
+        return Err(nul::refused("message").into());
+    }
     let Claimed { claim, network, nonce } = verify(&desk, &signed, now_ms())?;
     let by = signer::of(&desk, &network, &claim, parts.extensions.get()).await?;
     let network = match by.ok_or_else(|| not_signed(&desk, &network))? {
@@ -196,17 +200,37 @@ pub fn cookie_name(desk: &Desk) -> &'static str {
     if desk.is_secure() { "__Host-coinslot" } else { "coinslot" }
 }
 
+/// The token of a session: its cookie's, or a program's in `Authorization: Bearer`. A run's key, which may stand there too, is shorter.
 fn token_of<'h>(desk: &Desk, headers: &'h HeaderMap) -> Option<&'h str> {
+    let is_token = |token: &&str| token.len() == 64;
+    cookie(headers, cookie_name(desk)).filter(is_token).or_else(|| bearer(headers).filter(is_token))
+}
+
+/// A cookie's value.
+pub fn cookie<'h>(headers: &'h HeaderMap, name: &str) -> Option<&'h str> {
     headers
         .get_all(header::COOKIE)
         .iter()
         .filter_map(|value| value.to_str().ok())
         .flat_map(|value| value.split(';'))
-        .find_map(|pair| pair.trim().strip_prefix(cookie_name(desk))?.strip_prefix('='))
-        .filter(|token| token.len() == 64)
+        .find_map(|pair| pair.trim().strip_prefix(name)?.strip_prefix('='))
 }
 
-/// The session of a request, by its cookie. `None`: nobody. One indexed read.
+/// What `Authorization: Bearer …` holds (RFC 6750): a session's token, or a run's key. Headers stand in no proxy's log, as queries do.
+pub fn bearer(headers: &HeaderMap) -> Option<&str> {
+    let (scheme, token) = headers.get(header::AUTHORIZATION)?.to_str().ok()?.trim().split_once(' ')?;
+    scheme.eq_ignore_ascii_case("bearer").then(|| token.trim())
+}
+
+/// The cookie in which a run's page hands over the key that stands behind its address's `#`: of that page's path alone, for a minute.
+pub const RUN_KEY_COOKIE: &str = "coinslot-key";
+
+/// A run's key that a request brings beside its address.
+pub fn run_key(headers: &HeaderMap) -> Option<&str> {
+    bearer(headers).or_else(|| cookie(headers, RUN_KEY_COOKIE))
+}
+
+/// The session of a request, by its cookie or its `Authorization`. `None`: nobody. One indexed read.
 pub async fn signed_in(desk: &Desk, headers: &HeaderMap) -> Result<Option<Session>, CallError> {
     match token_of(desk, headers) {
         Some(token) => desk.books.session(&sha256_hex(token.as_bytes()), now_ms()).await.map_err(broken),

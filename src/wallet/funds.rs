@@ -126,29 +126,12 @@ mod tests {
 
     use super::*;
 
-    fn network(chain_id: u64) -> Network {
-        Network {
-            id: format!("eip155:{chain_id}"),
-            chain_id,
-            name: "Monad".into(),
-            slug: "monad".into(),
-            symbol: "MON".into(),
-            decimals: 18,
-            wallet_rpc_url: "https://rpc.example".into(),
-            explorer: None,
-            faucet: None,
-            gas_price_hint: Amount::from_atomic(100_000_000_000),
-            wallet_sponsors_gas: false,
-            tokens: Vec::new(),
-        }
-    }
-
     fn mon(text: &str) -> Amount {
         Amount::parse_units(text, 18).unwrap()
     }
 
     fn verdict(chain_id: u64, account: Account, balance: &str) -> Result<(), CallError> {
-        let network = network(chain_id);
+        let network = Network::of_monads(chain_id);
         may_pay(&network, account, mon(balance), &network.coin(mon("0.0001")), &network.coin(mon("0.0021")))
     }
 
@@ -164,7 +147,7 @@ mod tests {
 
     #[test]
     fn p4_what_is_missing_is_told_with_the_fee_that_stands_everywhere_and_judged_exactly() {
-        let network = network(143);
+        let network = Network::of_monads(143);
         let (price, fee) = (network.coin(mon("0.0001")), network.coin(mon("0.002142000000000021")));
         let told = |balance: &str| may_pay(&network, Account::Plain, mon(balance), &price, &fee).map_err(|error| error.error);
         let short = told("0.002").unwrap_err();
@@ -178,10 +161,10 @@ mod tests {
     fn b5_too_few_dollars_are_said_with_the_numbers() {
         let asset = crate::money::Asset { network: "eip155:143".into(), token: Some(Address([7; 20])) };
         let price = Money { amount: Amount::from_atomic(1_000), asset, symbol: "USDC".into(), decimals: 6 };
-        let error = may_sign(&network(143), Amount::from_atomic(999), &price).unwrap_err();
+        let error = may_sign(&Network::of_monads(143), Amount::from_atomic(999), &price).unwrap_err();
         assert_eq!(error.code, Code::InsufficientFunds);
         assert_eq!(error.error, "Your wallet has 0.000999 USDC on Monad. This call needs 0.001 USDC. Nothing was charged.");
-        assert_eq!(may_sign(&network(143), Amount::from_atomic(1_000), &price), Ok(()), "there is no fee beside it");
+        assert_eq!(may_sign(&Network::of_monads(143), Amount::from_atomic(1_000), &price), Ok(()), "there is no fee beside it");
     }
 
     #[test]
@@ -220,13 +203,13 @@ mod tests {
     fn b4_the_transaction_says_everything_exactly() {
         let (from, to) = (Address([0x11; 20]), Address([0x22; 20]));
         let json: serde_json::Value =
-            serde_json::from_str(&transfer_json(from, to, mon("0.0001"), &network(10143), Account::Plain)).unwrap();
+            serde_json::from_str(&transfer_json(from, to, mon("0.0001"), &Network::of_monads(10143), Account::Plain)).unwrap();
         assert_eq!(
             json,
             serde_json::json!([{
                 "from": from, "to": to, "value": "0x5af3107a4000", "chainId": "0x279f", "gas": "0x5208",
             }])
         );
-        assert!(!transfer_json(from, to, mon("1"), &network(1), Account::Contract).contains("gas"));
+        assert!(!transfer_json(from, to, mon("1"), &Network::of_monads(1), Account::Contract).contains("gas"));
     }
 }

@@ -9,14 +9,23 @@ use serde_json::{Value, json};
 use super::{
     desk::Desk,
     outcome::{self, Outcome, Said},
-    v1,
-    wire::{self, IDEMPOTENT_REPLAY, PAYMENT_REQUIRED, PAYMENT_RESPONSE, PaymentRequired, X_PAYMENT_RESPONSE},
+    refusal::Reason,
+    sign_in::SIGN_IN_WITH_X,
+    template, v1,
+    wire::{self, IDEMPOTENT_REPLAY, PAYMENT_REQUIRED, PAYMENT_RESPONSE, PaymentRequired, Settlement, X_PAYMENT_RESPONSE},
 };
-use crate::{card::Card, error::CallError};
+use crate::{
+    card::Card,
+    error::{CallError, Code},
+};
 
 /// What a page of another origin may read.
 const EXPOSED: &str = "PAYMENT-REQUIRED, PAYMENT-RESPONSE, X-PAYMENT-RESPONSE, Location, Content-Location, Retry-After, \
                        X-Idempotent-Replay, x-payment-address, x-price-amount, x-price-currency, x-evm-chain-id, ETag, Mcp-Session-Id";
+
+/// In the body of a 402 that version 1 has no way to pay: its `accepts` is empty, and whoever reads the body alone would find nothing.
+const WHERE_TO_LOOK: &str = "The offers are in the header PAYMENT-REQUIRED (base64 of JSON, x402 version 2, under `accepts`). `accepts` of this body is \
+    for clients of version 1, which have no way to pay them; `paymentRequirements` is an offer in the network's own coin.";
 
 /// Any answer to a caller: JSON, never cached, readable from any origin (without cookies).
 pub fn json(status: u16, body: Vec<u8>) -> Response<Body> {
@@ -44,6 +53,7 @@ pub fn error(error: &CallError) -> Response<Body> {
     };
     // Plain data: it always serialises.
     let mut response = json(status, serde_json::to_vec(error).unwrap_or_default());
+    response.extensions_mut().insert(Reason::from(error));
     if let Some(wait_ms) = error.retry_after_ms {
         response.headers_mut().insert(header::RETRY_AFTER, HeaderValue::from(wait_ms.div_ceil(1000)));
     }
@@ -61,12 +71,15 @@ pub fn of(desk: &Desk, card: &Card, outcome: &Outcome) -> Response<Body> {
             response
         }
         Said::Told(why) => error(why),
-        Said::Demanded { why, without } => with_offers(desk, card, why, without),
+        Said::Demanded { why, without } => {
+            let mut response = with_offers(desk, card, why, without, true);
+            response.extensions_mut().insert(Reason::from(why));
+            response
+        }
     };
     let headers = response.headers_mut();
     if let Some(receipt) = &outcome.receipt {
-        put(headers, PAYMENT_RESPONSE, &wire::encode(receipt));
-        put(headers, X_PAYMENT_RESPONSE, &wire::encode(&v1::receipt(desk, receipt)));
+        put_receipt(desk, headers, receipt);
     }
     if let Some(path) = &outcome.run_path {
         // What is under way is elsewhere; what has ended is here too.
@@ -76,14 +89,39 @@ pub fn of(desk: &Desk, card: &Card, outcome: &Outcome) -> Response<Body> {
     response
 }
 
-/// The 402: the v2 header, the v1 body and the workflow's own shape, at once.
-pub fn payment_required(desk: &Desk, card: &Card, why: &CallError) -> Response<Body> {
-    with_offers(desk, card, why, &[])
+/// Under both names, of version 2 and of version 1.
+pub fn put_receipt(desk: &Desk, headers: &mut HeaderMap, receipt: &Settlement) {
+    put(headers, PAYMENT_RESPONSE, &wire::encode(receipt));
+    put(headers, X_PAYMENT_RESPONSE, &wire::encode(&v1::receipt(desk, receipt)));
 }
 
-fn with_offers(desk: &Desk, card: &Card, why: &CallError, without: &[String]) -> Response<Body> {
-    match outcome::demand(desk, card, desk.resource(card), desk.bazaar(card), why, without) {
-        Ok(required) => demanded(desk, card, &required, why),
+/// The 402 of a question about the price: the v2 header, the v1 body and the workflow's own shape, at once. It offers no sign-in: registries ask this
+/// question, and list what offers one as free for whoever signs in. A call's own 402 does ([`of`]): who makes it may have credit.
+pub fn payment_required(desk: &Desk, card: &Card, why: &CallError) -> Response<Body> {
+    with_offers(desk, card, why, &[], false)
+}
+
+/// `signs_in`: with a sign-in among what is offered.
+fn with_offers(desk: &Desk, card: &Card, why: &CallError, without: &[String], signs_in: bool) -> Response<Body> {
+    let made = || {
+        outcome::demand(desk, card, desk.resource(card), desk.bazaar(card), why, without).map(|mut required| {
+            if !signs_in {
+                required.extensions.remove(SIGN_IN_WITH_X);
+            }
+            let answer = demanded(desk, card, &required, why);
+            (required, answer)
+        })
+    };
+    // Nobody in particular asks for a price: there is a form for that.
+    if without.is_empty()
+        && *why == CallError::from(Code::PaymentRequired)
+        && desk.is_not_known_to_be_away(card).is_ok()
+        && let Some(answer) = template::unpaid(desk, card, signs_in, || made().ok())
+    {
+        return answer;
+    }
+    match made() {
+        Ok((_, answer)) => answer,
         Err(closed) => error(&closed),
     }
 }
@@ -92,8 +130,12 @@ fn demanded(desk: &Desk, card: &Card, required: &PaymentRequired, why: &CallErro
     let PaymentRequired { accepts: offers, resource, .. } = required;
     let mut body = serde_json::to_value(why).unwrap_or_default();
     if let Value::Object(body) = &mut body {
+        let accepts = v1::accepts(desk, card, offers, &resource.url);
+        if accepts.is_empty() {
+            body.insert("hint".into(), format!("{WHERE_TO_LOOK} How to pay: {}/llms.txt", desk.public_url).into());
+        }
         body.insert("x402Version".into(), 1.into());
-        body.insert("accepts".into(), json!(v1::accepts(desk, card, offers, &resource.url)));
+        body.insert("accepts".into(), json!(accepts));
         body.insert("message".into(), "Payment required".into());
     }
     // The workflow's payers send the coin themselves: its shape describes that offer, where there is one.

@@ -15,6 +15,7 @@ use tracing::{debug, error, info, warn};
 use super::{
     brought::{Difference, Place, came, difference, standing, unbooked},
     desk::{Desk, now_ms},
+    gaps::{Reading, is_long},
     till::{Lease, log_deposit},
 };
 use crate::{
@@ -27,21 +28,25 @@ use crate::{
 /// Blocks that are looked into before the follower's next ones have their turn.
 const BLOCKS_AT_ONCE: usize = 64;
 
-/// Blocks that are read one by one where no node has the state between them: minutes of any chain, and some seconds of reading.
-const READ_MAX: u64 = 4_096;
+/// Blocks that are read in one go where no node has the state between them: minutes of any chain, and some seconds of reading. More of them are read
+/// bit by bit (`gaps`).
+pub(super) const READ_MAX: u64 = 4_096;
 
 /// Of them, so many at the same time.
-const READ_AT_ONCE: usize = 8;
+pub(super) const READ_AT_ONCE: usize = 8;
 
 /// Between two looks at what could not be told.
 const LOOK_AGAIN: Duration = Duration::from_secs(10);
+
+/// Between two looks at a rise of too many blocks, while they are read: an hour of a fast chain is read in seconds, and nodes have their pauses.
+const READ_ON: Duration = Duration::from_secs(1);
 
 /// Of what could not be told, so much is looked at in one go.
 const RISES_AT_ONCE: u32 = 20;
 
 /// Why a look came to nothing. It is repeated.
 #[derive(Debug, thiserror::Error)]
-enum Trouble {
+pub(super) enum Trouble {
     #[error(transparent)]
     Chain(#[from] Unavailable),
     #[error(transparent)]
@@ -49,12 +54,16 @@ enum Trouble {
 }
 
 pub(super) struct Arrivals {
-    desk: Desk,
-    chain: Chain,
+    pub(super) desk: Desk,
+    pub(super) chain: Chain,
     lease: Lease,
     /// Rung when the follower has booked a block.
     booked: Arc<Notify>,
     looked_again: Instant,
+    /// When a rise of too many blocks is read on.
+    next_read: Instant,
+    /// How far a rise of too many blocks was read.
+    reading: Option<Reading>,
     /// Told once, until it is over.
     in_trouble: bool,
 }
@@ -89,7 +98,16 @@ async fn first_look(books: &Books, chain: &Chain, pay_to: Address) -> Result<(),
 
 impl Arrivals {
     pub fn new(desk: Desk, chain: Chain, lease: Lease, booked: Arc<Notify>) -> Self {
-        Self { desk, chain, lease, booked, looked_again: Instant::now(), in_trouble: false }
+        Self {
+            desk,
+            chain,
+            lease,
+            booked,
+            looked_again: Instant::now(),
+            next_read: Instant::now(),
+            reading: None,
+            in_trouble: false,
+        }
     }
 
     /// Looks until `stop`.
@@ -127,7 +145,11 @@ impl Arrivals {
 
     fn told(&mut self, trouble: &Trouble) {
         let network = &self.chain.network().name;
-        if !std::mem::replace(&mut self.in_trouble, true) {
+        // Of nodes that do not answer, their network's own line tells.
+        if matches!(trouble, Trouble::Chain(_)) && !self.chain.healthy() {
+            debug!(network, %trouble, "what arrives on {network} cannot be looked at now: {trouble}");
+        } else if !self.in_trouble && self.desk.seldom.is_time(&format!("arrivals on {network}")) {
+            self.in_trouble = true;
             warn!(network, %trouble, "what arrives on {network} cannot be looked at now: {trouble}");
         }
     }
@@ -139,7 +161,7 @@ impl Arrivals {
         }
     }
 
-    fn network(&self) -> &str {
+    pub(super) fn network(&self) -> &str {
         &self.chain.network().id
     }
 
@@ -172,10 +194,28 @@ impl Arrivals {
         }
         let again = LOOK_AGAIN.min(idle);
         if self.looked_again.elapsed() >= again {
-            for rise in &open {
+            for rise in open.iter().filter(|rise| !is_long(rise)) {
                 self.look_again(rise).await?;
             }
             self.looked_again = Instant::now();
+        }
+        if Instant::now() >= self.next_read {
+            // One after the other: the one that was begun, else the oldest.
+            let begun = self.reading.take();
+            let is_begun = |rise: &&Rise| begun.as_ref().is_some_and(|reading| reading.rise == rise.id);
+            let long = open.iter().filter(|rise| is_long(rise));
+            if let Some(rise) = long.clone().find(is_begun).or_else(|| long.clone().next()) {
+                let mut reading = begun.clone();
+                let read = self.read_on(&mut reading, rise).await;
+                // Where nothing could be read, it waits as long as everything else.
+                let pause = if reading == begun { again } else { READ_ON.min(again) };
+                self.reading = reading;
+                self.next_read = Instant::now() + pause;
+                read?;
+            }
+        }
+        if self.reading.is_some() {
+            return Ok(self.next_read.saturating_duration_since(Instant::now()).min(again));
         }
         Ok(again)
     }
@@ -239,7 +279,7 @@ impl Arrivals {
         Ok(true)
     }
 
-    fn tell(&self, new: &[Deposit], account: &Account, blocks: &str) {
+    pub(super) fn tell(&self, new: &[Deposit], account: &Account, blocks: &str) {
         let (network, coin) = (&self.chain.network().name, |amount| self.chain.network().coin(amount));
         for deposit in new {
             log_deposit(deposit, deposit.transaction);
@@ -312,13 +352,13 @@ impl Arrivals {
         }
     }
 
-    fn moved(&self, height: u64) -> Trouble {
+    pub(super) fn moved(&self, height: u64) -> Trouble {
         let cause = format!("its nodes have different blocks {height}");
         Trouble::Chain(Unavailable { network: self.chain.network().name.clone(), cause })
     }
 
     /// Plain transfers that nobody has booked yet.
-    fn plain(&self, pay_to: Address, block: u64, touched: &Touched, booked: &[Deposit]) -> Vec<Deposit> {
+    pub(super) fn plain(&self, pay_to: Address, block: u64, touched: &Touched, booked: &[Deposit]) -> Vec<Deposit> {
         let place = Place { network: self.network(), block, time_ms: touched.time_ms, how: How::Found };
         let came = touched.touches.iter().filter(|touch| touch.succeeded && touch.to == Some(pay_to) && touch.from != pay_to);
         let came = came.filter(|touch| !touch.value.is_zero());
@@ -367,29 +407,10 @@ impl Arrivals {
                 let came = came.fold(Amount::ZERO, |sum, one| sum.plus(one.value).unwrap_or(sum));
                 matches!(needed, Difference::Rose(amount) if came == amount)
             };
-            // Also its own transactions may have called somebody who sent something back.
-            let own = touched.touches.iter().filter(|touch| touch.to != Some(pay_to)).map(|touch| touch.hash);
-            let each: Vec<TxHash> = own.chain(touched.others.iter().copied()).collect();
-            let moved = match self.chain.moves_in_block((*height, &touched.hash), &[pay_to], &each, enough).await {
-                Ok(moved) => moved,
+            let (new, left) = match self.inside(pay_to, *height, touched, &booked, enough).await {
+                Ok(inside) => inside,
                 Err(why) => return Ok(untold(&why)),
             };
-            let place = Place { network: self.network(), block: *height, time_ms: touched.time_ms, how: How::Found };
-            // What is plain to see was counted.
-            let inside = moved
-                .iter()
-                .filter(|(hash, _)| !touched.touches.iter().any(|touch| touch.hash == *hash && touch.to == Some(pay_to)));
-            let (mut traced, mut left) = (Vec::new(), Amount::ZERO);
-            for (hash, moves) in inside {
-                traced.extend(place.deposits(*hash, moves, &[pay_to]));
-                let own = touched.touches.iter().find(|touch| touch.hash == *hash);
-                // The value of its own transaction was counted too.
-                let skip =
-                    usize::from(own.is_some_and(|touch| touch.from == pay_to && touch.succeeded && !touch.value.is_zero()));
-                let sent = moves.iter().filter(|one| one.from == pay_to).skip(skip);
-                left = sent.fold(left, |sum, one| sum.plus(one.value).unwrap_or(sum));
-            }
-            let new = unbooked(traced, &booked);
             let came = new.iter().fold(Amount::ZERO, |sum, deposit| sum.plus(deposit.amount).unwrap_or(sum));
             sums.add(came, left);
             sums.deposits.extend(new);
@@ -405,9 +426,41 @@ impl Arrivals {
             }
         })
     }
+
+    /// What a block's calls brought that is not booked yet, and what they took: besides what is plain to see.
+    pub(super) async fn inside(
+        &self,
+        pay_to: Address,
+        height: u64,
+        touched: &Touched,
+        booked: &[Deposit],
+        enough: impl Fn(&[(TxHash, Vec<Move>)]) -> bool,
+    ) -> Result<(Vec<Deposit>, Amount), Unavailable> {
+        // Also its own transactions may have called somebody who sent something back.
+        let own = touched.touches.iter().filter(|touch| touch.to != Some(pay_to)).map(|touch| touch.hash);
+        let each: Vec<TxHash> = own.chain(touched.others.iter().copied()).collect();
+        if each.is_empty() {
+            return Ok((Vec::new(), Amount::ZERO)); // nothing in it could have called anything
+        }
+        let moved = self.chain.moves_in_block((height, &touched.hash), &[pay_to], &each, enough).await?;
+        let place = Place { network: self.network(), block: height, time_ms: touched.time_ms, how: How::Found };
+        // What is plain to see was counted.
+        let inside =
+            moved.iter().filter(|(hash, _)| !touched.touches.iter().any(|touch| touch.hash == *hash && touch.to == Some(pay_to)));
+        let (mut traced, mut left) = (Vec::new(), Amount::ZERO);
+        for (hash, moves) in inside {
+            traced.extend(place.deposits(*hash, moves, &[pay_to]));
+            let own = touched.touches.iter().find(|touch| touch.hash == *hash);
+            // The value of its own transaction was counted too.
+            let skip = usize::from(own.is_some_and(|touch| touch.from == pay_to && touch.succeeded && !touch.value.is_zero()));
+            let sent = moves.iter().filter(|one| one.from == pay_to).skip(skip);
+            left = sent.fold(left, |sum, one| sum.plus(one.value).unwrap_or(sum));
+        }
+        Ok((unbooked(traced, booked), left))
+    }
 }
 
-/// Nobody knows what was in between: the blocks are too many to read, or gone. It is written down, and the look goes on.
+/// Nobody knows what was in between: the blocks are too many to read in one go, or gone. It is written down, and the look goes on.
 fn unread(before: &Standing, after: &Standing, booked: &[Deposit]) -> Account {
     let came = booked.iter().fold(Amount::ZERO, |sum, deposit| sum.plus(deposit.amount).unwrap_or(sum));
     match difference(before.balance, after.balance, came, Amount::ZERO) {

@@ -11,9 +11,9 @@ use alloy::{
     primitives::{B256, Signature, U256},
     sol_types::{Eip712Domain, SolCall, SolStruct, eip712_domain},
 };
-use serde_json::{Value, json};
+use serde_json::{Map, Value, json};
 
-use super::wire::{EIP3009, EXACT, Eip3009Proof, PERMIT2, Permit2Proof, Proof};
+use super::wire::{EIP3009, EXACT, Eip3009Proof, PERMIT2, Permit2Proof, Proof, Resource};
 use crate::{
     chain::{self, EXACT_PROXY, SignedTransfer, token as calls},
     evm::{Address, TxHash},
@@ -202,9 +202,23 @@ pub struct Authorization {
     /// A big-endian number for Permit2.
     pub nonce: [u8; 32],
     pub signature: Vec<u8>,
+    /// What it buys, for a facilitator that lists what it saw paid. Nothing of it is signed, and none of it is the payer's word.
+    pub bought: Option<Bought>,
+}
+
+/// What is paid for, as a payment says it to a facilitator: the 402's own `resource`, and those of its `extensions` that are meant for others.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Bought {
+    pub resource: Resource,
+    pub extensions: Map<String, Value>,
 }
 
 impl Authorization {
+    /// The same, with what it buys.
+    pub fn buying(self, bought: Option<Bought>) -> Self {
+        Self { bought, ..self }
+    }
+
     /// Reads a payment's proof that was made for `token` on `network`.
     ///
     /// # Errors
@@ -234,6 +248,7 @@ impl Authorization {
             valid_before: number(signed.valid_before),
             nonce: signed.nonce.0,
             signature: signature(&proof.signature, method)?,
+            bought: None,
         })
     }
 
@@ -260,6 +275,7 @@ impl Authorization {
             valid_before: number(signed.deadline),
             nonce: signed.nonce.to_be_bytes(),
             signature: signature(&proof.signature, method)?,
+            bought: None,
         })
     }
 
@@ -321,6 +337,15 @@ impl Authorization {
             return refused(words.amount); // not even more: the excess would be taken as well
         }
         Ok(self.signed_by())
+    }
+
+    /// Which limit of ours it does not keep, where a refusal by [`Self::check`] is about its times: so that the next one does.
+    pub fn limit(&self, why: &Refused) -> Option<String> {
+        let words = self.method.words();
+        if why.reason == words.early {
+            return Some(format!("validAfter may be {EARLY_S_MAX} seconds ahead at most"));
+        }
+        (why.reason == words.expired).then(|| format!("it must be good for {MARGIN_S} seconds more at least"))
     }
 
     /// The call that carries it out, whoever makes it: to which contract, and its data.
@@ -421,7 +446,7 @@ impl Authorization {
     }
 
     /// The request that facilitators take for `/verify` and `/settle` (version 2). Offer and echo are both made from what
-    /// was checked, so it holds nothing that the payer added.
+    /// was checked, and what is bought is in our own words, so it holds nothing that the payer added.
     pub(super) fn request(&self) -> Value {
         let offer = json!({
             "scheme": EXACT,
@@ -432,11 +457,12 @@ impl Authorization {
             "maxTimeoutSeconds": TIMEOUT_S,
             "extra": {"assetTransferMethod": self.method.word(), "name": self.token.name, "version": self.token.version},
         });
-        json!({
-            "x402Version": 2,
-            "paymentPayload": {"x402Version": 2, "accepted": offer, "payload": self.payload()},
-            "paymentRequirements": offer,
-        })
+        let mut payment = json!({"x402Version": 2, "accepted": offer, "payload": self.payload()});
+        if let Some(Bought { resource, extensions }) = &self.bought {
+            payment["resource"] = json!(resource);
+            payment["extensions"] = json!(extensions);
+        }
+        json!({"x402Version": 2, "paymentPayload": payment, "paymentRequirements": offer})
     }
 
     fn payload(&self) -> Value {
@@ -672,9 +698,24 @@ mod tests {
         for payload in [eip3009(), permit2()] {
             let good = read(payload).unwrap();
             let request = good.request();
+            assert!(request["paymentPayload"].get("resource").is_none() && request["paymentPayload"].get("extensions").is_none());
             assert_eq!(read(request["paymentPayload"]["payload"].clone()).unwrap(), good);
             assert_eq!(request["paymentPayload"]["accepted"], request["paymentRequirements"]);
             assert_eq!(request["paymentRequirements"]["amount"], "1000");
+        }
+    }
+
+    #[test]
+    fn f2_a_facilitator_is_told_what_was_bought() {
+        let resource = Resource { url: "https://shop.example/api/x402/parrot".into(), description: None, mime_type: None };
+        let extensions = Map::from_iter([("bazaar".to_owned(), json!({"info": {"input": 1}}))]);
+        for payload in [eip3009(), permit2()] {
+            let (resource, extensions) = (resource.clone(), extensions.clone());
+            let request = read(payload).unwrap().buying(Some(Bought { resource, extensions })).request();
+            let payment = &request["paymentPayload"];
+            assert_eq!(payment["resource"], json!({"url": "https://shop.example/api/x402/parrot"}));
+            assert_eq!(payment["extensions"], json!({"bazaar": {"info": {"input": 1}}}));
+            assert!(request["paymentRequirements"].get("extensions").is_none());
         }
     }
 

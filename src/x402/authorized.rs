@@ -15,7 +15,10 @@ use super::{
     early,
     facilitator::{At, Facilitator, VerifyError, look},
     offers::Terms,
+    settling::{self, Settlement},
+    signer::Allowance,
     v1::{self, PaymentV1},
+    verifying,
     wire::{EXACT, Proof},
 };
 use crate::{
@@ -103,8 +106,10 @@ pub async fn paid(
     signed: Signed,
     body: String,
     waiting: Waiting,
+    allowance: Option<&Allowance>,
 ) -> Result<(Run, bool), CallError> {
     let Signed { authorization, payload, terms, payment_id } = signed;
+    let authorization = authorization.buying(desk.bought(card.slug));
     if desk.is_halted(&authorization.network) {
         return Err(Code::VerifierUnavailable.into());
     }
@@ -115,7 +120,8 @@ pub async fn paid(
     let verified = match (&known, &terms) {
         (Some(_), Some(_)) => Verified::default(),
         (Some(run), None) => still_its_makers(run, &authorization, &payload).map(|()| Verified::default())?,
-        (None, _) => verify(desk, card, &authorization, terms.as_ref(), waiting.patience).await?,
+        (None, _) if desk.unmet.has(&authorization.network) => return Err(Code::VerifierUnavailable.into()),
+        (None, _) => verify(desk, card, &authorization, terms.as_ref(), waiting.patience, allowance).await?,
     };
     let settle_first = known.is_none() && settles_first(desk, card, &authorization, &verified).await?;
     let new = NewRun {
@@ -142,20 +148,24 @@ pub async fn paid(
         Claimed::OtherOffer => return Err(Code::PaymentAlreadyUsed.into()),
         Claimed::PaymentIdTaken(run) => return Err(payment_id_taken(&run)),
         Claimed::TooMany => {
+            desk.verifying.was_in_vain(authorization.from).await;
             return Err(CallError::saying(
                 Code::RateLimited,
                 "Too many signed payments are waiting to be settled. Nothing was charged; send the same payment again in a moment.",
             )
             .after_ms(5_000));
         }
-        Claimed::Beyond => return Err(beyond(&authorization)),
+        Claimed::Beyond => {
+            desk.verifying.was_in_vain(authorization.from).await;
+            return Err(beyond(&authorization));
+        }
         Claimed::FailingTooOften(wait_ms) => return Err(CallError::from(Code::FailingTooOften).after_ms(wait_ms)),
     };
     let run = match run.state {
         RunState::Done => return Ok((run, true)),
         RunState::Void => return Ok((run, again)),
         RunState::Failed if waiting.only => return Ok((run, again)),
-        RunState::Failed => run_again(desk, card, &authorization, terms.as_ref(), run).await?,
+        RunState::Failed => run_again(desk, card, &authorization, terms.as_ref(), run, allowance).await?,
         _ => run,
     };
     match run.state {
@@ -198,6 +208,7 @@ async fn run_again(
     authorization: &Authorization,
     terms: Option<&Terms>,
     run: Run,
+    allowance: Option<&Allowance>,
 ) -> Result<Run, CallError> {
     if run.error.as_ref().is_some_and(|why| why.retry == Retry::No) {
         return Ok(run);
@@ -206,7 +217,10 @@ async fn run_again(
         // Somebody sent it, so its price is credit: held from there as for any other payment.
         return hold_again(desk, &run).await;
     }
-    let verified = verify_unsettled(desk, card, authorization, terms).await?;
+    let verified = ask(desk, card, authorization, terms, allowance).await?;
+    if verified.is_untied {
+        return booked_first(desk, &run).await;
+    }
     match desk.books.retry_authorized(&run.id, verified.has.as_ref(), now_ms()).await.map_err(broken)? {
         Retried::Held(run) | Retried::NotFailed(run) => Ok(run),
         // Somebody has sent it in this moment.
@@ -218,11 +232,34 @@ async fn run_again(
     }
 }
 
+/// The same where its money has moved, and nothing says for which of its payer's authorizations: another one may have taken it already.
+async fn booked_first(desk: &Desk, run: &Run) -> Result<Run, CallError> {
+    match settling::became_of(desk, run).await.map_err(|cause| unknown(&cause))? {
+        Some(Settlement::Settled { deposit, of }) => {
+            desk.books.settle_one_of(&run.id, &deposit, of, now_ms()).await.map_err(broken)?;
+        }
+        Some(Settlement::Over(why)) => return Err(refused(why)),
+        Some(Settlement::Failed(_) | Settlement::Unknown) | None => {}
+    }
+    let run = desk.books.run(&run.id).await.map_err(broken)?.ok_or_else(|| CallError::from(Code::Internal))?;
+    match run.deposit_block {
+        Some(_) => hold_again(desk, &run).await,
+        None => Err(unknown(&"its nonce is used, and for what is not final yet")),
+    }
+}
+
 /// Everything that needs no chain. `terms`: the offer that has to hold still, for a payment that is shown for the first time.
 fn check(desk: &Desk, card: &Card, authorization: &Authorization, terms: Option<&Terms>) -> Result<(), CallError> {
     let now = now_ms();
     let price = price(desk, card, authorization, terms)?;
-    authorization.check(price, desk.pay_to, now).map_err(refused)?;
+    authorization.check(price, desk.pay_to, now).map_err(|why| {
+        let limit = authorization.limit(&why);
+        let why = refused(why);
+        match limit {
+            Some(limit) => why.with_details(limit),
+            None => why,
+        }
+    })?;
     let work_ms = i64::try_from(card.time_limit.as_millis()).unwrap_or(i64::MAX);
     if card.settle != Settle::First && authorization.valid_before_ms() < now.saturating_add(work_ms) {
         // It would be over before the agent has answered: work that nobody can be charged for.
@@ -247,7 +284,7 @@ fn price(desk: &Desk, card: &Card, authorization: &Authorization, terms: Option<
 }
 
 /// What was found out about a payment that was not settled yet.
-#[derive(Default)]
+#[derive(Clone, Default)]
 struct Verified {
     /// The block from which on the chain may show what became of it.
     since: u64,
@@ -255,6 +292,8 @@ struct Verified {
     has: Option<Has>,
     /// Its payer is an account with code.
     has_code: bool,
+    /// It has moved, in a transaction that does not say for which of its payer's authorizations.
+    is_untied: bool,
 }
 
 /// A payment that is shown for the first time.
@@ -264,6 +303,7 @@ async fn verify(
     authorization: &Authorization,
     terms: Option<&Terms>,
     patience: Duration,
+    allowance: Option<&Allowance>,
 ) -> Result<Verified, CallError> {
     if terms.is_some_and(|terms| terms.expires_ms < now_ms()) {
         return Err(Code::OfferExpired.into());
@@ -271,39 +311,90 @@ async fn verify(
     check(desk, card, authorization, terms)?;
     let chain = facilitator(desk, authorization)?.chain();
     early::wait(desk, chain, authorization, patience).await?;
-    match verify_unsettled(desk, card, authorization, terms).await {
-        Err(why) if early::explains(chain, authorization, &why).await => Err(early::not_yet()),
-        verified => verified,
-    }
+    ask(desk, card, authorization, terms, allowance).await
 }
 
-async fn verify_unsettled(
+/// The chain's word, as far as this visitor may have it asked; for all who show the same payment at once.
+async fn ask(
     desk: &Desk,
     card: &Card,
     authorization: &Authorization,
     terms: Option<&Terms>,
+    allowance: Option<&Allowance>,
 ) -> Result<Verified, CallError> {
+    // What needs no node is told from what stands here and now.
     check(desk, card, authorization, terms)?;
     let facilitator = facilitator(desk, authorization)?;
     let chain = facilitator.chain();
-    let head = chain.final_head().await.map_err(|cause| unknown(&cause))?;
-    let since = head.saturating_sub(SENT_BEFORE_BLOCKS);
-    match facilitator.verify(authorization).await {
+    let asked = async {
+        let has_bought = verifying::has_bought(desk, authorization).await?;
+        verifying::may_show(allowance, has_bought)?;
+        let at_first = facilitator.verify_at_first(authorization).await;
+        let goes_on = match &at_first {
+            Ok(()) => true,
+            Err(VerifyError::Refused(why)) => why.is_used(),
+            Err(VerifyError::Unknown(_)) => false,
+        };
+        if goes_on {
+            verifying::may_ask(desk, authorization, allowance, has_bought).await?;
+        }
+        match verify_unsettled(desk, facilitator, authorization, at_first).await {
+            Err(why) if early::explains(chain, authorization, &why).await => Err(early::not_yet()),
+            Err(why) => {
+                // Anybody can make up a signature of a contract's: that is not its doing.
+                if goes_on && why.reason.as_deref() != Some(authorization.method.words().signature) {
+                    desk.verifying.was_in_vain(authorization.from).await;
+                }
+                Err(why)
+            }
+            Ok(verified) => Ok(verified),
+        }
+    };
+    desk.verifying.once(authorization, asked).await
+}
+
+async fn verify_unsettled(
+    desk: &Desk,
+    facilitator: &Facilitator,
+    authorization: &Authorization,
+    at_first: Result<(), VerifyError>,
+) -> Result<Verified, CallError> {
+    let chain = facilitator.chain();
+    let (promised, verified) = match at_first {
+        // What was promised is read before the balance: what is settled meanwhile is then missing from neither.
         Ok(()) => {
             let promised = desk.books.promised(authorization.from, &authorization.asset()).await.map_err(broken)?;
+            (promised, facilitator.verify_rest(authorization).await)
+        }
+        // Nothing else is asked for a payment that is refused.
+        Err(why) => (Vec::new(), Err(why)),
+    };
+    let since = async {
+        let head = chain.final_head_lately().await.map_err(|cause| unknown(&cause))?;
+        Ok::<_, CallError>(head.saturating_sub(SENT_BEFORE_BLOCKS))
+    };
+    match verified {
+        Ok(purse) => {
+            let since = since.await?;
             let nonces: Vec<_> = promised.iter().map(|promised| booked_nonce(&promised.proof)).collect();
             let known: Vec<_> = nonces.iter().copied().flatten().collect();
-            let purse =
-                chain.purse(authorization.token.address, authorization.from, &known).await.map_err(|cause| unknown(&cause))?;
+            let purse = match purse.filter(|_| known.is_empty()) {
+                Some(purse) => purse,
+                None => {
+                    chain.purse(authorization.token.address, authorization.from, &known).await.map_err(|cause| unknown(&cause))?
+                }
+            };
             let mut used = purse.used.iter();
             let spent = promised.iter().zip(&nonces).filter(|(_, nonce)| nonce.is_some() && used.next() == Some(&true));
             let spent = spent.map(|(promised, _)| promised.run.clone()).collect();
-            Ok(Verified { since, has: Some(Has { balance: purse.balance, spent }), has_code: purse.has_code })
+            Ok(Verified { since, has: Some(Has { balance: purse.balance, spent }), has_code: purse.has_code, is_untied: false })
         }
         // Its nonce is used. Was it for us? Anybody may send what our payer signed.
         Err(VerifyError::Refused(why)) if why.is_used() => {
+            let since = since.await?;
             match look(chain, authorization, None, since, At::Latest).await.map_err(|cause| unknown(&cause))? {
-                Seen::Paid { .. } | Seen::Wrapped { .. } => Ok(Verified { since, ..Verified::default() }),
+                Seen::Paid { .. } => Ok(Verified { since, ..Verified::default() }),
+                Seen::Wrapped { .. } => Ok(Verified { since, is_untied: true, ..Verified::default() }),
                 Seen::Elsewhere | Seen::Unused { .. } => Err(refused(why)),
                 // It may have been for us: never a demand for another payment.
                 Seen::Unclear => Err(unknown(&"its nonce is used, and for what cannot be told")),
@@ -314,8 +405,8 @@ async fn verify_unsettled(
     }
 }
 
-/// Does the agent work for this payment only once it is settled? Always, where its card says so; for strangers, where its work is dear; and for
-/// everybody, while more than half of its last settlements failed: then somebody has it work for nothing. Nobody honest is turned away meanwhile,
+/// Does the agent work for this payment only once it is settled? Always, where its card says so; where one transfer may be shown for several signatures
+/// of its payer, since only the books tell which of them it pays; for strangers, where its work is dear; and for everybody, while more than half of its last settlements failed: then somebody has it work for nothing. Nobody honest is turned away meanwhile,
 /// as they would be if tokens were not taken; a run that fails leaves its price as credit, as that of any coin.
 async fn settles_first(desk: &Desk, card: &Card, authorization: &Authorization, verified: &Verified) -> Result<bool, CallError> {
     let by_card = match card.settle {
@@ -323,7 +414,7 @@ async fn settles_first(desk: &Desk, card: &Card, authorization: &Authorization, 
         Settle::FirstFromStrangers => verified.has_code || !desk.books.has_bought(authorization.from).await.map_err(broken)?,
         Settle::AfterWork => false,
     };
-    if by_card {
+    if by_card || verified.is_untied {
         return Ok(true);
     }
     let failed = desk.books.settlements_failed(card.slug, now_ms()).await.map_err(broken)?;

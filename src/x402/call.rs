@@ -1,4 +1,5 @@
-//! One call, from its payment to its run: who shows it, what it echoes, the row, and the wait. It asks no chain.
+//! One call, from its payment to its run: who shows it, what it echoes, the row, and the wait. It asks no chain but for a stranger's payment that
+//! nobody has seen (`unseen`), and once before it says that a payment is nowhere (`absent`).
 
 use std::time::Duration;
 
@@ -20,10 +21,12 @@ use super::{
     replaced, sign_in,
     signer::{self, Allowance},
     till::{self, Judged},
+    unseen,
     wire::{EIP3009, EXACT, MAY_ARRIVE, Offer, PERMIT2, PaymentPayload, Proof, TRANSACTION_PROOF, TransactionProof},
 };
 use crate::{
     card::Card,
+    chain::Chain,
     error::{CallError, Code, Retry},
     evm::Address,
     ledger::{BooksError, NewRun, Presented as Row, Run},
@@ -38,6 +41,10 @@ const NOT_FOUND_MS: i64 = 2 * 60 * 1000;
 /// A database's trouble is ours, not the payer's.
 pub(crate) fn broken(cause: BooksError) -> CallError {
     error!(%cause, source = ?std::error::Error::source(&cause), "the books do not answer");
+    if cause.is_unwritable() {
+        let sentence = "The shop cannot write to its books right now. Nothing is lost: send the same again in a moment.";
+        return CallError::saying(Code::VerifierUnavailable, sentence).after_ms(10_000);
+    }
     Code::Internal.into()
 }
 
@@ -122,7 +129,7 @@ pub async fn paid(
     };
     match shown {
         Shown::Balance(shown) => from_balance(desk, card, caller, *shown, body, waiting).await,
-        Shown::Signed(signed) => authorized::paid(desk, card, *signed, body, waiting).await,
+        Shown::Signed(signed) => authorized::paid(desk, card, *signed, body, waiting, caller.allowance).await,
     }
 }
 
@@ -142,12 +149,30 @@ async fn from_balance(
     body: String,
     waiting: Waiting,
 ) -> Result<(Run, bool), CallError> {
-    let payer = payer(desk, caller, &shown, &body).await?;
+    let until = Instant::now() + waiting.patience;
+    let Payer { wallet: payer, by } = payer(desk, caller, &shown, &body).await?;
     if desk.is_halted(&shown.network) {
         return Err(Code::VerifierUnavailable.into());
     }
+    if let By::SignIn(signed) = &by {
+        sign_in::may_be_spent(desk, signed, &shown.network, &shown.proof).await?;
+    }
     if let Some(terms) = shown.terms.as_ref().filter(|terms| terms.pay_to != desk.pay_to && shown.transaction.is_some()) {
         desk.books.note_recipient(terms.pay_to).await.map_err(broken)?;
+        desk.set_recipients(desk.books.recipients().await.map_err(broken)?);
+    }
+    match &shown.transaction {
+        Some(proof) => {
+            let network = &shown.network;
+            let (has_session, until_ms) = (matches!(by, By::Session), signed_until_ms(proof));
+            let shown = unseen::Shown { network, transaction: proof.transaction, presenter: payer, has_session, until_ms };
+            unseen::admit(desk, caller, &shown, waiting.patience).await?;
+        }
+        None => has_credit(desk, card, payer, &shown).await?,
+    }
+    if let By::SignIn(signed) = &by {
+        // Last, so that whatever is refused before can be sent again: what follows is the row.
+        sign_in::spend(desk, signed, &shown.network, &shown.proof, now_ms()).await?;
     }
     let terms = shown.terms.as_ref().map(Terms::for_the_books);
     let new = NewRun { payment_id: shown.payment_id, terms, ..new_run(desk, card, payer, body, shown.network, shown.proof) };
@@ -166,7 +191,7 @@ async fn from_balance(
         Row::TooManyVoid => {
             return Err(CallError::saying(
                 Code::RateLimited,
-                "Too many of your calls from credit had too little credit lately. Try again later; your credit stays.",
+                "Too many of your calls lately had too little credit, or a transaction that paid nothing. Try again later; what you paid stays.",
             )
             .after_ms(60_000));
         }
@@ -183,7 +208,10 @@ async fn from_balance(
     if run.state == RunState::Waiting {
         desk.waiting.notify_waiters();
     }
-    let run = wait(desk, run, waiting.patience).await?;
+    // Nothing comes of waiting where no node has been met yet: what was shown is written down, and is looked up as soon as one is.
+    let is_cut_off = run.state == RunState::Waiting && desk.unmet.has(&run.network);
+    let patience = if is_cut_off { Duration::ZERO } else { until.saturating_duration_since(Instant::now()) };
+    let run = wait(desk, run, patience).await?;
     unknown(desk, &run, not_found_from_ms(&run, shown.transaction.as_ref())).await?;
     Ok((run, false))
 }
@@ -306,31 +334,61 @@ fn echoed(desk: &Desk, card: &Card, payload: PaymentPayload) -> Result<Shown, Ca
     }
 }
 
+/// Who shows a payment, and by what.
+struct Payer {
+    wallet: Address,
+    by: By,
+}
+
+enum By {
+    /// Their own signature over the payment.
+    Signature,
+    SignIn(sign_in::Signed),
+    Session,
+}
+
 /// Who shows it: by their own signature over the payment, by a signed sign-in, else the signed-in wallet. Whether the money is theirs, the chain will
 /// say. At most one indexed read, no row, and no RPC unless only a contract can have signed (`signer`).
-async fn payer(desk: &Desk, caller: Caller<'_>, shown: &Balance, body: &str) -> Result<Address, CallError> {
+async fn payer(desk: &Desk, caller: Caller<'_>, shown: &Balance, body: &str) -> Result<Payer, CallError> {
     if let (Some(proof), Some(offer)) = (&shown.transaction, &shown.accepted)
         && let Some(chain_id) = offer.chain_id()
         && let Some(signed) = native_proof::shown(proof, offer, caller.resource, Some(body.as_bytes()), chain_id, now_ms())?
     {
         let signer = signer::of(desk, &shown.network, &signed.claim, caller.allowance).await;
         return match signer.map_err(|why| why.with_transaction(proof.transaction))? {
-            Some(_) => Ok(signed.claim.account),
+            Some(_) => Ok(Payer { wallet: signed.claim.account, by: By::Signature }),
             None => Err(signed.otherwise),
         };
     }
     if let Some(signed) = sign_in::read(desk, caller, now_ms()).await? {
-        // Last, so that whatever is refused before can be sent again: what follows is the row.
-        sign_in::spend(desk, &signed, &shown.network, &shown.proof, now_ms()).await?;
-        return Ok(signed.wallet);
+        return Ok(Payer { wallet: signed.wallet, by: By::SignIn(signed) });
     }
     if let Some(session) = guard::signed_in(desk, caller.headers).await? {
-        return guard::on(desk, &session, &shown.network).map(|()| session.wallet);
+        return guard::on(desk, &session, &shown.network).map(|()| Payer { wallet: session.wallet, by: By::Session });
     }
     Err(match &shown.transaction {
         Some(proof) => native_proof::nobody(proof.transaction),
         None => Code::NotSignedIn.into(),
     })
+}
+
+/// A client's own UUID costs nothing to make, nor does a wallet: where there is no credit at all, the answer is that of a run that found none
+/// (`till::judge`), and no row is written.
+///
+/// # Errors
+/// There is none, and no run was shown with this payment before.
+async fn has_credit(desk: &Desk, card: &Card, payer: Address, shown: &Balance) -> Result<(), CallError> {
+    let Some(terms) = &shown.terms else { return Ok(()) };
+    // In this order: where a twin of this request has just held the price, its run is there.
+    let credit = desk.books.balance(payer, &terms.asset).await.map_err(broken)?;
+    if !credit.is_zero() || desk.books.known(&shown.network, &shown.proof, payer, now_ms()).await.map_err(broken)?.is_shown {
+        return Ok(());
+    }
+    let Some(today) = desk.price(card, &terms.asset) else { return Err(Code::AgentUnavailable.into()) };
+    if terms.expires_ms < now_ms() {
+        return Err(Code::OfferExpired.into());
+    }
+    Err(till::too_little(&today.with(terms.price), credit))
 }
 
 /// A sign-in without a payment is the order to pay this one call from credit. `None`: there is no sign-in.
@@ -381,17 +439,19 @@ async fn judged(desk: &Desk, run: &Run) -> Result<Run, CallError> {
 /// Waits until the run has ended, or for `patience`.
 pub(super) async fn wait(desk: &Desk, run: Run, patience: Duration) -> Result<Run, CallError> {
     let (until, mut changes) = (Instant::now() + patience, desk.changes());
-    let mut last = run;
-    while !last.state.ended() {
-        last = desk.books.run(&last.id).await.map_err(broken)?.ok_or_else(|| CallError::from(Code::Internal))?;
+    if run.state.ended() {
+        return Ok(run);
+    }
+    loop {
+        let state = desk.books.state_of(&run.id).await.map_err(broken)?.ok_or_else(|| CallError::from(Code::Internal))?;
         let left = until.saturating_duration_since(Instant::now());
-        if last.state.ended() || left.is_zero() {
-            break;
+        if state.ended() || left.is_zero() {
+            return desk.books.run(&run.id).await.map_err(broken)?.ok_or_else(|| CallError::from(Code::Internal));
         }
         let ours = async {
             loop {
                 match changes.recv().await {
-                    Ok(id) if id != last.id => {}
+                    Ok(id) if id != run.id => {}
                     // It changed, or changes were missed: look.
                     Ok(_) | Err(RecvError::Lagged(_)) => return,
                     Err(RecvError::Closed) => std::future::pending().await,
@@ -401,28 +461,37 @@ pub(super) async fn wait(desk: &Desk, run: Run, patience: Duration) -> Result<Ru
         // A time-out here is the look at what other instances did.
         let _ = timeout(left.min(LOOK_AGAIN), ours).await;
     }
-    Ok(last)
 }
 
 /// From when on a hash that no node knows is said to be not found, Unix milliseconds: two minutes after a bare hash was first shown, or when the
 /// time is over that its payer signed for.
 fn not_found_from_ms(run: &Run, shown: Option<&TransactionProof>) -> i64 {
-    let signed = shown.filter(|proof| proof.signature.is_some()).and_then(|proof| proof.valid_before);
-    // It was found to be at most ten minutes ahead, so it is a small number.
-    match signed.and_then(|seconds| seconds.to_string().parse::<i64>().ok()) {
-        Some(seconds) => seconds.saturating_mul(1000),
-        None => run.created_ms.saturating_add(NOT_FOUND_MS),
-    }
+    shown.and_then(signed_until_ms).unwrap_or_else(|| run.created_ms.saturating_add(NOT_FOUND_MS))
+}
+
+/// When the time is over that the payer signed for, Unix milliseconds. It was found to be at most ten minutes ahead, so it is a small number.
+fn signed_until_ms(shown: &TransactionProof) -> Option<i64> {
+    let seconds: i64 = shown.valid_before.filter(|_| shown.signature.is_some())?.to_string().parse().ok()?;
+    Some(seconds.saturating_mul(1000))
 }
 
 /// A payment that nobody has seen is pending (202), not found for now (410), or cannot be looked for (503). Never a demand for money.
 async fn unknown(desk: &Desk, run: &Run, not_found_from_ms: i64) -> Result<(), CallError> {
     let unseen = run.state == RunState::Waiting && run.deposit_block.is_none() && run.included_block.is_none();
     let Some(transaction) = native::transaction_of(&run.proof).filter(|_| unseen) else { return Ok(()) };
-    if desk.is_halted(&run.network) || !desk.chain(&run.network).is_some_and(|chain| chain.healthy()) {
-        return Err(CallError::from(Code::VerifierUnavailable).with_transaction(transaction).with_run(&run.id).after_ms(2_000));
-    }
+    let nobody_knows =
+        || CallError::from(Code::VerifierUnavailable).with_transaction(transaction).with_run(&run.id).after_ms(2_000);
+    let tells = |chain: &&Chain| chain.healthy() && !chain.is_stale();
+    let Some(chain) = desk.chain(&run.network).filter(tells).filter(|_| desk.is_believed(&run.network)) else {
+        return Err(nobody_knows());
+    };
     if now_ms() > not_found_from_ms {
+        match desk.absent.is(chain, transaction).await {
+            Some(true) => {}
+            // The follower is about to book it.
+            Some(false) => return Ok(()),
+            None => return Err(nobody_knows()),
+        }
         let lost = CallError::from(Code::PaymentNotFound).with_transaction(transaction).with_run(&run.id).after_ms(10_000);
         return Err(match replaced::may_arrive(desk, run).await.map_err(broken)? {
             true => lost.with_reason(MAY_ARRIVE),

@@ -2,6 +2,8 @@
 //!
 //! It never calls the function it decorates. It records the run and waits for it; a worker, which outlives the request, the tab and
 //! the process, does the work (`runs::worker`). A dropped request takes nothing with it.
+//!
+//! A call without a payment asks no database and no node, and needs no server function either: [`unpaid`] answers it alone.
 
 use std::{
     future::Future,
@@ -24,14 +26,16 @@ use super::{
     answer,
     call::Caller,
     desk::Desk,
-    no_call,
+    known_failure, no_call,
+    offers::sha256_hex,
     outcome::{self, Outcome},
-    presented,
+    presented, sign_in,
+    wire::{PAYMENT_SIGNATURE, X_PAYMENT},
 };
 use crate::{
     card::Card,
     error::{CallError, Code},
-    runs::input,
+    runs::{Agent, input},
 };
 
 pub const fn payment_required<I>(card: &'static Card) -> PaymentRequired<I> {
@@ -82,7 +86,7 @@ where
                 return Ok(answer::error(&Code::Internal.into()));
             };
             let (parts, body) = req.into_parts();
-            Ok(match read::<I>(card, &parts, body).await {
+            Ok(match read(card, input::check::<I>, &parts, body).await {
                 Ok(Asked::Price) => price(&desk, card, &parts).await,
                 Ok(Asked::Run(body)) => asked(&desk, card, &parts, body).await,
                 Err(why) => refused(&desk, card, &parts, why).await,
@@ -98,11 +102,41 @@ enum Asked {
     Run(String),
 }
 
+/// Does this show something that pays, or says who does?
+pub fn shows_a_payer(headers: &HeaderMap) -> bool {
+    [PAYMENT_SIGNATURE, X_PAYMENT, sign_in::SIGN_IN_WITH_X].iter().any(|name| headers.contains_key(*name))
+}
+
+/// The answer to a call without a payment: what is wrong with its input, or the price.
+///
+/// # Errors
+/// It shows a payer, so it is the decorated function's: the request as it came.
+pub async fn unpaid(desk: &Desk, agent: &Agent, request: Request<Body>) -> Result<Response<Body>, Request<Body>> {
+    if shows_a_payer(request.headers()) {
+        return Err(request);
+    }
+    let (parts, body) = request.into_parts();
+    let asked = match read(agent.card, agent.check, &parts, body).await {
+        Ok(asked) => asked,
+        Err(why) => return Ok(answer::error(&why)),
+    };
+    if let Err(closed) = desk.sells(agent.card).await {
+        return Ok(answer::error(&closed));
+    }
+    let why = CallError::from(Code::PaymentRequired);
+    let body = match asked {
+        Asked::Price => return Ok(answer::payment_required(desk, agent.card, &why)),
+        Asked::Run(body) => body,
+    };
+    let mut outcome = Outcome::refused(why);
+    if desk.books.remembers_failures() {
+        outcome = known_failure::before_paying(desk, agent.card, &sha256_hex(body.as_bytes()), outcome).await;
+    }
+    Ok(answer::of(desk, agent.card, &outcome))
+}
+
 /// Everything about the input that can be known without a payment, before a price is named: nobody pays for a typo (O8).
-async fn read<I>(card: &Card, parts: &Parts, body: Body) -> Result<Asked, CallError>
-where
-    I: DeserializeOwned + garde::Validate<Context = ()>,
-{
+async fn read(card: &Card, check: fn(&[u8]) -> Result<String, CallError>, parts: &Parts, body: Body) -> Result<Asked, CallError> {
     let too_large = || CallError::too_large(card.input_max);
     if parts.extensions.get::<no_call::BodyTooLarge>().is_some() {
         return Err(too_large());
@@ -114,7 +148,7 @@ where
     if !is_json(&parts.headers) {
         return Err(Code::UnsupportedMediaType.into());
     }
-    input::check::<I>(&bytes).map(Asked::Run)
+    check(&bytes).map(Asked::Run)
 }
 
 fn is_json(headers: &HeaderMap) -> bool {

@@ -1,6 +1,7 @@
 //! What the server's side of the protocol works with. One per process, cheap to clone, in the context of every server function.
 
 use std::{
+    borrow::Cow,
     collections::{HashMap, HashSet},
     ops::Deref,
     sync::{Arc, RwLock},
@@ -10,14 +11,19 @@ use serde_json::Value;
 use tokio::sync::{Notify, Semaphore, broadcast};
 
 use super::{
-    authorization,
-    bazaar::bazaar,
+    absent::Absent,
+    authorization::{self, Bought},
+    bazaar::{BAZAAR, bazaar},
     early,
     facilitator::Facilitator,
     looks::Looks,
     offers::{Ask, Method, Seal},
     signer::Asking,
-    wire::{self, Offer, Resource},
+    template::Templates,
+    unmet::Unmet,
+    unseen::Unseen,
+    verifying::Verifying,
+    wire::{Offer, Resource},
 };
 use crate::{
     card::{Card, Need},
@@ -30,6 +36,7 @@ use crate::{
     network::Token,
     run::{Progress, RunState, RunView},
     runs::{Agent, Streams},
+    seldom::Seldom,
 };
 
 #[derive(Clone)]
@@ -69,6 +76,10 @@ pub struct Counter {
     fittings: Fittings,
     /// By slug: the same for every call.
     bazaar: HashMap<&'static str, Value>,
+    /// By slug: prices and networks do not change while we run.
+    ways: HashMap<&'static str, Vec<Way>>,
+    /// Unpaid 402s, made once.
+    pub(super) templates: Templates,
     /// Rung when a run was held: a worker looks.
     pub held: Notify,
     /// Rung when somebody began to wait for a payment: the followers look.
@@ -79,6 +90,14 @@ pub struct Counter {
     changed: broadcast::Sender<String>,
     /// The networks that were halted, as this process knows; the books have the truth.
     halted: RwLock<HashSet<String>>,
+    /// Payments that were looked for a moment ago, and are nowhere.
+    pub absent: Absent,
+    /// The networks that this process has not met yet.
+    pub unmet: Unmet,
+    /// Log lines whose number would grow with runs and looks.
+    pub seldom: Seldom,
+    /// The networks whose coin is not offered: `payTo` has code there (`server::recipient`).
+    coin_closed: RwLock<HashSet<String>>,
     /// Where visitors paid to before, as far as the books know; the books have the truth.
     former: RwLock<Vec<Address>>,
     /// The tokens that were found to be what the settings say (`server::tokens`). Others are not offered.
@@ -87,6 +106,10 @@ pub struct Counter {
     pub(super) early: Semaphore,
     /// Contract wallets that the chains are asked about.
     pub(super) asking: Asking,
+    /// Payments that nobody has seen, and that no run is written for yet.
+    pub(super) unseen: Unseen,
+    /// Payments that the chains are asked about.
+    pub(super) verifying: Verifying,
 }
 
 /// Runs that change at once before a waiting request looks; one that missed some looks anyway.
@@ -97,17 +120,25 @@ impl Desk {
         let all = std::mem::take(&mut fittings.agents);
         fittings.agents = all.into_iter().filter(|agent| agent.card.needs.iter().all(|need| fittings.have(*need))).collect();
         Self(Arc::new(Counter {
+            unseen: Unseen::on(fittings.chains.iter().map(|chain| chain.network().id.as_str())),
             bazaar: fittings.agents.iter().map(|agent| (agent.card.slug, bazaar(agent))).collect(),
+            ways: fittings.agents.iter().map(|agent| (agent.card.slug, ways(&fittings.chains, agent.card))).collect(),
+            templates: Templates::default(),
             fittings,
             held: Notify::new(),
             waiting: Arc::default(),
             looks: Looks::default(),
             changed: broadcast::channel(CHANGES).0,
             halted: RwLock::default(),
+            absent: Absent::default(),
+            unmet: Unmet::default(),
+            seldom: Seldom::default(),
+            coin_closed: RwLock::default(),
             former: RwLock::default(),
             taken: RwLock::default(),
             early: Semaphore::new(early::WAITING_MAX),
             asking: Asking::default(),
+            verifying: Verifying::default(),
         }))
     }
 }
@@ -149,6 +180,7 @@ impl Counter {
         if self.agent(card.slug).is_none() {
             return Err(CallError::saying(Code::AgentUnavailable, format!("{} Nothing was charged.", card.not_on_sale())));
         }
+        self.books.writes(now_ms()).await.map_err(|_| unwritable())?;
         match &self.model {
             Some(model) if card.needs.contains(&Need::Model) => {
                 model.look().await.map_err(|cause| away(card, &cause.to_string()))
@@ -162,6 +194,9 @@ impl Counter {
     /// # Errors
     /// [`Code::AgentUnavailable`]: what it needs is known to be away.
     pub fn is_not_known_to_be_away(&self, card: &Card) -> Result<(), CallError> {
+        if self.books.is_known_unwritable() {
+            return Err(unwritable());
+        }
         let is_away = |need: &Need| match need {
             Need::Model => self.model.as_ref().is_some_and(Model::is_known_to_be_away),
         };
@@ -186,51 +221,66 @@ impl Counter {
     /// Fresh offers of all networks that are open for payments: tokens by EIP-3009, tokens by Permit2, coins. Clients that know no better take
     /// the first (facts: "Official clients"). `credit` is subtracted from the coin that is asked for, never from the price.
     pub fn offers(&self, card: &Card, now_ms: i64, credit: Option<&Money>) -> Vec<Offer> {
-        let open: Vec<_> = self.chains.iter().filter(|chain| !self.is_halted(&chain.network().id)).collect();
-        let mut offers = Vec::new();
-        for kind in [wire::EIP3009, wire::PERMIT2, wire::TRANSACTION_PROOF] {
-            for chain in &open {
-                let network = chain.network();
-                for price in card.price.iter().filter_map(|text| network.price(text).ok().flatten()) {
-                    let method = match price.asset.token.and_then(|token| network.token(token)) {
-                        Some(token)
-                            if kind == wire::EIP3009 && self.settles(&price.asset, token, authorization::Method::Eip3009) =>
-                        {
-                            Method::Eip3009(token)
-                        }
-                        Some(token)
-                            if kind == wire::PERMIT2 && self.settles(&price.asset, token, authorization::Method::Permit2) =>
-                        {
-                            Method::Permit2(token)
-                        }
-                        None if kind == wire::TRANSACTION_PROOF => Method::TransactionProof { finality: finality(chain) },
-                        _ => continue,
-                    };
-                    offers.push(self.offer(card, &price, &method, now_ms, credit));
-                }
-            }
-        }
-        offers
+        let open = self.ways(card);
+        let open = open.iter().filter(|way| self.is_open(way));
+        open.filter_map(|way| self.offer(card, way, now_ms, credit)).collect()
     }
 
-    fn offer(&self, card: &Card, price: &Money, method: &Method, now_ms: i64, credit: Option<&Money>) -> Offer {
+    /// Which of an agent's ways to pay are open now: a bit for each of [`ways`], in their order. Two answers with the same bits offer the same. `None`:
+    /// the agent is not on sale here, or has more ways than there are bits.
+    pub(super) fn open_ways(&self, card: &Card) -> Option<u64> {
+        let ways = self.ways.get(card.slug).filter(|ways| ways.len() <= 64)?;
+        Some(ways.iter().rev().fold(0, |bits, way| (bits << 1) | u64::from(self.is_open(way))))
+    }
+
+    fn ways(&self, card: &Card) -> Cow<'_, [Way]> {
+        self.ways.get(card.slug).map_or_else(|| ways(&self.chains, card).into(), Cow::from)
+    }
+
+    /// Is it offered now? Everything that opens or closes a way to pay while we run is asked here, at each 402.
+    fn is_open(&self, way: &Way) -> bool {
+        let Some(network) = self.chains.get(way.chain).map(Chain::network) else { return false };
+        let asset = &way.price.asset;
+        let is_settled = match (way.method, asset.token.and_then(|token| network.token(token))) {
+            (None, _) => !self.is_coin_closed(&network.id),
+            (Some(method), Some(token)) => self.settles(asset, token, method),
+            (Some(_), None) => false,
+        };
+        is_settled && !self.is_halted(&network.id)
+    }
+
+    /// `None`: no such token on this network.
+    fn offer(&self, card: &Card, way: &Way, now_ms: i64, credit: Option<&Money>) -> Option<Offer> {
+        let (chain, price) = (self.chains.get(way.chain)?, &way.price);
+        let token = || price.asset.token.and_then(|token| chain.network().token(token));
         let holds = now_ms..now_ms.saturating_add(self.offer_ttl_ms);
         let ttl_s = u64::try_from(self.offer_ttl_ms / 1000).unwrap_or(1).max(1);
-        let (amount, max_timeout_s) = match method {
-            Method::TransactionProof { .. } => {
+        // It is settled after the work, so it has to hold for that long.
+        let signed_s = ttl_s.max(settled_within_s(card));
+        let (method, amount, max_timeout_s) = match way.method {
+            None => {
                 let have = credit.filter(|credit| credit.asset == price.asset).map_or(Amount::ZERO, |credit| credit.amount);
-                (price.amount.minus(have).filter(|rest| !rest.is_zero()).unwrap_or(price.amount), ttl_s)
+                let rest = price.amount.minus(have).filter(|rest| !rest.is_zero()).unwrap_or(price.amount);
+                (Method::TransactionProof { finality: finality(chain) }, rest, ttl_s)
             }
-            // It is settled after the work, so it has to hold for that long.
-            Method::Eip3009(_) | Method::Permit2(_) => (price.amount, ttl_s.max(settled_within_s(card))),
+            Some(authorization::Method::Eip3009) => (Method::Eip3009(token()?), price.amount, signed_s),
+            Some(authorization::Method::Permit2) => (Method::Permit2(token()?), price.amount, signed_s),
         };
-        let (agent, pay_to, method) = (card.slug, self.pay_to, method.clone());
-        self.seal.offer(&Ask { agent, price, amount, pay_to, method, holds, max_timeout_s })
+        let (agent, pay_to) = (card.slug, self.pay_to);
+        Some(self.seal.offer(&Ask { agent, price, amount, pay_to, method, holds, max_timeout_s }))
     }
 
     /// What a 402 says of an agent to those who list it (`x402::bazaar`).
     pub fn bazaar(&self, card: &Card) -> Option<&Value> {
         self.bazaar.get(card.slug)
+    }
+
+    /// What a payment for an agent buys, as its facilitator is told: whichever way it was called, it can be called like that. `None`: it is not on
+    /// sale here.
+    pub fn bought(&self, slug: &str) -> Option<Bought> {
+        let card = self.agent(slug)?.card;
+        let bazaar = self.bazaar(card).map(|bazaar| (BAZAAR.to_owned(), bazaar.clone()));
+        Some(Bought { resource: self.resource(card), extensions: bazaar.into_iter().collect() })
     }
 
     /// How an amount in the books is shown. `None`: an asset of a network that this shop does not know any more.
@@ -302,6 +352,18 @@ impl Counter {
         }
     }
 
+    /// The halt was taken back.
+    pub fn set_open(&self, network: &str) {
+        if let Ok(mut halted) = self.halted.write() {
+            halted.remove(network);
+        }
+    }
+
+    /// Does what this chain says count? It was met, and is not halted.
+    pub fn is_believed(&self, network: &str) -> bool {
+        !self.is_halted(network) && !self.unmet.has(network)
+    }
+
     /// Where visitors pay to, and then where they paid to before: an offer of before a move is still paid.
     pub fn recipients(&self) -> Vec<Address> {
         let former = self.former.read().map(|former| former.clone()).unwrap_or_default();
@@ -337,6 +399,17 @@ impl Counter {
         self.halted.read().is_ok_and(|halted| halted.contains(network))
     }
 
+    /// Offers this network's coin, or does not. `true`: that is a change.
+    pub fn set_coin_closed(&self, network: &str, closed: bool) -> bool {
+        let Ok(mut all) = self.coin_closed.write() else { return false };
+        if closed { all.insert(network.to_owned()) } else { all.remove(network) }
+    }
+
+    /// Is this network's coin not offered, whatever else is?
+    pub fn is_coin_closed(&self, network: &str) -> bool {
+        self.coin_closed.read().is_ok_and(|closed| closed.contains(network))
+    }
+
     /// `host` or `host:port` of the public address: what a sign-in is made for.
     pub fn domain(&self) -> &str {
         self.public_url.split_once("://").map_or(self.public_url.as_str(), |(_, host)| host)
@@ -348,11 +421,42 @@ impl Counter {
     }
 }
 
+/// A way to pay for an agent, whether or not it is open now.
+#[derive(Clone, Debug)]
+struct Way {
+    /// Its place among the desk's chains.
+    chain: usize,
+    price: Money,
+    /// `None`: the network's coin, already sent.
+    method: Option<authorization::Method>,
+}
+
+/// In the order in which they are offered.
+fn ways(chains: &[Chain], card: &Card) -> Vec<Way> {
+    let mut ways = Vec::new();
+    for method in [Some(authorization::Method::Eip3009), Some(authorization::Method::Permit2), None] {
+        for (chain, network) in chains.iter().map(Chain::network).enumerate() {
+            // A price that does not parse stops the start (`server::open`), so what is left out is a price in another network's asset.
+            let prices = card.price.iter().filter_map(|text| network.price(text).ok().flatten());
+            let prices = prices.filter(|price| price.asset.token.is_some() == method.is_some());
+            ways.extend(prices.map(|price| Way { chain, price, method }));
+        }
+    }
+    ways
+}
+
 /// Until what is away is looked for again.
 const AWAY_MS: u64 = 10_000;
 
 fn away(card: &Card, why: &str) -> CallError {
     let sentence = format!("{} is not available right now: {why}. Nothing was charged.", card.name);
+    CallError::saying(Code::AgentUnavailable, sentence).after_ms(AWAY_MS)
+}
+
+/// A payment could not be written down: nobody must be asked for one. Why is the operator's affair, and in the log.
+fn unwritable() -> CallError {
+    let sentence =
+        "The shop cannot write to its books right now, so it sells nothing. Nothing was charged; try again in a moment.";
     CallError::saying(Code::AgentUnavailable, sentence).after_ms(AWAY_MS)
 }
 

@@ -12,7 +12,7 @@ use super::{
     desk::{Desk, now_ms},
     native, native_proof,
     presented::{self, Presented},
-    sign_in, signer, v1,
+    sign_in, signer, unseen, v1,
     wire::{Offer, Proof, TransactionProof},
 };
 use crate::{
@@ -63,18 +63,25 @@ pub async fn beside(
     };
     let why = why.with_transaction(sent.proof.transaction);
     match followed {
-        None => unused(
+        Became::NotShown => unused(
             why,
             "It is not shown to be yours, so it is not followed: sign in with the wallet that sent it, or sign the proof of payment with its \
              key, and send it with a call.",
         ),
-        Some(Followed::Yes) => {
+        // Nothing is lost: what arrives is booked, whoever told of it.
+        Became::NotSeen => unused(
+            why,
+            "No block has it yet, as far as we know, so it is not followed yet. When it arrives it is your credit; or send the same payment with a call.",
+        ),
+        Became::Followed(Followed::Yes) => {
             unused(why, "It is followed, and when it is final it is your credit. Or send the same payment with a call.")
         }
-        Some(Followed::Arrived) => unused(why, "It has arrived, and is yours: send the same payment with a call."),
-        Some(Followed::Elsewhere) => unused(why, "It stays the credit of the wallet that sent it."),
-        Some(Followed::OfRun(run)) => unused(why.with_run(run), "It is that of another call of yours, which is named here."),
-        Some(Followed::TooMany) => unused(
+        Became::Followed(Followed::Arrived) => unused(why, "It has arrived, and is yours: send the same payment with a call."),
+        Became::Followed(Followed::Elsewhere) => unused(why, "It stays the credit of the wallet that sent it."),
+        Became::Followed(Followed::OfRun(run)) => {
+            unused(why.with_run(run), "It is that of another call of yours, which is named here.")
+        }
+        Became::Followed(Followed::TooMany) => unused(
             why,
             "It is not followed either: too many payments are on their way that no block has yet. Send the same payment with a call.",
         ),
@@ -133,15 +140,46 @@ fn sent(desk: &Desk, card: Option<&Card>, shown: &Presented) -> Result<Sent, &'s
     }
 }
 
-/// `None`: nobody has shown to be its payer, and nothing is written.
-async fn follow(desk: &Desk, caller: Caller<'_>, sent: &Sent) -> Result<Option<Followed>, CallError> {
+/// What became of a transaction that was shown.
+enum Became {
+    /// Nobody has shown to be its payer, and nothing is written.
+    NotShown,
+    /// A stranger's, and no node knows it yet: nothing is written either (`unseen`).
+    NotSeen,
+    Followed(Followed),
+}
+
+async fn follow(desk: &Desk, caller: Caller<'_>, sent: &Sent) -> Result<Became, CallError> {
     let proof = native::proof_of(sent.proof.transaction);
-    let Some(presenter) = presenter(desk, caller, sent, &proof).await? else { return Ok(None) };
-    let followed = desk.books.follow_transaction(&sent.network, &proof, presenter, now_ms()).await.map_err(broken)?;
+    let Some(mut presenter) = presenter(desk, caller, sent, &proof).await? else { return Ok(Became::NotShown) };
+    let (network, transaction, has_session) = (&sent.network, sent.proof.transaction, presenter.has_session);
+    let shown = unseen::Shown { network, transaction, presenter: presenter.wallet, has_session, until_ms: None };
+    match unseen::may_be_followed(desk, caller, &shown).await {
+        Ok(true) => {}
+        // Not for this visitor now, or no node answers: the request is refused in any case, and what arrives is booked.
+        Ok(false) => return Ok(Became::NotSeen),
+        Err(why) if is_unknown(&why) => return Ok(Became::NotSeen),
+        Err(why) => return Err(why),
+    }
+    // Last: a row is written for it.
+    if let Some(signed) = presenter.signed.take()
+        && sign_in::spend(desk, &signed, network, &proof, now_ms()).await.is_err()
+    {
+        return Ok(Became::NotShown);
+    }
+    let followed = desk.books.follow_transaction(network, &proof, presenter.wallet, now_ms()).await.map_err(broken)?;
     if followed == Followed::Yes {
         desk.waiting.notify_waiters();
     }
-    Ok(Some(followed))
+    Ok(Became::Followed(followed))
+}
+
+/// Who shows a transaction, and by what.
+struct Presenter {
+    wallet: Address,
+    has_session: bool,
+    /// To be spent before anything is written.
+    signed: Option<sign_in::Signed>,
 }
 
 /// As for a call: the signature over the payment, a signed sign-in, else the signed-in wallet, of a key or of a contract. Only the body that was
@@ -150,28 +188,30 @@ async fn follow(desk: &Desk, caller: Caller<'_>, sent: &Sent) -> Result<Option<F
 ///
 /// # Errors
 /// Of a signature that only a contract can have made it is not known whose it is, and nothing else shows it.
-async fn presenter(desk: &Desk, caller: Caller<'_>, sent: &Sent, proof: &str) -> Result<Option<Address>, CallError> {
+async fn presenter(desk: &Desk, caller: Caller<'_>, sent: &Sent, proof: &str) -> Result<Option<Presenter>, CallError> {
     let mut not_known = None;
     if let Some(offer) = &sent.accepted
         && let Some(chain_id) = offer.chain_id()
         && let Ok(Some(shown)) = native_proof::shown(&sent.proof, offer, caller.resource, None, chain_id, now_ms())
     {
         match signer::of(desk, &sent.network, &shown.claim, caller.allowance).await {
-            Ok(Some(_)) => return Ok(Some(shown.claim.account)),
+            Ok(Some(_)) => {
+                return Ok(Some(Presenter { wallet: shown.claim.account, has_session: false, signed: None }));
+            }
             Ok(None) => {}
             Err(why) => not_known = Some(why),
         }
     }
     match sign_in::read(desk, caller, now_ms()).await {
-        Ok(Some(signed)) if sign_in::spend(desk, &signed, &sent.network, proof, now_ms()).await.is_ok() => {
-            return Ok(Some(signed.wallet));
+        Ok(Some(signed)) if sign_in::may_be_spent(desk, &signed, &sent.network, proof).await.is_ok() => {
+            return Ok(Some(Presenter { wallet: signed.wallet, has_session: false, signed: Some(signed) }));
         }
         Err(why) if is_unknown(&why) => not_known = Some(why),
         _ => {}
     }
     let session = guard::signed_in(desk, caller.headers).await?.filter(|session| session.counts_on(&sent.network));
     match (session, not_known) {
-        (Some(session), _) => Ok(Some(session.wallet)),
+        (Some(session), _) => Ok(Some(Presenter { wallet: session.wallet, has_session: true, signed: None })),
         (None, Some(why)) => Err(why),
         (None, None) => Ok(None),
     }

@@ -112,7 +112,12 @@ pub struct NotOurs;
 #[derive(Clone)]
 pub struct Seal {
     secret: [u8; 32],
+    /// The keys of what every 402 has, ready to be used.
+    offers: Keyed,
+    challenges: Keyed,
 }
+
+type Keyed = Hmac<Sha256>;
 
 impl std::fmt::Debug for Seal {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
@@ -120,18 +125,25 @@ impl std::fmt::Debug for Seal {
     }
 }
 
+/// What a seal begins with.
+const SEAL_VERSION: &str = "v1.";
 /// An offer's seal is a few hundred characters; more is not read.
 const SEAL_MAX: usize = 2048;
 
 impl Seal {
     pub fn new(secret: [u8; 32]) -> Self {
-        Self { secret }
+        let key = |purpose| keyed(&key_of(&secret, purpose));
+        Self { offers: key("offer"), challenges: key("sign-in-with-x nonce"), secret }
     }
 
     /// HMAC-SHA-256 under a key of its own for each purpose, so that a seal of one kind is never one of another.
     pub(crate) fn mac(&self, purpose: &str, message: &[u8]) -> [u8; 32] {
-        let key = hmac(&self.secret, purpose.as_bytes());
-        hmac(&key, message)
+        finished(keyed(&key_of(&self.secret, purpose)), message)
+    }
+
+    /// Of a sign-in-with-x challenge.
+    pub(super) fn challenge_mac(&self, message: &[u8]) -> [u8; 32] {
+        finished(self.challenges.clone(), message)
     }
 
     pub fn offer(&self, ask: &Ask) -> Offer {
@@ -168,13 +180,32 @@ impl Seal {
     fn close(&self, terms: &Terms) -> String {
         // A card's name and a network's number are short: its terms can always be packed. An offer without would be opened by nobody.
         let packed = packed::pack(terms).unwrap_or_default();
-        format!("v1.{}.{}", BASE64_URL_SAFE_NO_PAD.encode(&packed), BASE64_URL_SAFE_NO_PAD.encode(self.offer_mac(&packed)))
+        format!(
+            "{SEAL_VERSION}{}.{}",
+            BASE64_URL_SAFE_NO_PAD.encode(&packed),
+            BASE64_URL_SAFE_NO_PAD.encode(self.offer_mac(&packed))
+        )
+    }
+
+    /// The terms inside a seal of ours, packed.
+    pub(super) fn packed_in(token: &str) -> Option<Vec<u8>> {
+        BASE64_URL_SAFE_NO_PAD.decode(token.strip_prefix(SEAL_VERSION)?.split_once('.')?.0).ok()
+    }
+
+    /// As [`Self::close`], where another seal of terms of the same length stood. `None`: these have another length; what stood there is spoilt.
+    pub(super) fn close_over(&self, packed: &[u8], token: &mut [u8]) -> Option<()> {
+        let (_, token) = token.split_at_mut_checked(SEAL_VERSION.len())?;
+        let (terms, mac) = token.split_at_mut_checked(base64_len(packed.len()))?;
+        let (dot, mac) = mac.split_first_mut()?;
+        let written = BASE64_URL_SAFE_NO_PAD.encode_slice(packed, terms).ok()?;
+        let sealed = BASE64_URL_SAFE_NO_PAD.encode_slice(self.offer_mac(packed), mac).ok()?;
+        (*dot == b'.' && written == terms.len() && sealed == mac.len()).then_some(())
     }
 
     /// 128 bits of it: as many as the random bits have, and as short.
     fn offer_mac(&self, packed: &[u8]) -> [u8; 16] {
         let mut mac = [0; 16];
-        mac.copy_from_slice(&self.mac("offer", packed)[..16]);
+        mac.copy_from_slice(&finished(self.offers.clone(), packed)[..16]);
         mac
     }
 
@@ -184,7 +215,7 @@ impl Seal {
         if token.len() > SEAL_MAX {
             return Err(NotOurs);
         }
-        let (packed, mac) = token.strip_prefix("v1.").and_then(|rest| rest.split_once('.')).ok_or(NotOurs)?;
+        let (packed, mac) = token.strip_prefix(SEAL_VERSION).and_then(|rest| rest.split_once('.')).ok_or(NotOurs)?;
         let packed = BASE64_URL_SAFE_NO_PAD.decode(packed).map_err(|_| NotOurs)?;
         let mac = BASE64_URL_SAFE_NO_PAD.decode(mac).map_err(|_| NotOurs)?;
         if !same(&self.offer_mac(&packed), &mac) {
@@ -204,21 +235,33 @@ pub(crate) fn same(ours: &[u8], theirs: &[u8]) -> bool {
     subtle::ConstantTimeEq::ct_eq(ours, theirs).into()
 }
 
-fn hmac(key: &[u8; 32], message: &[u8]) -> [u8; 32] {
+fn key_of(secret: &[u8; 32], purpose: &str) -> [u8; 32] {
+    finished(keyed(secret), purpose.as_bytes())
+}
+
+fn keyed(key: &[u8; 32]) -> Keyed {
     // RFC 2104: a key shorter than the block is padded with zeros.
     let mut block = [0_u8; 64];
     block[..32].copy_from_slice(key);
-    let mut mac = Hmac::<Sha256>::new(&block.into());
+    Keyed::new(&block.into())
+}
+
+fn finished(mut mac: Keyed, message: &[u8]) -> [u8; 32] {
     mac.update(message);
     mac.finalize().into_bytes().into()
 }
 
+/// Characters of so many bytes in base64 without padding.
+fn base64_len(bytes: usize) -> usize {
+    (bytes * 4).div_ceil(3)
+}
+
 /// Lower-case hex.
 pub(crate) fn hex(bytes: &[u8]) -> String {
-    use std::fmt::Write;
+    const DIGITS: [char; 16] = ['0', '1', '2', '3', '4', '5', '6', '7', '8', '9', 'a', 'b', 'c', 'd', 'e', 'f'];
     bytes.iter().fold(String::with_capacity(bytes.len() * 2), |mut text, byte| {
-        // Writing to a String cannot fail.
-        let _ = write!(text, "{byte:02x}");
+        text.push(DIGITS[usize::from(byte >> 4)]);
+        text.push(DIGITS[usize::from(byte & 15)]);
         text
     })
 }
@@ -229,8 +272,12 @@ pub(crate) fn sha256_hex(bytes: &[u8]) -> String {
 
 fn random<const N: usize>() -> [u8; N] {
     let mut bytes = [0_u8; N];
-    rand::rng().fill(&mut bytes[..]);
+    fill_random(&mut bytes);
     bytes
+}
+
+pub(super) fn fill_random(bytes: &mut [u8]) {
+    rand::rng().fill(bytes);
 }
 
 pub(crate) fn random_hex<const N: usize>() -> String {
@@ -287,6 +334,20 @@ mod tests {
             assert_eq!(seal.open(&String::from_utf8(changed).unwrap()), Err(NotOurs), "byte {at}");
         }
         assert_eq!(Seal::new([2; 32]).open(&token), Err(NotOurs), "another shop's secret");
+    }
+
+    #[test]
+    fn s5_a_seal_that_is_written_over_another_is_the_one_that_would_be_made() {
+        let seal = Seal::new([1; 32]);
+        let mut token = offer(&seal).extra.offer.unwrap().into_bytes();
+        let other = Seal::new([1; 32]).open(&offer(&seal).extra.offer.unwrap()).unwrap();
+        seal.close_over(&packed::pack(&other).unwrap(), &mut token).unwrap();
+        assert_eq!(
+            (String::from_utf8(token.clone()).unwrap(), seal.open(&seal.close(&other))),
+            (seal.close(&other), Ok(other.clone()))
+        );
+        let longer = Terms { agent: "contract-xray-2".into(), ..other };
+        assert_eq!(seal.close_over(&packed::pack(&longer).unwrap(), &mut token), None);
     }
 
     #[test]

@@ -80,7 +80,8 @@ impl Outcome {
 
     /// What the row says, whether it has just become so or was so before.
     pub fn of_run(desk: &Desk, run: &Run, replay: bool) -> Self {
-        let run_path = Some(format!("/api/runs/{}?key={}", run.id, desk.seal.run_key(&run.id)));
+        // Behind the `#`, which no client sends: a query would stand in every proxy's log (docs/protocol.md, "A run's key").
+        let run_path = Some(format!("/api/runs/{}#key={}", run.id, desk.seal.run_key(&run.id)));
         match run.state {
             RunState::Waiting | RunState::Held | RunState::Running => {
                 let stage = till::stage_of(run);
@@ -217,6 +218,6 @@ fn not_settled(run: &Run, why: &CallError) -> Settlement {
         network: run.network.clone(),
         payer: Some(run.payer),
         amount: None,
-        error_reason: why.reason.clone(),
+        error_reason: Some(why.reason.clone().unwrap_or_else(|| why.code.to_string())),
     }
 }

@@ -57,6 +57,30 @@ pub(super) fn unpack(bytes: &[u8]) -> Option<Terms> {
     rest.is_empty().then_some(terms)
 }
 
+/// Where the issue time begins in what [`pack`] wrote, with its length. `None`: it is nothing of that.
+pub(super) fn issue_at(packed: &[u8]) -> Option<usize> {
+    let mut rest = packed;
+    take::<1>(&mut rest)?;
+    for _ in ["agent", "network", "token", "price", "amount"] {
+        taken(&mut rest)?;
+    }
+    take::<20>(&mut rest)?;
+    Some(packed.len() - rest.len())
+}
+
+/// The same terms, issued at another time, with other random bits. `None`: that time has another length in bytes.
+pub(super) fn restamp(packed: &mut [u8], issue_at: usize, issued_ms: i64, nonce: &[u8; 16]) -> Option<()> {
+    let number = u64::try_from(issued_ms).ok()?.to_be_bytes();
+    let number = trimmed(&number);
+    let (length, after) = packed.get_mut(issue_at..)?.split_first_mut()?;
+    if usize::from(*length) != number.len() {
+        return None;
+    }
+    after.get_mut(..number.len())?.copy_from_slice(number);
+    *packed.last_chunk_mut()? = *nonce;
+    Some(())
+}
+
 fn put(bytes: &mut Vec<u8>, part: &[u8]) -> Option<()> {
     bytes.push(u8::try_from(part.len()).ok()?);
     bytes.extend(part);
@@ -123,9 +147,25 @@ mod tests {
         }
 
         #[test]
-        fn no_bytes_panic(bytes in proptest::collection::vec(any::<u8>(), 0..200)) {
+        fn s5_terms_of_another_moment_are_the_same_but_for_that(terms in terms(), later_ms in 0..i64::MAX / 2, nonce in any::<[u8; 16]>()) {
+            let mut bytes = pack(&terms).expect("terms of ours");
+            let life_ms = terms.expires_ms - terms.issued_ms;
+            let later = Terms { issued_ms: later_ms, expires_ms: later_ms + life_ms, nonce, ..terms };
+            let at = issue_at(&bytes).expect("terms of ours");
+            if restamp(&mut bytes, at, later_ms, &nonce).is_some() {
+                prop_assert_eq!(unpack(&bytes), Some(later));
+            } else {
+                prop_assert_ne!(bytes.len(), pack(&later).expect("terms of ours").len());
+            }
+        }
+
+        #[test]
+        fn no_bytes_panic(mut bytes in proptest::collection::vec(any::<u8>(), 0..200)) {
             if let Some(terms) = unpack(&bytes) {
                 prop_assert_eq!(pack(&terms).and_then(|bytes| unpack(&bytes)), Some(terms));
+            }
+            if let Some(at) = issue_at(&bytes) {
+                let _ = restamp(&mut bytes, at, 1_795_000_000_000, &[7; 16]);
             }
         }
     }

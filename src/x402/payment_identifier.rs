@@ -35,19 +35,19 @@ pub fn extension() -> Value {
 /// The id that the client gave this payment. `None`: it gave none, whether or not it echoed the extension.
 ///
 /// # Errors
-/// [`Code::BadPaymentHeader`] for everything that `@x402/extensions` finds invalid: another shape, or an id of another length or alphabet.
-/// A schema that the client sends along is not looked at.
+/// [`Code::BadPaymentHeader`]: another shape, or an id of another length or alphabet. What it says `required` is ours to say, so it may be left out;
+/// a schema that the client sends along is not looked at.
 pub fn read(payload: &PaymentPayload) -> Result<Option<String>, CallError> {
     let extension = match payload.extensions.get(PAYMENT_IDENTIFIER) {
         None | Some(Value::Null) => return Ok(None),
         Some(extension) => extension,
     };
     let Some(Value::Object(info)) = extension.get("info") else { return Err(bad("info is an object")) };
-    if !info.get("required").is_some_and(Value::is_boolean) {
+    if !matches!(info.get("required"), None | Some(Value::Null | Value::Bool(_))) {
         return Err(bad("info.required is true or false"));
     }
     match info.get("id") {
-        None => Ok(None),
+        None | Some(Value::Null) => Ok(None),
         Some(Value::String(id)) if is_id(id) => Ok(Some(id.clone())),
         Some(_) => Err(bad("info.id is 16 to 128 characters of A-Z, a-z, 0-9, _ and -")),
     }
@@ -100,16 +100,26 @@ mod tests {
             assert_eq!(with_id(id.clone().into()).is_ok(), fine, "{}", id.len());
         }
         let others = ["pay 0123456789abcdef", "pay.0123456789abcdef", "ééééééééééééééééé", "pay_0123456789abcdef\n", ""];
-        for id in others.map(Value::from).into_iter().chain([json!(1_234_567_890_123_456_u64), json!(["a"]), Value::Null]) {
+        for id in others.map(Value::from).into_iter().chain([json!(1_234_567_890_123_456_u64), json!(["a"])]) {
             let why = with_id(id.clone()).unwrap_err();
             assert!(why.code == Code::BadPaymentHeader && why.details.unwrap().contains("16 to 128"), "{id}");
         }
     }
 
     #[test]
+    fn f3_an_id_alone_is_enough() {
+        for info in [json!({"id": "pay_0123456789ab-cd"}), json!({"id": "pay_0123456789ab-cd", "required": null, "more": 1})] {
+            assert_eq!(read(&payload(Some(json!({ "info": info })))).unwrap().as_deref(), Some("pay_0123456789ab-cd"), "{info}");
+        }
+        for none in [json!({}), json!({"id": null}), json!({"id": null, "required": false})] {
+            assert_eq!(read(&payload(Some(json!({ "info": none })))).unwrap(), None, "{none}");
+        }
+    }
+
+    #[test]
     fn an_extension_of_another_shape_is_refused() {
         for shape in
-            [json!("x"), json!([]), json!({}), json!({"info": 1}), json!({"info": {}}), json!({"info": {"required": "no"}})]
+            [json!("x"), json!([]), json!({}), json!({"info": 1}), json!({"info": null}), json!({"info": {"required": "no"}})]
         {
             assert_eq!(read(&payload(Some(shape.clone()))).map_err(|why| why.code), Err(Code::BadPaymentHeader), "{shape}");
         }

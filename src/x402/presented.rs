@@ -18,6 +18,7 @@ use super::{
 use crate::{
     error::{CallError, Code},
     evm::TxHash,
+    runs::nul,
 };
 
 /// More than any payment of ours needs; hyper's own limit for all headers is higher.
@@ -48,6 +49,7 @@ pub fn read(headers: &HeaderMap) -> Result<Presented, CallError> {
         (None, None) => Ok(Presented::Nothing),
         (Some(one), Some(other)) if one != other => Err(bad("PAYMENT-SIGNATURE and X-PAYMENT differ")),
         (Some(text), _) => match version(text)? {
+            _ if holds_nul(text) => Err(with_nul()),
             2 => v2(text),
             _ => Err(bad("PAYMENT-SIGNATURE carries x402Version 2")),
         },
@@ -55,6 +57,7 @@ pub fn read(headers: &HeaderMap) -> Result<Presented, CallError> {
             text.to_ascii_lowercase().parse().map(Presented::BareHash).map_err(bad)
         }
         (None, Some(text)) => match version(text)? {
+            _ if holds_nul(text) => Err(with_nul()),
             1 => wire::decode(text).map(|payment| Presented::V1(Box::new(payment))).map_err(bad),
             2 => v2(text),
             _ => Err(bad("x402Version is 1 or 2")),
@@ -72,6 +75,7 @@ pub fn in_meta(payment: Option<&Value>) -> Result<Presented, CallError> {
         return Err(bad(format!("{MCP_PAYMENT} is longer than {HEADER_MAX} bytes")));
     }
     match AnyVersion::deserialize(payment).map_err(bad)?.x402_version {
+        _ if nul::is_in_value(payment) => Err(with_nul()),
         1 => PaymentV1::deserialize(payment).map(|payment| Presented::V1(Box::new(payment))).map_err(bad),
         2 => PaymentPayload::deserialize(payment).map(|payload| Presented::V2(Box::new(payload))).map_err(bad),
         _ => Err(bad("x402Version is 1 or 2")),
@@ -91,6 +95,15 @@ pub(super) fn only_one<'h>(headers: &'h HeaderMap, name: &'static str) -> Result
         1..=HEADER_MAX => Ok(Some(text)),
         _ => Err(bad(format!("{name} is longer than {HEADER_MAX} bytes"))),
     }
+}
+
+/// Not in any text of it, so that none of them reaches the books with one.
+fn holds_nul(text: &str) -> bool {
+    wire::decode::<Value>(text).is_ok_and(|payment| nul::is_in_value(&payment))
+}
+
+fn with_nul() -> CallError {
+    bad("a text in it holds the character U+0000")
 }
 
 fn version(text: &str) -> Result<u64, CallError> {

@@ -15,7 +15,7 @@ use std::{
 };
 
 use futures::{StreamExt, stream};
-use tracing::{error, info, warn};
+use tracing::{debug, error, info};
 
 use super::{
     desk::{Desk, now_ms},
@@ -112,7 +112,7 @@ impl Round {
             Ok(Ok(())) => {}
             // Unknown is not no: it is looked at again.
             Ok(Err(unavailable)) => {
-                warn!(run.id = %unseen.run, cause = %unavailable, "whether a payment was replaced cannot be asked")
+                debug!(run.id = %unseen.run, cause = %unavailable, "whether a payment was replaced cannot be asked")
             }
             Err(cause) => error!(run.id = %unseen.run, %cause, "what became of a payment could not be stored"),
         }
@@ -135,12 +135,16 @@ impl Round {
             books.note_nonce(network, unseen, nonce).await?;
         }
         let nonce = unseen.nonce.or(told);
+        let next_nonce = match waits.sender {
+            None => books.next_nonce(&unseen.run).await?,
+            Some(_) => None,
+        };
         // Where no node shows it, its number is not known, but that its account has sent something since. Of an account with code that says nothing: a
         // relayer may have sent its payment, whatever its wallet gave as the hash.
         let was_sent_since = read_to.is_some()
             && waits.sender.is_none()
             && !waits.has_code
-            && unseen.next_nonce.is_some_and(|next| waits.sent > next)
+            && next_nonce.is_some_and(|next| waits.sent > next)
             && now_ms() > unseen.created_ms.saturating_add(NEVER_SHOWN_MS);
         for found in books.stand_ins(&unseen.run).await? {
             match self.took_its_place(unseen, nonce, was_sent_since, &found).await {

@@ -8,8 +8,8 @@ use std::{
 };
 
 use futures::FutureExt;
-use tokio::time::{Instant, sleep};
-use tracing::{error, info, warn};
+use tokio::time::{Instant, sleep, timeout_at};
+use tracing::{debug, error, info, warn};
 
 use super::{
     authorization::{Authorization, Refused, booked_nonce},
@@ -19,7 +19,7 @@ use super::{
     wire::Proof,
 };
 use crate::{
-    chain::{Seen, Unavailable},
+    chain::{Seen, TransferState, Unavailable, Waited},
     evm::TxHash,
     ledger::{Deposit, How, Promised, Run, authorizations::LOOK_AFTER_MS},
     money::Amount,
@@ -27,6 +27,9 @@ use crate::{
 
 /// A transaction of ours that no block has after so long may be lost, or underpriced: another one is sent. Only one of them can move money.
 const SEND_AGAIN_MS: i64 = 15_000;
+
+/// Where nothing could be signed, it is tried again after so long.
+const SIGN_AGAIN_MS: i64 = 3_000;
 
 /// For so long after its time it is tried to find out what an authorization was used for.
 const UNCLEAR_MS: i64 = 10 * 60 * 1000;
@@ -46,6 +49,12 @@ const LOOK_TWICE: Duration = Duration::from_secs(2);
 fn given_up_ms(run: &Run, valid_before_ms: i64) -> i64 {
     valid_before_ms.min(run.held_ms.unwrap_or(run.created_ms).saturating_add(LOOK_AFTER_MS))
 }
+
+/// What ends within so short a time is looked at before it is sent, milliseconds.
+const FRESH_MS: i64 = 30_000;
+
+/// What no block has after so long, milliseconds, may have been dropped.
+const MISSING_MS: i64 = 10_000;
 
 /// What became of a settlement.
 #[allow(clippy::large_enum_variant)] // made once for a settlement and matched at once
@@ -69,8 +78,8 @@ pub async fn settle(desk: &Desk, run: &Run, patience: Duration) -> Settlement {
         warn!(run.id = %run.id, network = %run.network, "run {} is paid by a token that is not taken any more: put it back into the settings", run.id);
         return Settlement::Unknown;
     };
-    if desk.is_halted(&run.network) {
-        // What this chain says is not believed until an operator has looked.
+    if !desk.is_believed(&run.network) {
+        // What this chain says is not believed until an operator has looked, or before it was met.
         return Settlement::Unknown;
     }
     let until = Instant::now() + patience;
@@ -78,19 +87,20 @@ pub async fn settle(desk: &Desk, run: &Run, patience: Duration) -> Settlement {
     let first = facilitator.chain().settings().poll;
     let mut pause = first;
     loop {
-        let before = attempt.sent().map(|(sending, at_ms)| (sending.hash, at_ms));
-        match attempt.step().await {
+        let before = attempt.stage();
+        match attempt.step(until).await {
             Ok(Some(settlement)) => return settlement,
             Ok(None) => {}
+            // The network's own line tells of its outage, once a minute.
             Err(cause) => {
-                warn!(run.id = %run.id, network = %run.network, %cause, "the settlement of run {} is not known yet", run.id)
+                debug!(run.id = %run.id, network = %run.network, %cause, "the settlement of run {} is not known yet", run.id)
             }
         }
         if Instant::now() >= until {
             return Settlement::Unknown;
         }
         // What was sent just now is in a block soon; what is not there after a while is not looked for at the same pace for ever.
-        pause = match attempt.sent().map(|(sending, at_ms)| (sending.hash, at_ms)) == before {
+        pause = match attempt.stage() == before {
             true => (pause * LOOK_PAUSE_GROWS_PERCENT / 100).min(LOOK_PAUSE_MAX.max(first)),
             false => first,
         };
@@ -124,18 +134,31 @@ pub async fn unused_up_to(desk: &Desk, run: &Run) -> Result<Option<u64>, Unavail
     Ok(matches!(seen, Seen::Unused { .. }).then_some(head))
 }
 
-/// Right before the work: has its payer still what was signed for this call, and for those of theirs that began before it? In x402's words, if not:
-/// work that nobody can be charged for is not begun.
+/// Whether a run's price is still there right before the work.
+#[derive(Debug)]
+pub enum Cover {
+    Yes,
+    /// In x402's words: work that nobody can be charged for is not begun.
+    No(Refused),
+    /// It has moved, and nothing in its transaction says for which of its payer's authorizations: it is booked before the work.
+    Untied,
+}
+
+/// Right before the work: has its payer still what was signed for this call, and for those of theirs that began before it?
 ///
 /// Unknown is not no: what no node can tell now was true a moment ago.
-pub async fn is_not_covered(desk: &Desk, run: &Run) -> Option<Refused> {
-    let (facilitator, authorization) = of_run(desk, run)?;
+pub async fn cover(desk: &Desk, run: &Run) -> Cover {
+    let Some((facilitator, authorization)) = of_run(desk, run) else { return Cover::Yes };
+    let poll_ms = i64::try_from(facilitator.chain().settings().poll.as_millis()).unwrap_or(0);
+    if run.held_ms.is_some_and(|held_ms| (0..poll_ms).contains(&now_ms().saturating_sub(held_ms))) {
+        return Cover::Yes; // it was looked at in this moment
+    }
     let asked = async {
         let promised = desk.books.promised(run.payer, &authorization.asset()).await.map_err(|cause| cause.to_string())?;
         let (mine, before): (Vec<_>, Vec<_>) =
             promised.into_iter().filter(|promised| promised.run <= run.id).partition(|promised| promised.run == run.id);
         if mine.is_empty() {
-            return Ok(None); // settled in this moment
+            return Ok(Cover::Yes); // settled in this moment
         }
         let named = |promised: Promised| Some((booked_nonce(&promised.proof)?, promised.amount));
         // Its own first.
@@ -147,19 +170,26 @@ pub async fn is_not_covered(desk: &Desk, run: &Run) -> Option<Refused> {
         if purse.used.first() == Some(&true) {
             let since = run.authorization.as_ref().map_or(0, |stored| stored.since_block);
             let seen = look(chain, &authorization, None, since, At::Latest).await.map_err(|cause| cause.to_string())?;
-            return Ok((seen == Seen::Elsewhere).then(|| authorization.method.words().used));
+            return Ok(match seen {
+                Seen::Elsewhere => Cover::No(Refused::new(authorization.method.words().used)),
+                Seen::Wrapped { .. } => Cover::Untied,
+                Seen::Paid { .. } | Seen::Unused { .. } | Seen::Unclear => Cover::Yes,
+            });
         }
         let open = named.iter().zip(&purse.used).filter(|(_, used)| !**used).map(|((_, amount), _)| *amount);
         let all = open.into_iter().try_fold(Amount::ZERO, Amount::plus);
-        Ok::<_, String>(all.is_none_or(|all| all > purse.balance).then(|| authorization.method.words().balance))
+        Ok::<_, String>(match all {
+            Some(all) if all <= purse.balance => Cover::Yes,
+            _ => Cover::No(Refused::new(authorization.method.words().balance)),
+        })
     };
-    match asked.await {
-        Ok(reason) => reason.map(Refused::new),
-        Err(cause) => {
+    asked.await.unwrap_or_else(|cause| {
+        // While no node answers, its network's own line says so.
+        if facilitator.chain().healthy() && desk.seldom.is_time(&format!("covering on {}", run.network)) {
             warn!(run.id = %run.id, %cause, "nobody knows whether the payer of run {} still has its price", run.id);
-            None
         }
-    }
+        Cover::Yes
+    })
 }
 
 fn of_run<'d>(desk: &'d Desk, run: &Run) -> Option<(&'d Facilitator, Authorization)> {
@@ -168,7 +198,8 @@ fn of_run<'d>(desk: &'d Desk, run: &Run) -> Option<(&'d Facilitator, Authorizati
     let network = facilitator.chain().network();
     let token = network.token(stored.asset.token?)?;
     let proof: Proof = serde_json::from_str(&stored.signed).ok()?;
-    Some((facilitator, Authorization::read(&proof, network, token).ok()?))
+    let authorization = Authorization::read(&proof, network, token).ok()?;
+    Some((facilitator, authorization.buying(desk.bought(&run.agent))))
 }
 
 struct Attempt<'a> {
@@ -183,14 +214,26 @@ struct Attempt<'a> {
     sent: Arc<Mutex<Option<(Sending, i64)>>>,
     /// That very transaction was handed to a node by this attempt.
     handed_on: bool,
-    /// When this attempt last asked the facilitator, Unix milliseconds: a remote one may have sent what we know nothing of.
+    /// When this attempt last asked the facilitator, Unix milliseconds.
     asked_ms: Option<i64>,
+    /// It asked one that may have sent something: a remote one may have sent what we know nothing of.
+    may_have_sent: bool,
     /// Its nonce was seen to be used, in a block that may vanish.
     was_used: bool,
     /// Transactions whose transfers are all booked for others.
     taken: Vec<TxHash>,
     /// When final blocks first said that it was used for something else.
     elsewhere: Option<Instant>,
+    /// The chain was looked at by this attempt.
+    has_looked: bool,
+    /// The first transaction that was ever sent for it, if this attempt sent it: where that reverts, it has failed.
+    first: Option<TxHash>,
+    /// A block had this one, and it was told to who sent it.
+    included: Option<TxHash>,
+    /// No block had this one for long, and it was told to who sent it.
+    missing: Option<TxHash>,
+    /// Why this one reverted was looked up.
+    reverted: Option<TxHash>,
 }
 
 impl<'a> Attempt<'a> {
@@ -202,7 +245,34 @@ impl<'a> Attempt<'a> {
         let over_ms = given_up_ms(run, authorization.valid_before_ms());
         let sent = Arc::new(Mutex::new(sent));
         let (handed_on, asked_ms, was_used, taken, elsewhere) = (false, None, false, Vec::new(), None);
-        Self { desk, run, facilitator, authorization, since, over_ms, sent, handed_on, asked_ms, was_used, taken, elsewhere }
+        let (has_looked, may_have_sent) = (false, false);
+        let (first, included, missing, reverted) = (None, None, None, None);
+        Self {
+            desk,
+            run,
+            facilitator,
+            authorization,
+            since,
+            over_ms,
+            sent,
+            handed_on,
+            asked_ms,
+            may_have_sent,
+            was_used,
+            taken,
+            elsewhere,
+            has_looked,
+            first,
+            included,
+            missing,
+            reverted,
+        }
+    }
+
+    /// How far it is: while that does not change, it is looked at less and less often.
+    fn stage(&self) -> (Option<(TxHash, i64)>, bool, bool) {
+        let sent = self.sent().map(|(sending, at_ms)| (sending.hash, at_ms));
+        (sent, self.was_used, self.included.is_some())
     }
 
     fn sent(&self) -> Option<(Sending, i64)> {
@@ -214,8 +284,104 @@ impl<'a> Attempt<'a> {
         look_past(self.facilitator.chain(), self.authorization, hash, self.since, &self.taken, at).await
     }
 
-    /// One look, and whatever follows from it. `None`: to be looked at again.
-    async fn step(&mut self) -> Result<Option<Settlement>, Unavailable> {
+    /// One look, together with everybody who waits for this network's next block, and whatever follows from it. `None`: to be looked at again.
+    async fn step(&mut self, until: Instant) -> Result<Option<Settlement>, Unavailable> {
+        let is_first = !std::mem::replace(&mut self.has_looked, true);
+        if is_first && self.is_fresh() {
+            // What stands in its way, the one who signs the transaction finds out with it.
+            return self.send().await;
+        }
+        let hash = self.sent().map(|(sending, _)| sending.hash);
+        let waited = Waited { transfer: self.authorization.transfer(), hash, since: self.since };
+        let Ok(glance) = timeout_at(until, self.facilitator.chain().look_together(waited, is_first)).await else {
+            return Ok(None);
+        };
+        let glance = glance?;
+        if let Some(hash) = hash.filter(|hash| glance.included.is_some() && self.included != Some(*hash)) {
+            self.included = Some(hash);
+            self.facilitator.is_included(hash).await;
+        }
+        match glance.is_used {
+            Some(true) => self.used(&glance).await,
+            Some(false) => self.unused(&glance).await,
+            None => self.step_alone().await,
+        }
+    }
+
+    /// Nothing was sent for it yet, and nothing but its payer's means can stand in its way.
+    fn is_fresh(&self) -> bool {
+        let ends_ms = self.over_ms.min(self.authorization.valid_before_ms());
+        self.facilitator.is_ours()
+            && self.sent().is_none()
+            && now_ms().saturating_add(FRESH_MS) < ends_ms
+            && !early::is_too_early_for(i64::MIN, self.authorization)
+    }
+
+    async fn used(&mut self, glance: &TransferState) -> Result<Option<Settlement>, Unavailable> {
+        self.was_used = true;
+        if let Some(Seen::Paid { transaction, block, block_time_ms }) = glance.paid {
+            let deposit = self.deposit(transaction, block, block_time_ms, How::Settlement);
+            return Ok(Some(Settlement::Settled { deposit, of: 1 }));
+        }
+        // The newest block may vanish: only a final one counts.
+        let is_final = glance.included.is_none_or(|included| included.block <= glance.final_block);
+        if !is_final || glance.is_used_at_last == Some(false) {
+            return Ok(None);
+        }
+        // Nor is it given up while a newer block than the final one has it.
+        Ok(self.at_last().await?.filter(|ended| !matches!(ended, Settlement::Failed(_))))
+    }
+
+    async fn unused(&mut self, glance: &TransferState) -> Result<Option<Settlement>, Unavailable> {
+        // The final block is older than the newest: before that is too late, nothing is over.
+        if glance.block_time_ms > self.over_ms.min(self.authorization.valid_before_ms())
+            && let Some(ended) = self.at_last().await?
+        {
+            return Ok(Some(ended));
+        }
+        // No block takes it yet: it would be tried out, and refused.
+        if early::is_too_early_for(glance.block_time_ms, self.authorization) {
+            return Ok(None);
+        }
+        match glance.included {
+            // The node looked at two blocks.
+            Some(included) if included.succeeded => return Ok(None),
+            Some(_) => {
+                if let Some(failed) = self.reverted().await {
+                    return Ok(Some(failed));
+                }
+            }
+            None => self.note_missing().await,
+        }
+        self.send().await
+    }
+
+    /// Ours is in a block, and moved nothing. Only where nothing else was ever sent, that is the end.
+    async fn reverted(&mut self) -> Option<Settlement> {
+        let (Sending { hash, .. }, _) = self.sent()?;
+        if self.reverted == Some(hash) {
+            return None;
+        }
+        match self.facilitator.reverted(self.authorization, hash).await {
+            Err(SettleError::Refused(why)) => {
+                self.reverted = Some(hash);
+                (self.first == Some(hash)).then_some(Settlement::Failed(why))
+            }
+            Ok(_) | Err(SettleError::Unknown(_)) => None,
+        }
+    }
+
+    /// A node may have dropped ours.
+    async fn note_missing(&mut self) {
+        let Some((Sending { hash, .. }, at_ms)) = self.sent() else { return };
+        if self.included != Some(hash) && self.missing != Some(hash) && now_ms().saturating_sub(at_ms) > MISSING_MS {
+            self.missing = Some(hash);
+            self.facilitator.is_not_included().await;
+        }
+    }
+
+    /// The same step for it alone, where the look at many does not tell.
+    async fn step_alone(&mut self) -> Result<Option<Settlement>, Unavailable> {
         match self.seen(At::Latest).await? {
             // The newest block may vanish: only a final one counts.
             Seen::Paid { .. } | Seen::Wrapped { .. } | Seen::Elsewhere | Seen::Unclear => {
@@ -324,22 +490,35 @@ impl<'a> Attempt<'a> {
         if self.asked_ms.is_some_and(|asked| now_ms() - asked < SEND_AGAIN_MS) {
             return Ok(None);
         }
-        let first = before.is_none() && self.asked_ms.is_none();
+        let first = before.is_none() && !self.may_have_sent;
         (self.handed_on, self.asked_ms) = (true, Some(now_ms()));
-        match self.facilitator.settle(self.authorization, &record).await {
+        match self.facilitator.begin(self.authorization, &record).await {
             Ok(hash) => {
                 self.note(hash).await;
-                self.was_used = true;
+                if first {
+                    self.first = Some(hash);
+                }
+                self.may_have_sent = true;
+                // Who signs elsewhere has waited for a block.
+                self.was_used |= !self.facilitator.is_ours();
                 Ok(None)
             }
             // An earlier transaction of ours may still be on its way; as long as it can arrive, nothing has failed.
             Err(SettleError::Refused(_)) if !first => Ok(None),
             Err(SettleError::Refused(why)) => Ok(Some(Settlement::Failed(why))),
             Err(SettleError::Unknown(cause)) => {
-                warn!(run.id = %self.run.id, %cause, "the settlement of run {} has no answer yet", self.run.id);
+                if self.desk.seldom.is_time(&format!("settling on {}", self.run.network)) {
+                    let network = &self.run.network;
+                    warn!(run.id = %self.run.id, network, %cause, "settlements on {network} have no answer, such as that of run {}: {cause}", self.run.id);
+                }
                 if let Some(hash) = cause.transaction {
                     self.note(hash).await;
+                } else if self.facilitator.is_ours() {
+                    // Nothing was signed.
+                    self.asked_ms = Some(now_ms() - SEND_AGAIN_MS + SIGN_AGAIN_MS);
+                    return Ok(None);
                 }
+                self.may_have_sent = true;
                 Ok(None)
             }
         }

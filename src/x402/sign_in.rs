@@ -1,7 +1,8 @@
 //! The sign-in-with-x extension (CAIP-122 over EIP-4361; x402-foundation/x402, `specs/extensions`; docs/protocol.md, "A program signs in"): a program
 //! that has no session spends its credit, or shows a payment as its own.
 //!
-//! Every 402 carries a challenge, and no row is written for it: the nonce is half random, half our HMAC over that, the resource and the issue time.
+//! A call's 402 carries a challenge, and no row is written for it: the nonce is half random, half our HMAC over that, the resource and the issue time.
+//! (The 402 of a question about the price carries none: registries ask it, and take an agent that offers a sign-in for free.)
 //! The program signs it and sends the same request again with the header `SIGN-IN-WITH-X`:
 //!
 //! - with a payment that needs a payer (`{"credit": …}`, a transaction without a proof), it says who pays;
@@ -12,7 +13,7 @@
 //! while the signature lives (five minutes) and finds the same run; with anything else it is refused. After that:
 //!
 //! - a 202 has a `Location` with the run's key: whoever polls that needs no signature any more;
-//! - or any request without a payment gets a 402 with a fresh challenge: signed, the *same payment* finds the same run under any signature of its payer.
+//! - or any call without a payment gets a 402 with a fresh challenge: signed, the *same payment* finds the same run under any signature of its payer.
 //!   An order without a payment cannot be repeated that way, since its id is the nonce: poll its `Location`.
 
 use alloy::primitives::eip191_hash_message;
@@ -76,6 +77,28 @@ fn header_of(headers: &HeaderMap) -> Result<Option<&str>, CallError> {
 /// # Errors
 /// [`Code::BadNonce`]: it was used for another payment. [`Code::BadDomain`]: a contract signed it, and the payment is on another network.
 pub async fn spend(desk: &Desk, signed: &Signed, network: &str, proof: &str, now_ms: i64) -> Result<(), CallError> {
+    may_be_spent(desk, signed, network, proof).await?;
+    let used_for = signed.used_for(proof);
+    // Remembered for as long as an instance whose clock is behind would take it.
+    let until_ms = signed.until_ms.saturating_add(CLOCK_SLACK_MS);
+    match desk.books.spend_nonce_for(&signed.nonce, &used_for, now_ms, until_ms).await.map_err(broken)? {
+        true => Ok(()),
+        false => Err(spent()),
+    }
+}
+
+fn spent() -> CallError {
+    CallError::saying(
+        Code::BadNonce,
+        "This sign-in was already used for another payment. Sign the challenge of a fresh 402. Nothing was charged.",
+    )
+}
+
+/// The same, before it is known whether anything is written for the payment: nothing is.
+///
+/// # Errors
+/// As of [`spend`].
+pub async fn may_be_spent(desk: &Desk, signed: &Signed, network: &str, proof: &str) -> Result<(), CallError> {
     if signed.by == By::Contract && signed.network != network {
         return Err(CallError::saying(
             Code::BadDomain,
@@ -83,15 +106,9 @@ pub async fn spend(desk: &Desk, signed: &Signed, network: &str, proof: &str, now
         )
         .with_details(format_args!("signed for {}, the payment is on {network}", signed.network)));
     }
-    let used_for = format!("{}/{proof}", signed.network);
-    // Remembered for as long as an instance whose clock is behind would take it.
-    let until_ms = signed.until_ms.saturating_add(CLOCK_SLACK_MS);
-    match desk.books.spend_nonce_for(&signed.nonce, &used_for, now_ms, until_ms).await.map_err(broken)? {
-        true => Ok(()),
-        false => Err(CallError::saying(
-            Code::BadNonce,
-            "This sign-in was already used for another payment. Sign the challenge of a fresh 402. Nothing was charged.",
-        )),
+    match desk.books.nonce_used_for(&signed.nonce).await.map_err(broken)? {
+        Some(other) if other != signed.used_for(proof) => Err(spent()),
+        _ => Ok(()),
     }
 }
 
@@ -131,6 +148,10 @@ impl Signed {
     /// The name in the books of the payment that it stands for, where it comes without one. The nonce is its id: 128 bits, of which half are random.
     pub fn proof(&self) -> String {
         format!("credit/{}", self.id())
+    }
+
+    fn used_for(&self, proof: &str) -> String {
+        format!("{}/{proof}", self.network)
     }
 
     fn id(&self) -> uuid::Uuid {
@@ -211,16 +232,16 @@ impl<'a> Here<'a> {
     }
 
     fn challenge(&self, now_ms: i64) -> Value {
-        let issued_at = rfc3339(now_ms);
+        let Moment { nonce, issued_at, expiration_time } = moment(self.seal, self.resource, now_ms, &random_hex::<8>());
         let chains: Vec<_> = self.networks.iter().map(|id| json!({"chainId": id, "type": "eip191"})).collect();
         json!({
             "info": {
                 "domain": self.domain,
                 "uri": self.resource,
                 "version": "1",
-                "nonce": self.nonce(&random_hex::<8>(), &issued_at),
+                "nonce": nonce,
                 "issuedAt": issued_at,
-                "expirationTime": rfc3339(now_ms.saturating_add(SIGNATURE_MS)),
+                "expirationTime": expiration_time,
                 "statement": STATEMENT,
             },
             "supportedChains": chains,
@@ -228,10 +249,8 @@ impl<'a> Here<'a> {
         })
     }
 
-    /// 32 hexadecimal digits: alphanumeric, as EIP-4361 wants it. `random` is the first half.
     fn nonce(&self, random: &str, issued_at: &str) -> String {
-        let mac = self.seal.mac("sign-in-with-x nonce", format!("{random} {issued_at} {}", self.resource).as_bytes());
-        format!("{random}{}", hex(&mac[..8]))
+        nonce(self.seal, self.resource, random, issued_at)
     }
 
     /// Everything that can be known without a chain: what the header says, and what is to be asked about its signature.
@@ -281,6 +300,26 @@ impl<'a> Here<'a> {
         let (wallet, network, nonce) = (claim.account, (*network).to_owned(), payload.nonce);
         Ok((Signed { wallet, network, by: By::Key, nonce, until_ms }, claim))
     }
+}
+
+/// What two challenges for one resource differ in.
+pub(super) struct Moment {
+    pub nonce: String,
+    pub issued_at: String,
+    pub expiration_time: String,
+}
+
+/// `random`: 16 hexadecimal digits.
+pub(super) fn moment(seal: &Seal, resource: &str, now_ms: i64, random: &str) -> Moment {
+    let issued_at = rfc3339(now_ms);
+    let nonce = nonce(seal, resource, random, &issued_at);
+    Moment { nonce, issued_at, expiration_time: rfc3339(now_ms.saturating_add(SIGNATURE_MS)) }
+}
+
+/// 32 hexadecimal digits: alphanumeric, as EIP-4361 wants it. `random` is the first half.
+fn nonce(seal: &Seal, resource: &str, random: &str, issued_at: &str) -> String {
+    let mac = seal.challenge_mac(format!("{random} {issued_at} {resource}").as_bytes());
+    format!("{random}{}", hex(&mac[..8]))
 }
 
 /// That the wallet that the header names has signed the header's text.
@@ -519,7 +558,7 @@ mod tests {
     fn a_header_that_is_none_is_refused() {
         let read = |header: &str| here(&seal()).claimed(header, NOW).map(drop).map_err(|why| why.code);
         let fine = wire::encode(&signed(filled()));
-        for header in ["", "%%%", "e30=", "W10=", &fine[..fine.len() - 1], &format!("{fine} ")] {
+        for header in ["", "%%%", "e30=", "W10=", &fine[..fine.len() / 2], &format!("{fine}%")] {
             assert_eq!(read(header), Err(Code::BadPaymentHeader), "{header}");
         }
     }

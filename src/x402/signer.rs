@@ -10,7 +10,7 @@ use alloy::primitives::{B256, Signature};
 use governor::{DefaultDirectRateLimiter, Quota, RateLimiter};
 use moka::future::Cache;
 use sha2::{Digest, Sha256};
-use tracing::warn;
+use tracing::debug;
 
 use super::desk::Desk;
 use crate::{
@@ -81,14 +81,62 @@ impl Claim {
     }
 }
 
+/// What a chain is asked about. Each is counted apart.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Asks {
+    /// A signature that only a contract can have made.
+    Signature,
+    /// A transaction of a wallet that is not known here, and that no node has told of yet.
+    Unseen,
+    /// A payment that nobody has shown before: what costs a node next to nothing. Bounded for each visitor.
+    Payment { has_bought: bool },
+    /// The rest about it, where nothing stands in its way so far. Bounded for all together.
+    Verification { has_bought: bool },
+    /// Anything else that is asked before anybody pays.
+    Look,
+}
+
+/// Nothing is left, and there is more after so long.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Wait {
+    /// Of what this visitor may have asked.
+    Own(Duration),
+    /// Of what all visitors together may.
+    All(Duration),
+}
+
 /// What one visitor's address may still have asked of a chain. The layer that counts requests puts it into each (`server::limits`).
 #[derive(Clone)]
-pub struct Allowance(Arc<dyn Fn() -> Result<(), Duration> + Send + Sync>);
+pub struct Allowance(Arc<dyn Fn(Asks) -> Result<(), Wait> + Send + Sync>);
 
 impl Allowance {
-    /// `take`: one more; the error is how long to wait.
-    pub fn new(take: impl Fn() -> Result<(), Duration> + Send + Sync + 'static) -> Self {
+    /// `take`: one more.
+    pub fn new(take: impl Fn(Asks) -> Result<(), Wait> + Send + Sync + 'static) -> Self {
         Self(Arc::new(take))
+    }
+
+    /// One more.
+    ///
+    /// # Errors
+    /// How long to wait.
+    pub fn try_take(&self, asks: Asks) -> Result<(), Wait> {
+        (self.0)(asks)
+    }
+
+    /// The same, in the words of a call.
+    ///
+    /// # Errors
+    /// [`Code::RateLimited`] where this visitor asks too often, [`Code::VerifierUnavailable`] where all do: the same again, in a moment.
+    pub fn take(&self, asks: Asks) -> Result<(), CallError> {
+        let ms = |wait: Duration| u64::try_from(wait.as_millis()).unwrap_or(u64::MAX).max(1);
+        self.try_take(asks).map_err(|wait| match wait {
+            Wait::Own(wait) => CallError::from(Code::RateLimited).after_ms(ms(wait)),
+            Wait::All(wait) => CallError::saying(
+                Code::VerifierUnavailable,
+                "Too many ask the network at once. Nothing was charged; send the same again in a moment.",
+            )
+            .after_ms(ms(wait).max(AWAY_MS)),
+        })
     }
 }
 
@@ -122,18 +170,16 @@ pub async fn of(desk: &Desk, network: &str, claim: &Claim, allowance: Option<&Al
 }
 
 async fn ask(desk: &Desk, network: &str, claim: &Claim, allowance: Option<&Allowance>) -> Result<bool, CallError> {
-    // What a halted chain says is not believed until an operator has looked.
-    let Some(chain) = desk.chain(network).filter(|_| !desk.is_halted(network)) else { return Err(unavailable()) };
-    if let Some(Allowance(take)) = allowance
-        && let Err(wait) = take()
-    {
-        return Err(CallError::from(Code::RateLimited).after_ms(u64::try_from(wait.as_millis()).unwrap_or(u64::MAX).max(1)));
+    // What a halted chain says is not believed until an operator has looked; one that was not met yet, not at all.
+    let Some(chain) = desk.chain(network).filter(|_| desk.is_believed(network)) else { return Err(unavailable()) };
+    if let Some(allowance) = allowance {
+        allowance.take(Asks::Signature)?;
     }
     if desk.asking.in_all.check().is_err() {
         return Err(unavailable());
     }
     chain.has_signed(claim.account, claim.hash.0, &claim.signature).await.map_err(|cause| {
-        warn!(network, %cause, "who signed cannot be told: {cause}");
+        debug!(network, %cause, "who signed cannot be told: {cause}");
         unavailable().with_details(cause)
     })
 }

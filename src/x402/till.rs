@@ -1,8 +1,8 @@
 //! The till: joins the chain's follower with the books.
 //!
 //! A request only writes a `waiting` run and rings. Everything that needs the chain happens here, by whichever instance holds the network's
-//! lease: a new hash is looked up once; from then on final blocks bring what became of it. A deposit is written before anything is judged,
-//! so a crash between the two is picked up by the next look at the waiting runs.
+//! lease: a new hash is looked up beside the block reader (`Till::look_up`); from then on final blocks bring what became of it. A deposit is written
+//! before anything is judged, so a crash between the two is picked up by the next look at the waiting runs.
 
 use std::{
     collections::{HashMap, HashSet},
@@ -13,6 +13,7 @@ use std::{
     time::Duration,
 };
 
+use backon::{BackoffBuilder, ExponentialBuilder};
 use futures::{StreamExt, stream};
 use tokio::{
     sync::{Mutex, Notify, Semaphore},
@@ -30,9 +31,10 @@ use super::{
     native::{self, Inside},
     replaced::Replaced,
     settling::{self, Settlement},
+    unseen,
 };
 use crate::{
-    chain::{Chain, Cursor, FinalBlock, Follower, Interest, Sighting, Transfer, Unavailable, follow},
+    chain::{Chain, Cursor, FinalBlock, Follower, Interest, Sighting, Transfer, follow},
     error::{CallError, Code},
     evm::TxHash,
     ledger::{AuthorizationState, Books, BooksError, Deposit, HeldOrNot, How, Run, RunAuthorization, deposits::ReadTo},
@@ -42,10 +44,13 @@ use crate::{
 
 /// How long an instance follows a network without renewing; another one takes over after that.
 const LEASE_MS: i64 = 10_000;
-/// Look-ups of new hashes that are under way at once.
+/// Look-ups that are under way at once, of one network; and in one round, after which new hashes have their turn.
 const LOOKUPS: usize = 8;
+const LOOKUPS_MAX: usize = 64;
 /// A hash that was not found is looked up again after so long: the first answer may have come from a node that lagged.
 const LOOK_AGAIN: Duration = Duration::from_secs(60);
+/// Sooner for the first time: the block reader was not told of it while it was looked up, and may have gone past its block.
+const LOOK_AGAIN_FIRST: Duration = Duration::from_secs(2);
 /// Between two looks at payments that nobody asks about any more.
 const LOOK_BACK_MS: i64 = 5 * 60 * 1000;
 /// A run that was held off (its payer's runs fail too often) is not tried again sooner.
@@ -54,24 +59,24 @@ const HELD_OFF: Duration = Duration::from_secs(60);
 /// For one attempt to settle what is settled before the work; the next look begins another.
 const SETTLE_PATIENCE: Duration = Duration::from_secs(30);
 
+/// Between two attempts to store that a network is halted, at most.
+const HALT_STORED_EVERY: Duration = Duration::from_secs(15);
+
 /// Transactions whose calls are being asked for at once.
 const TRACED_AT_ONCE: usize = 4;
 
 /// Starts one follower per network, and beside it who looks that nothing arrives unseen.
 pub fn start(desk: &Desk, stop: &CancellationToken) -> Vec<JoinHandle<()>> {
-    desk.chains
-        .iter()
-        .map(|chain| {
-            let (desk, chain, stop) = (desk.clone(), chain.clone(), stop.clone());
-            let (lease, booked) = (Lease::of(&chain.network().id), Arc::new(Notify::new()));
-            let till = Till::new(desk.clone(), chain.clone(), lease.clone(), booked.clone());
-            let arrivals = Arrivals::new(desk.clone(), chain.clone(), lease.clone(), booked);
-            tokio::spawn(async move {
-                tokio::join!(follow::follow(chain, till, desk.waiting.clone(), stop.clone()), arrivals.look_after(stop));
-                lease.give_up(&desk.books).await;
-            })
-        })
-        .collect()
+    desk.chains.iter().map(|chain| tokio::spawn(follow_one(desk.clone(), chain.clone(), stop.clone()))).collect()
+}
+
+/// The same for one network, until `stop`.
+pub async fn follow_one(desk: Desk, chain: Chain, stop: CancellationToken) {
+    let (lease, booked) = (Lease::of(&chain.network().id), Arc::new(Notify::new()));
+    let till = Till::new(desk.clone(), chain.clone(), lease.clone(), booked.clone());
+    let arrivals = Arrivals::new(desk.clone(), chain.clone(), lease.clone(), booked);
+    tokio::join!(follow::follow(chain, till, desk.waiting.clone(), stop.clone()), arrivals.look_after(stop));
+    lease.give_up(&desk.books).await;
 }
 
 /// The right to follow a network: one instance's at a time.
@@ -124,8 +129,13 @@ struct Till {
     lease: Lease,
     /// Rung when a block was booked.
     booked: Arc<Notify>,
-    /// For each hash that was looked up and not found: the lowest block that can hold it, and when that was.
-    since: Arc<Mutex<HashMap<TxHash, (u64, Instant)>>>,
+    /// For each hash that is looked up, or was and is not final.
+    since: Arc<Mutex<HashMap<TxHash, Since>>>,
+    /// The lowest block that can hold what strangers show and no row is written for. `None`: nobody does.
+    sought_from: Arc<Mutex<Option<u64>>>,
+    /// A round of look-ups is under way; and one of looks back.
+    looking_up: Arc<AtomicBool>,
+    looking_back: Arc<AtomicBool>,
     looked_back_ms: Arc<AtomicI64>,
     /// Whether the books know where visitors pay to.
     has_met: Arc<AtomicBool>,
@@ -138,6 +148,26 @@ struct Till {
     replaced: Replaced,
 }
 
+/// What the look-ups of a hash said.
+#[derive(Clone, Copy)]
+struct Since {
+    /// The lowest block that can hold it.
+    block: u64,
+    /// The last of them that was answered, and how many were.
+    at: Instant,
+    looks: u32,
+}
+
+impl Since {
+    fn is_due(&self) -> bool {
+        match self.looks {
+            0 => true,
+            1 => self.at.elapsed() > LOOK_AGAIN_FIRST,
+            _ => self.at.elapsed() > LOOK_AGAIN,
+        }
+    }
+}
+
 impl Till {
     fn new(desk: Desk, chain: Chain, lease: Lease, booked: Arc<Notify>) -> Self {
         Self {
@@ -146,6 +176,9 @@ impl Till {
             lease,
             booked,
             since: Arc::default(),
+            sought_from: Arc::default(),
+            looking_up: Arc::default(),
+            looking_back: Arc::default(),
             looked_back_ms: Arc::default(),
             has_met: Arc::default(),
             settling: Arc::default(),
@@ -166,6 +199,13 @@ impl Till {
             self.desk.set_halted(network);
             return Ok(None);
         }
+        if self.desk.is_halted(network) {
+            // An operator has looked. Who follows forgets what it held against the chain, and begins anew at once.
+            self.desk.set_open(network);
+            info!(network, "payments on {} are taken again", self.chain.network().name);
+            self.desk.waiting.notify_waiters();
+            return Ok(None);
+        }
         if !self.lease.hold(books, now).await? {
             return Ok(None);
         }
@@ -177,28 +217,24 @@ impl Till {
         self.desk.set_recipients(books.recipients().await?);
         let mut unseen = Vec::new();
         for run in books.waiting(network, now).await? {
-            match (run.deposit_block, native::transaction_of(&run.proof)) {
-                (None, Some(hash)) => unseen.push(hash),
+            match native::transaction_of(&run.proof).filter(|_| !run.has_arrived) {
+                Some(hash) => unseen.push(hash),
                 // Its money is here, or it is paid from credit: only a crash, or a pause, left it waiting.
-                _ if !self.held_off.contains_key(&run.id) => self.judge(&run).await?,
-                _ => {}
+                None if !self.held_off.contains_key(&run.id) => self.judge(&run.id).await?,
+                None => {}
             }
         }
         // Shown beside no call: what they bring is their payers' credit all the same.
         unseen.extend(books.followed_transactions(network, now).await?);
         if self.looked_back_ms.load(Ordering::Relaxed) < now - LOOK_BACK_MS {
-            self.looked_back_ms.store(now, Ordering::Relaxed);
-            self.look_back(now).await?;
+            self.look_back(now);
         }
         self.settle_signed(now).await?;
         self.replaced.look(&self.desk, &self.chain).await?;
         let watches = books.followed_watches(network, now).await?;
-        let hashes = self.look_up(unseen).await?;
-        if hashes.is_empty() && watches.is_empty() {
-            return Ok(None);
-        }
-        let from_block =
-            hashes.values().map(|(block, _)| *block).chain(watches.iter().map(|watch| watch.from_block + 1)).min().unwrap_or(0);
+        let (hashes, sought_from) = (self.look_up(unseen).await, self.sought_from(now).await);
+        let from_blocks = hashes.values().map(|since| since.block).chain(watches.iter().map(|watch| watch.from_block + 1));
+        let Some(from_block) = from_blocks.chain(sought_from).min() else { return Ok(None) };
         Ok(Some(Interest {
             pay_to: self.desk.pay_to,
             former: self.desk.recipients().split_off(1),
@@ -208,29 +244,47 @@ impl Till {
         }))
     }
 
-    /// A payment may come hours after its payer has closed the tab: what nobody asks about any more is looked up now and then.
-    async fn look_back(&self, now: i64) -> Result<(), BooksError> {
+    /// While strangers show payments that no row is written for, blocks are read all the same: what pays us is booked, whatever was made up beside it.
+    async fn sought_from(&self, now: i64) -> Option<u64> {
+        let mut from = self.sought_from.lock().await;
+        if !self.desk.unseen.is_sought(self.network(), now) {
+            *from = None;
+        } else if from.is_none() {
+            // What is final already, the look at the balance finds.
+            *from = self.chain.final_head().await.ok().map(|head| head + 1);
+        }
+        *from
+    }
+
+    /// A payment may come hours after its payer has closed the tab: what nobody asks about any more is looked up now and then, in a task of its own.
+    fn look_back(&self, now: i64) {
+        if self.looking_back.swap(true, Ordering::Relaxed) {
+            return;
+        }
+        self.looked_back_ms.store(now, Ordering::Relaxed);
+        let till = self.clone();
+        tokio::spawn(async move {
+            let _round = Round(till.looking_back.clone());
+            if let Err(cause) = till.look_back_now(now).await {
+                error!(network = till.network(), %cause, "what was looked back at could not be stored");
+            }
+        });
+    }
+
+    async fn look_back_now(&self, now: i64) -> Result<(), BooksError> {
+        let mut hashes: HashSet<TxHash> = self.desk.books.followed_unasked(self.network(), now).await?.into_iter().collect();
         for run in self.desk.books.waiting_unasked(self.network(), now).await? {
             // Credit is never spent behind its owner's back: a call from it waits until he shows it again.
             let Some(hash) = native::transaction_of(&run.proof) else { continue };
-            if run.deposit_block.is_none() {
-                let Ok(Sighting::Final(transfer)) = self.chain.lookup(hash).await else { continue };
-                match native::deposit_of(&transfer, self.network(), &self.desk.recipients(), How::Hash) {
-                    Ok(deposit) => drop(self.desk.books.deposit(&deposit, now).await?),
-                    Err(Inside::Refused(why)) => {
-                        self.desk.books.void(&run.id, &why, now).await?;
-                        continue;
-                    }
-                    Err(Inside::Perhaps) => {
-                        self.find_out(transfer);
-                        continue;
-                    }
-                }
+            if run.has_arrived {
+                self.judge(&run.id).await?;
+            } else {
+                hashes.insert(hash);
             }
-            self.judge(&run).await?;
         }
-        for hash in self.desk.books.followed_unasked(self.network(), now).await? {
-            if let Ok(Sighting::Final(transfer)) = self.chain.lookup(hash).await {
+        let mut looked = stream::iter(hashes).map(|hash| self.chain.lookup(hash)).buffer_unordered(LOOKUPS);
+        while let Some(sighting) = looked.next().await {
+            if let Ok(Sighting::Final(transfer)) = sighting {
                 self.settle(&transfer, How::Hash).await?;
             }
         }
@@ -256,77 +310,83 @@ impl Till {
         Ok(())
     }
 
-    /// Looks new hashes up, and again after a while. Returns those that only a later block can tell about.
-    async fn look_up(&self, unseen: Vec<TxHash>) -> Result<HashMap<TxHash, (u64, Instant)>, BooksError> {
+    /// Has new hashes looked up, and again after a while, in a task of its own: however many there are, and however long a node takes, the block reader
+    /// reads on. Returns those that a later block can tell about.
+    async fn look_up(&self, unseen: Vec<TxHash>) -> HashMap<TxHash, Since> {
+        let wanted: HashSet<_> = unseen.into_iter().collect();
         let mut since = self.since.lock().await;
-        let wanted: HashSet<_> = unseen.iter().copied().collect();
         since.retain(|hash, _| wanted.contains(hash));
-        let new: Vec<_> =
-            wanted.into_iter().filter(|hash| since.get(hash).is_none_or(|(_, at)| at.elapsed() > LOOK_AGAIN)).collect();
-        if new.is_empty() {
-            return Ok(since.clone());
-        }
-        // Asked for before the look-ups: what they do not find is in a later block than this one.
-        let Ok(head) = self.chain.final_head().await else { return Ok(since.clone()) };
-        let seen: Vec<_> = stream::iter(new)
-            .map(|hash| async move { (hash, self.chain.lookup(hash).await) })
-            .buffer_unordered(LOOKUPS)
-            .collect::<Vec<(TxHash, Result<Sighting, Unavailable>)>>()
-            .await;
-        for (hash, sighting) in seen {
-            let mut note = |hash| {
-                let lowest = since.get(&hash).map_or(head + 1, |(known, _)| *known.min(&(head + 1)));
-                since.insert(hash, (lowest, Instant::now()));
-            };
-            match sighting {
-                // Unknown is not no: it is looked up again with the next look.
-                Err(_) => {}
-                Ok(Sighting::NotSeen) => match self.elsewhere(hash).await? {
-                    Some(why) => self.tell(hash, Some(why)).await?,
-                    None => note(hash),
-                },
-                Ok(Sighting::Included(transfer)) => {
-                    note(hash);
-                    self.desk.books.set_included(self.network(), &native::proof_of(hash), Some(transfer.block)).await?;
-                    self.changed_proof(hash).await?;
+        let is_due = |hash: &TxHash| since.get(hash).is_none_or(Since::is_due);
+        let mut due: Vec<_> = wanted.into_iter().filter(is_due).collect();
+        // New ones first, then those that wait for the longest time.
+        due.sort_by_key(|hash| since.get(hash).map(|since| since.at));
+        due.truncate(LOOKUPS_MAX);
+        if !due.is_empty() && !self.looking_up.swap(true, Ordering::Relaxed) {
+            let till = self.clone();
+            tokio::spawn(async move {
+                let _round = Round(till.looking_up.clone());
+                if let Err(cause) = till.look_up_now(due).await {
+                    error!(network = till.network(), %cause, "what was looked up could not be stored");
                 }
-                Ok(Sighting::Final(transfer)) => {
-                    if !self.settle(&transfer, How::Hash).await? {
-                        // Its calls are being asked for; until that is told, it is looked up no more often than others.
-                        note(hash);
-                    }
-                }
-            }
+            });
         }
-        Ok(since.clone())
+        since.clone()
     }
 
-    /// Was it sent on another of the shop's networks? Then here it is waited for in vain. What it brought is its payer's credit over there.
-    async fn elsewhere(&self, hash: TxHash) -> Result<Option<CallError>, BooksError> {
-        let others = self.desk.chains.iter().filter(|chain| chain.network().id != self.network());
-        for chain in others.filter(|chain| !self.desk.is_halted(&chain.network().id)) {
-            let Ok(Sighting::Final(transfer)) = chain.lookup(hash).await else { continue };
-            let network = chain.network();
-            let arrived = match brought(&self.desk, chain, &transfer, How::Hash).await? {
-                Brought::Deposits(deposits) => {
-                    self.book(&deposits).await?;
-                    format!("What it brought is its payer's credit on {}: one click away there.", network.name)
-                }
-                Brought::Nothing(_) => "It did not pay this shop.".to_owned(),
-                Brought::Arrived | Brought::Unknown => return Ok(None),
-            };
-            let sentence =
-                format!("This payment is on {}, and the offer was for {}. {arrived}", network.name, self.chain.network().name);
-            return Ok(Some(CallError::saying(Code::WrongNetwork, sentence).with_transaction(hash)));
+    async fn look_up_now(&self, due: Vec<TxHash>) -> Result<(), BooksError> {
+        // Asked for before the look-ups: what they do not find is in a later block than this one.
+        let Ok(head) = self.chain.final_head().await else { return Ok(()) };
+        let has_new = {
+            let (mut since, at) = (self.since.lock().await, Instant::now());
+            let before = since.len();
+            for hash in &due {
+                let noted = since.entry(*hash).or_insert(Since { block: head + 1, at, looks: 0 });
+                noted.block = noted.block.min(head + 1);
+            }
+            since.len() > before
+        };
+        if has_new {
+            // The block reader is to look for them as well from here on, and may be at rest: one of them may become final meanwhile.
+            self.desk.waiting.notify_waiters();
         }
-        Ok(None)
+        let look = |hash| async move { (hash, self.look_up_one(hash).await) };
+        let mut looked = stream::iter(due).map(look).buffer_unordered(LOOKUPS);
+        while let Some((hash, answered)) = looked.next().await {
+            // Unknown is not no: without an answer it is looked up again with the next look.
+            if answered? && let Some(since) = self.since.lock().await.get_mut(&hash) {
+                (since.at, since.looks) = (Instant::now(), since.looks.saturating_add(1));
+            }
+        }
+        Ok(())
+    }
+
+    /// `false`: no node answers.
+    async fn look_up_one(&self, hash: TxHash) -> Result<bool, BooksError> {
+        // Its blocks are read meanwhile: not seen by one node is not seen yet.
+        match self.chain.sight(hash).await {
+            Err(_) => return Ok(false),
+            Ok(Sighting::NotSeen) => {
+                if let Some(why) = unseen::elsewhere(&self.desk, self.network(), hash).await? {
+                    self.tell(hash, Some(why)).await?;
+                }
+            }
+            Ok(Sighting::Included(transfer)) => {
+                self.desk.books.set_included(self.network(), &native::proof_of(hash), Some(transfer.block)).await?;
+                self.changed_proof(hash).await?;
+            }
+            // Where its calls have to be asked for first, it is looked up no more often than others until that is told.
+            Ok(Sighting::Final(transfer)) => {
+                self.settle(&transfer, How::Hash).await?;
+            }
+        }
+        Ok(true)
     }
 
     /// Books one final transaction, whatever it did, and judges who waits for it. `false`: its calls have to be asked for first.
     async fn settle(&self, transfer: &Transfer, how: How) -> Result<bool, BooksError> {
         match native::deposit_of(transfer, self.network(), &self.desk.recipients(), how) {
             Ok(deposit) => {
-                self.book(&[deposit]).await?;
+                unseen::book(&self.desk, &[deposit]).await?;
                 self.tell(transfer.hash, None).await?;
             }
             Err(Inside::Refused(why)) => self.tell(transfer.hash, Some(why)).await?,
@@ -339,15 +399,6 @@ impl Till {
             },
         }
         Ok(true)
-    }
-
-    async fn book(&self, deposits: &[Deposit]) -> Result<(), BooksError> {
-        for deposit in deposits {
-            if self.desk.books.deposit(deposit, now_ms()).await? {
-                log_deposit(deposit, deposit.transaction);
-            }
-        }
-        Ok(())
     }
 
     /// What a transaction's calls brought, in a task of its own: nodes take their time for it, and blocks do not wait.
@@ -371,7 +422,7 @@ impl Till {
         let (books, network, proof) = (&self.desk.books, self.network(), native::proof_of(transfer.hash));
         match brought(&self.desk, &self.chain, transfer, How::Hash).await? {
             Brought::Deposits(deposits) => {
-                self.book(&deposits).await?;
+                unseen::book(&self.desk, &deposits).await?;
                 self.tell(transfer.hash, None).await?;
                 // Whoever shows it next is told at once, too.
                 self.since.lock().await.remove(&transfer.hash);
@@ -400,31 +451,41 @@ impl Till {
         if refused.is_some() {
             self.desk.books.forget_transaction(self.network(), &proof).await?;
         }
-        for run in self.desk.books.waiting(self.network(), now_ms()).await?.iter().filter(|run| run.proof == proof) {
+        for run in self.desk.books.waiting_for(self.network(), &proof).await? {
             match &refused {
                 Some(why) => {
-                    self.desk.books.void(&run.id, why, now_ms()).await?;
-                    self.desk.ring(&run.id);
+                    self.desk.books.void(&run, why, now_ms()).await?;
+                    self.desk.ring(&run);
                 }
-                None => self.judge(run).await?,
+                None => self.judge(&run).await?,
             }
         }
         Ok(())
     }
 
     async fn changed_proof(&self, hash: TxHash) -> Result<(), BooksError> {
-        let proof = native::proof_of(hash);
-        for run in self.desk.books.waiting(self.network(), now_ms()).await?.iter().filter(|run| run.proof == proof) {
-            self.desk.ring(&run.id);
+        for run in self.desk.books.waiting_for(self.network(), &native::proof_of(hash)).await? {
+            self.desk.ring(&run);
         }
         Ok(())
     }
 
-    async fn judge(&self, run: &Run) -> Result<(), BooksError> {
-        if let Judged::HeldOff = judge(&self.desk, run).await? {
-            self.held_off.insert(run.id.clone(), ()).await;
+    /// By its id: the row, with its input, is read when its money is here, and not before.
+    async fn judge(&self, run: &str) -> Result<(), BooksError> {
+        let Some(run) = self.desk.books.run(run).await? else { return Ok(()) };
+        if let Judged::HeldOff = judge(&self.desk, &run).await? {
+            self.held_off.insert(run.id, ()).await;
         }
         Ok(())
+    }
+}
+
+/// A round of looks; it ends when it is dropped, however that comes about.
+struct Round(Arc<AtomicBool>);
+
+impl Drop for Round {
+    fn drop(&mut self) {
+        self.0.store(false, Ordering::Relaxed);
     }
 }
 
@@ -534,11 +595,7 @@ pub async fn judge(desk: &Desk, run: &Run) -> Result<Judged, BooksError> {
             desk.held.notify_one();
         }
         HeldOrNot::TooLow(balance) => {
-            let missing = CallError::saying(
-                Code::AmountTooLow,
-                format!("That is not enough yet: the price is {price}, and your credit is {}.", price.with(balance)),
-            );
-            desk.books.void(&run.id, &missing.with_credit(price.with(balance)), now).await?;
+            desk.books.void(&run.id, &too_little(&price, balance), now).await?;
         }
         HeldOrNot::NotWaiting(_) => {}
         HeldOrNot::FailingTooOften(wait_ms) => {
@@ -551,6 +608,13 @@ pub async fn judge(desk: &Desk, run: &Run) -> Result<Judged, BooksError> {
     }
     desk.ring(&run.id);
     Ok(Judged::Told)
+}
+
+/// What its payer has, in the price's asset, is less than the price.
+pub(super) fn too_little(price: &Money, balance: Amount) -> CallError {
+    let credit = price.with(balance);
+    let sentence = format!("That is not enough yet: the price is {price}, and your credit is {credit}.");
+    CallError::saying(Code::AmountTooLow, sentence).with_credit(credit)
 }
 
 /// The price of a waiting run: sealed, or today's.
@@ -587,7 +651,9 @@ pub(super) fn log_deposit(deposit: &Deposit, hash: TxHash) {
 impl Follower for Till {
     async fn interest(&self) -> Option<Interest> {
         self.look().await.unwrap_or_else(|cause| {
-            error!(network = self.network(), %cause, source = ?std::error::Error::source(&cause), "the waiting payments cannot be read");
+            if self.desk.seldom.is_time(&format!("waiting on {}", self.network())) {
+                error!(network = self.network(), %cause, source = ?std::error::Error::source(&cause), "the waiting payments cannot be read");
+            }
             None
         })
     }
@@ -643,15 +709,16 @@ impl Follower for Till {
         Ok(())
     }
 
-    async fn changed_below(&self, height: u64) {
-        error!(
-            network = self.network(),
-            height, "a final block has changed: payments on this network stop until an operator looks"
-        );
-        if let Err(cause) = self.desk.books.halt_network(self.network(), height).await {
-            error!(network = self.network(), %cause, "the halt could not be stored");
-        }
+    async fn changed_below(&self, height: u64, why: String) {
         self.desk.set_halted(self.network());
+        // Until the books know it, no other instance does, and this one would forget it at its next look.
+        let mut pauses = ExponentialBuilder::new().with_max_delay(HALT_STORED_EVERY).with_jitter().without_max_times().build();
+        while let Err(cause) = self.desk.books.halt_network(self.network(), height, &why, now_ms()).await {
+            if self.desk.seldom.is_time(&format!("halting {}", self.network())) {
+                error!(network = self.network(), %cause, "the halt could not be stored; it is tried again");
+            }
+            tokio::time::sleep(pauses.next().unwrap_or(HALT_STORED_EVERY)).await;
+        }
     }
 }
 

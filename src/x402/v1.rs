@@ -99,7 +99,8 @@ pub struct PaymentV1 {
     pub payload: Proof,
 }
 
-/// The network that a version 1 payment names.
+/// The network that a version 1 payment names: by its name of then, or as version 2 does (CAIP-2), which newer clients write into older payments.
 pub fn network<'d>(desk: &'d Desk, payment: &PaymentV1) -> Option<&'d Network> {
-    desk.chains.iter().map(|chain| chain.network()).find(|network| name(network) == payment.network)
+    let mut networks = desk.chains.iter().map(|chain| chain.network());
+    networks.find(|network| [name(network), network.id.as_str()].contains(&payment.network.as_str()))
 }

@@ -3,8 +3,15 @@
 //! Pure data: no chain, no database, no browser. What version 1 and the workflow's own shape need beside it is made in
 //! `offers.rs`, where the 402 is assembled.
 
-use base64::{Engine, prelude::BASE64_STANDARD};
-use serde::{Deserialize, Serialize, de::DeserializeOwned};
+use base64::{
+    Engine, alphabet,
+    engine::{DecodePaddingMode, GeneralPurpose, GeneralPurposeConfig},
+    prelude::BASE64_STANDARD,
+};
+use serde::{
+    Deserialize, Deserializer, Serialize,
+    de::{DeserializeOwned, Error},
+};
 use serde_json::{Map, Value};
 
 use crate::{
@@ -45,7 +52,7 @@ pub struct PaymentRequired {
     pub error: Option<String>,
     pub resource: Resource,
     pub accepts: Vec<Offer>,
-    #[serde(default, skip_serializing_if = "Map::is_empty")]
+    #[serde(default, deserialize_with = "or_null", skip_serializing_if = "Map::is_empty")]
     pub extensions: Map<String, Value>,
 }
 
@@ -72,7 +79,10 @@ pub struct Offer {
     /// `native`, or a token's address.
     pub asset: String,
     pub pay_to: Address,
+    #[serde(deserialize_with = "number_or_text")]
     pub max_timeout_seconds: u64,
+    /// Optional in the protocol. Every offer of ours has one.
+    #[serde(default, deserialize_with = "or_null")]
     pub extra: Extra,
 }
 
@@ -142,12 +152,13 @@ pub struct PaymentPayload {
     pub resource: Option<Resource>,
     pub accepted: Offer,
     pub payload: Proof,
-    #[serde(default, skip_serializing_if = "Map::is_empty")]
+    #[serde(default, deserialize_with = "or_null", skip_serializing_if = "Map::is_empty")]
     pub extensions: Map<String, Value>,
 }
 
-/// What shows that the offer was paid.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+/// What shows that the offer was paid. Told apart by the one member that only it has; members that nobody knows change nothing, as in the
+/// reference.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 #[serde(untagged)]
 pub enum Proof {
     /// A native transfer that was already sent. The presenter is known by the session.
@@ -160,9 +171,27 @@ pub enum Proof {
     Permit2(Permit2Proof),
 }
 
+impl<'de> Deserialize<'de> for Proof {
+    fn deserialize<D: Deserializer<'de>>(from: D) -> Result<Self, D::Error> {
+        /// Of each kind, the member that no other kind has.
+        const TELLING: [&str; 4] = ["transaction", "credit", "authorization", "permit2Authorization"];
+        let payload = Value::deserialize(from)?;
+        let mut told = TELLING.iter().copied().filter(|member| payload.get(*member).is_some_and(|value| !value.is_null()));
+        let proof = match (told.next(), told.next()) {
+            (Some("transaction"), None) => TransactionProof::deserialize(payload).map(Self::Transaction),
+            (Some("credit"), None) => CreditProof::deserialize(payload).map(Self::Credit),
+            (Some("authorization"), None) => Eip3009Proof::deserialize(payload).map(Self::Eip3009),
+            (Some(_), None) => Permit2Proof::deserialize(payload).map(Self::Permit2),
+            // Which of them was meant, nobody can tell.
+            _ => Err(serde_json::Error::custom(format_args!("payload has one of {}", TELLING.join(", ")))),
+        };
+        proof.map_err(D::Error::custom)
+    }
+}
+
 /// A program without a session adds the last three: its EIP-712 signature over what it paid for (`x402::native_proof`).
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields, rename_all = "camelCase")]
+#[serde(rename_all = "camelCase")]
 pub struct TransactionProof {
     pub transaction: TxHash,
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -187,7 +216,6 @@ impl TransactionProof {
 
 /// `payload` of an EIP-3009 payment (x402 `scheme_exact_evm.md`).
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
 pub struct Eip3009Proof {
     /// 0x and hexadecimal digits.
     pub signature: String,
@@ -196,7 +224,7 @@ pub struct Eip3009Proof {
 
 /// Times are Unix seconds, in decimal, as is the value.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields, rename_all = "camelCase")]
+#[serde(rename_all = "camelCase")]
 pub struct Eip3009Authorization {
     pub from: Address,
     pub to: Address,
@@ -209,7 +237,7 @@ pub struct Eip3009Authorization {
 
 /// `payload` of a Permit2 payment (x402 `scheme_exact_evm.md`).
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields, rename_all = "camelCase")]
+#[serde(rename_all = "camelCase")]
 pub struct Permit2Proof {
     /// 0x and hexadecimal digits.
     pub signature: String,
@@ -218,7 +246,6 @@ pub struct Permit2Proof {
 
 /// Times are Unix seconds, in decimal, as are the amount and the nonce.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
 pub struct Permit2Authorization {
     pub permitted: Permitted,
     pub from: Address,
@@ -229,21 +256,19 @@ pub struct Permit2Authorization {
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
 pub struct Permitted {
     pub token: Address,
     pub amount: Amount,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields, rename_all = "camelCase")]
+#[serde(rename_all = "camelCase")]
 pub struct Witness {
     pub to: Address,
     pub valid_after: Amount,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
 pub struct CreditProof {
     /// A UUID.
     pub credit: String,
@@ -265,10 +290,22 @@ pub struct Settlement {
     pub error_reason: Option<String>,
 }
 
+/// `null` is as good as nothing: the reference's schemas say so of every optional member (`nullish`).
+fn or_null<'de, D: Deserializer<'de>, T: Deserialize<'de> + Default>(from: D) -> Result<T, D::Error> {
+    Option::<T>::deserialize(from).map(Option::unwrap_or_default)
+}
+
+/// A number, or the same in decimal digits.
+fn number_or_text<'de, D: Deserializer<'de>>(from: D) -> Result<u64, D::Error> {
+    let number = Value::deserialize(from)?;
+    let read = number.as_u64().or_else(|| number.as_str().and_then(|digits| digits.parse().ok()));
+    read.ok_or_else(|| D::Error::custom("expected a whole number"))
+}
+
 /// Why a header cannot be read.
 #[derive(Debug, thiserror::Error)]
 pub enum BadHeader {
-    #[error("not base64 (standard alphabet, padded)")]
+    #[error("not base64")]
     NotBase64(#[from] base64::DecodeError),
     #[error("not the JSON that belongs here: {0}")]
     NotJson(#[from] serde_json::Error),
@@ -280,10 +317,156 @@ pub fn encode<T: Serialize>(value: &T) -> String {
     BASE64_STANDARD.encode(serde_json::to_vec(value).unwrap_or_default())
 }
 
-/// Strict: standard alphabet, padded.
+/// Padding may be missing, and what is behind the last whole byte is not looked at.
+const ANY_PADDING: GeneralPurpose = GeneralPurpose::new(
+    &alphabet::STANDARD,
+    GeneralPurposeConfig::new().with_decode_padding_mode(DecodePaddingMode::Indifferent).with_decode_allow_trailing_bits(true),
+);
+
+/// As Node's `Buffer` reads it: in either alphabet (RFC 4648, sections 4 and 5), padded or not.
 ///
 /// # Errors
 /// Anything else, and JSON of another shape.
 pub fn decode<T: DeserializeOwned>(header: &str) -> Result<T, BadHeader> {
-    Ok(serde_json::from_slice(&BASE64_STANDARD.decode(header)?)?)
+    let standard = |byte| match byte {
+        b'-' => b'+',
+        b'_' => b'/',
+        byte => byte,
+    };
+    let header: Vec<u8> = header.bytes().map(standard).collect();
+    Ok(serde_json::from_slice(&ANY_PADDING.decode(header)?)?)
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use base64::prelude::{BASE64_STANDARD_NO_PAD, BASE64_URL_SAFE, BASE64_URL_SAFE_NO_PAD};
+    use serde_json::json;
+
+    use super::*;
+
+    const PAYER: &str = "0x19E7E376E7C213B7E7e7e46cc70A5dD086DAff2A";
+    const SHOP: &str = "0x209693Bc6afc0C5328bA36FaF03C514EF312287C";
+
+    fn offer() -> Value {
+        json!({
+            "scheme": "exact", "network": "eip155:143", "amount": "1000", "asset": "0x754704Bc059F8C67012fEd69BC8A327a5aafb603",
+            "payTo": SHOP, "maxTimeoutSeconds": 300, "extra": { "assetTransferMethod": "eip3009", "offer": "v1.a.b" },
+        })
+    }
+
+    fn authorization() -> Value {
+        json!({
+            "from": PAYER, "to": SHOP, "value": "1000", "validAfter": "0", "validBefore": "1795476418",
+            "nonce": format!("0x{}", "01".repeat(32)),
+        })
+    }
+
+    fn payment(payload: Value) -> Value {
+        json!({ "x402Version": 2, "accepted": offer(), "payload": payload })
+    }
+
+    fn read(payment: &Value) -> Result<PaymentPayload, serde_json::Error> {
+        PaymentPayload::deserialize(payment)
+    }
+
+    fn signed() -> Value {
+        payment(json!({ "signature": "0x00", "authorization": authorization() }))
+    }
+
+    #[test]
+    fn f3_base64_is_read_in_either_alphabet_padded_or_not() {
+        // Every length of padding, and both letters in which the alphabets differ.
+        for text in ["", "a", "ab", "abc", "\u{3e}\u{3f}\u{7e}\u{7f}", "~~~???>>>", "ÿþý"] {
+            let bytes = json!({ "text": text }).to_string();
+            let all = [BASE64_STANDARD.encode(&bytes), BASE64_STANDARD_NO_PAD.encode(&bytes), BASE64_URL_SAFE.encode(&bytes)];
+            for header in all.into_iter().chain([BASE64_URL_SAFE_NO_PAD.encode(&bytes)]) {
+                assert_eq!(decode::<Value>(&header).unwrap(), json!({ "text": text }), "{header}");
+            }
+        }
+        for header in ["%%%", "e30====", "e=30", "e3 0", "W10=e", "é"] {
+            assert!(matches!(decode::<Value>(header), Err(BadHeader::NotBase64(_))), "{header}");
+        }
+    }
+
+    #[test]
+    fn f3_null_is_as_good_as_nothing_where_a_member_is_optional() {
+        let mut payment = signed();
+        for member in ["resource", "extensions"] {
+            payment[member] = Value::Null;
+        }
+        for member in ["decimals", "symbol", "finality", "paymentFlow", "expiresAtMs"] {
+            payment["accepted"]["extra"][member] = Value::Null;
+        }
+        assert_eq!(read(&payment).unwrap(), read(&signed()).unwrap());
+        payment["resource"] = json!({ "url": "https://shop.example", "description": null, "mimeType": null, "tags": null });
+        assert_eq!(read(&payment).unwrap().resource.unwrap().mime_type, None);
+        payment["accepted"]["extra"] = Value::Null;
+        assert_eq!(read(&payment).unwrap().accepted.extra, Extra::default(), "it is no offer of ours, which is told as that");
+
+        let hash = format!("0x{}", "ab".repeat(32));
+        let bare = read(&self::payment(json!({ "transaction": hash }))).unwrap();
+        let nulls = json!({ "transaction": hash, "from": null, "requestHash": null, "validBefore": null, "signature": null, "credit": null });
+        assert_eq!(read(&self::payment(nulls)).unwrap(), bare);
+
+        let required =
+            json!({ "x402Version": 2, "error": null, "resource": { "url": "x" }, "accepts": [offer()], "extensions": null });
+        assert!(PaymentRequired::deserialize(&required).unwrap().extensions.is_empty());
+    }
+
+    #[test]
+    fn f3_members_that_nobody_knows_change_nothing() {
+        let mut payment = signed();
+        for place in ["", "/accepted", "/payload", "/payload/authorization"] {
+            payment.pointer_mut(place).unwrap()["another"] = json!({ "member": [1] });
+        }
+        assert_eq!(read(&payment).unwrap(), read(&signed()).unwrap());
+        let permit2 = json!({
+            "signature": "0x00",
+            "permit2Authorization": {
+                "permitted": { "token": SHOP, "amount": "1", "more": 1 }, "from": PAYER, "spender": SHOP, "nonce": "7", "deadline": "8",
+                "witness": { "to": SHOP, "validAfter": "0", "extra": "0x" }, "chainId": 143,
+            },
+        });
+        assert!(matches!(read(&self::payment(permit2)).unwrap().payload, Proof::Permit2(_)));
+        assert!(matches!(read(&self::payment(json!({ "credit": "x", "note": 1 }))).unwrap().payload, Proof::Credit(_)));
+    }
+
+    #[test]
+    fn f3_two_proofs_in_one_are_none() {
+        let hash = format!("0x{}", "ab".repeat(32));
+        for payload in [
+            json!({}),
+            json!([]),
+            json!("0x00"),
+            Value::Null,
+            json!({ "credit": null }),
+            json!({ "signature": "0x00" }),
+            json!({ "credit": "x", "transaction": hash }),
+            json!({ "signature": "0x00", "authorization": authorization(), "credit": "x" }),
+            json!({ "signature": "0x00", "authorization": authorization(), "permit2Authorization": {} }),
+            json!({ "authorization": authorization() }),
+        ] {
+            assert!(read(&payment(payload.clone())).is_err(), "{payload}");
+        }
+    }
+
+    #[test]
+    fn f3_a_number_is_read_where_decimal_digits_belong() {
+        let mut payment = signed();
+        payment["accepted"]["amount"] = json!(1000);
+        payment["accepted"]["maxTimeoutSeconds"] = json!("300");
+        for (member, number) in [("value", 1000_u64), ("validAfter", 0), ("validBefore", 1_795_476_418)] {
+            payment["payload"]["authorization"][member] = json!(number);
+        }
+        assert_eq!(read(&payment).unwrap(), read(&signed()).unwrap());
+        // What a number of JSON cannot hold exactly, and what is none, stays unread.
+        for odd in
+            [json!(-1), json!(1.5), json!(1e30), json!(true), json!([1]), json!(""), json!("1e3"), json!("0x10"), json!(" 1")]
+        {
+            let mut payment = signed();
+            payment["payload"]["authorization"]["value"] = odd.clone();
+            assert!(read(&payment).is_err(), "{odd}");
+        }
+    }
 }

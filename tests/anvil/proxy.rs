@@ -1,12 +1,12 @@
 //! A node with faults: stands before a real one, counts what it is asked, and answers as the test wants.
 
 use std::{
-    collections::HashMap,
+    collections::{HashMap, VecDeque},
     sync::{
         Arc, Mutex,
         atomic::{AtomicBool, Ordering},
     },
-    time::Duration,
+    time::{Duration, Instant},
 };
 
 use axum::{
@@ -29,6 +29,8 @@ pub enum Fault {
     Status(u16),
     /// Answers with this text.
     Text(&'static str),
+    /// Answers so many requests of each second, and those beyond with HTTP status 429.
+    PerSecond(usize),
     /// Sends on to the real node.
     Redirect,
     /// Accepts and never answers.
@@ -39,8 +41,21 @@ pub enum Fault {
     CutOff { at: &'static str, passes: bool },
     /// Answers calls of this method with an error; the real node never gets them.
     Refuse(&'static str),
+    /// Goes on answering, and knows of no block above this height: its newest one, with the final one two below it.
+    FrozenAt(u64),
     /// Changes what the real node said to a call: method, parameters, the whole answer object.
     Rewrite(fn(&str, &Value, &mut Value)),
+    /// Refuses requests of more calls than this with that status and text; what it answers is changed as by `Rewrite`.
+    Narrow { calls: usize, status: u16, text: &'static str, rewrite: fn(&str, &Value, &mut Value) },
+}
+
+/// The logs of ten blocks at once and no more, as small public nodes say it.
+pub fn ten_blocks(method: &str, params: &Value, answer: &mut Value) {
+    let height = |name: &str| u64::from_str_radix(params[0][name].as_str().unwrap().trim_start_matches("0x"), 16).unwrap();
+    if method == "eth_getLogs" && height("toBlock") >= height("fromBlock") + 10 {
+        let said = "Under the Free tier plan, you can make eth_getLogs requests with up to a 10 block range.";
+        *answer = json!({"jsonrpc": "2.0", "id": answer["id"], "error": {"code": -32600, "message": said}});
+    }
 }
 
 /// Another chain's node.
@@ -66,6 +81,8 @@ struct Shared {
     fault: Mutex<Option<Fault>>,
     is_cut: AtomicBool,
     asked: watch::Sender<Asked>,
+    /// When it answered, within the last second.
+    answered: Mutex<VecDeque<Instant>>,
 }
 
 /// What it was asked so far.
@@ -75,6 +92,8 @@ pub struct Asked {
     pub requests: usize,
     /// Requests for the newest block, among others: one for each look of a follower.
     pub scans: usize,
+    /// Of those, refused as too many.
+    pub limited: usize,
     /// How often each method.
     pub calls: HashMap<String, usize>,
     /// Heights of the blocks that were handed out with their transactions, in order.
@@ -96,6 +115,7 @@ impl Proxy {
             fault: Mutex::default(),
             is_cut: AtomicBool::default(),
             asked: watch::Sender::default(),
+            answered: Mutex::default(),
         });
         let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
         let url = format!("http://{}/v2/{KEY}", listener.local_addr().unwrap()).parse().unwrap();
@@ -151,8 +171,28 @@ async fn answer(State(shared): State<Arc<Shared>>, body: Bytes) -> Response {
         }
     });
     let fault = shared.fault.lock().unwrap().clone();
+    let frozen = if let Some(Fault::FrozenAt(height)) = fault { Some(height) } else { None };
+    let body = frozen.map_or(body, |height| as_of(&request, height));
     let rewrite: fn(&str, &Value, &mut Value) = match fault {
         Some(Fault::Status(status)) => return StatusCode::from_u16(status).unwrap().into_response(),
+        Some(Fault::PerSecond(most)) => {
+            let is_too_many = {
+                let (mut answered, now) = (shared.answered.lock().unwrap(), Instant::now());
+                while answered.front().is_some_and(|then| now.duration_since(*then) >= Duration::from_secs(1)) {
+                    answered.pop_front();
+                }
+                let is_too_many = answered.len() >= most;
+                if !is_too_many {
+                    answered.push_back(now);
+                }
+                is_too_many
+            };
+            if is_too_many {
+                shared.asked.send_modify(|asked| asked.limited += 1);
+                return StatusCode::TOO_MANY_REQUESTS.into_response();
+            }
+            |_, _, _| {}
+        }
         Some(Fault::Text(text)) => return text.into_response(),
         Some(Fault::Redirect) => {
             return (StatusCode::PERMANENT_REDIRECT, [(header::LOCATION, shared.target.to_string())]).into_response();
@@ -163,6 +203,10 @@ async fn answer(State(shared): State<Arc<Shared>>, body: Bytes) -> Response {
         }
         Some(Fault::TooLargeAbove(count)) if calls.len() > count => return " ".repeat(33 * 1024 * 1024).into_response(),
         Some(Fault::Rewrite(rewrite)) => rewrite,
+        Some(Fault::Narrow { calls: most, status, text, .. }) if calls.len() > most => {
+            return (StatusCode::from_u16(status).unwrap(), text).into_response();
+        }
+        Some(Fault::Narrow { rewrite, .. }) => rewrite,
         Some(Fault::CutOff { at, passes }) => {
             let is_it = calls.iter().any(|call| call["method"] == at);
             if shared.is_cut.fetch_or(is_it, Ordering::SeqCst) {
@@ -182,7 +226,7 @@ async fn answer(State(shared): State<Arc<Shared>>, body: Bytes) -> Response {
             let refused: Vec<_> = calls.iter().map(|call| json!({"jsonrpc": "2.0", "id": call["id"], "error": error})).collect();
             return axum::Json(if request.is_array() { Value::Array(refused) } else { refused[0].clone() }).into_response();
         }
-        Some(Fault::TooLargeAbove(_) | Fault::Refuse(_)) | None => |_, _, _| {},
+        Some(Fault::TooLargeAbove(_) | Fault::Refuse(_) | Fault::FrozenAt(_)) | None => |_, _, _| {},
     };
     let Ok(answer) = shared.client.post(shared.target.clone()).body(body).header("content-type", "application/json").send().await
     else {
@@ -196,10 +240,40 @@ async fn answer(State(shared): State<Arc<Shared>>, body: Bytes) -> Response {
         };
         let (method, params) = (call["method"].as_str().unwrap(), &call["params"]);
         rewrite(method, params, answers);
+        if let Some(height) = frozen {
+            forget_above(height, method, answers);
+        }
         if method == "eth_getBlockByNumber" && params[1] == true && !answers["result"].is_null() {
             let height = params[0].as_str().unwrap().to_owned();
             shared.asked.send_modify(|asked| asked.blocks_read.push(height));
         }
     }
     axum::Json(said).into_response()
+}
+
+/// The same request, asked of the chain as it was at this height.
+fn as_of(request: &Value, height: u64) -> Bytes {
+    let mut request = request.clone();
+    let calls = match request.as_array_mut() {
+        Some(batch) => batch.iter_mut().collect(),
+        None => vec![&mut request],
+    };
+    for param in calls.into_iter().flat_map(|call| call["params"].as_array_mut().unwrap()) {
+        match param.as_str() {
+            Some("latest" | "pending") => *param = json!(format!("{height:#x}")),
+            Some("finalized" | "safe") => *param = json!(format!("{:#x}", height.saturating_sub(2))),
+            _ => {}
+        }
+    }
+    request.to_string().into()
+}
+
+fn forget_above(height: u64, method: &str, answer: &mut Value) {
+    if method == "eth_blockNumber" {
+        answer["result"] = json!(format!("{height:#x}"));
+    }
+    let number = |field: &str| answer["result"][field].as_str().and_then(|hex| u64::from_str_radix(&hex[2..], 16).ok());
+    if number("number").or(number("blockNumber")).is_some_and(|number| number > height) {
+        answer["result"] = Value::Null;
+    }
 }

@@ -4,6 +4,7 @@
 //! no server and no file outlives the test process.
 #![allow(dead_code, clippy::unwrap_used, clippy::expect_used)]
 
+pub mod pgbouncer;
 mod postgres;
 
 use std::{
@@ -12,7 +13,7 @@ use std::{
     sync::{Mutex, OnceLock},
 };
 
-use coinslot::ledger::Books;
+use coinslot::ledger::{Books, store::Kind};
 use sqlx::{AssertSqlSafe, ConnectOptions, Connection, Executor, any::AnyConnectOptions};
 
 /// Books of one test, alone in their database.
@@ -103,6 +104,37 @@ impl TestBooks {
             }
         }
     }
+}
+
+/// For [`TestBooks::tamper`]: these tables take no more rows, and the database says so in the words of a disk that is full. SQLite says it of a table
+/// that has used up its numbers as well; PostgreSQL says what a function of ours says.
+pub fn full_disk(kind: Kind, tables: &[&str]) -> String {
+    let (before, does) = match kind {
+        Kind::Sqlite => (
+            "create table brim (n integer primary key autoincrement); insert into brim values (9223372036854775807);",
+            "begin insert into brim values (null); end;",
+        ),
+        Kind::Postgres => (
+            "create function brim() returns trigger language plpgsql as $$ begin
+                raise exception 'could not extend file: No space left on device' using errcode = '53100'; end $$;",
+            "for each row execute function brim();",
+        ),
+    };
+    let triggers = tables.iter().map(|table| format!("create trigger full_{table} before insert on {table} {does}"));
+    std::iter::once(before.to_owned()).chain(triggers).collect::<Vec<_>>().join("\n")
+}
+
+/// Undoes [`full_disk`].
+pub fn room_again(kind: Kind, tables: &[&str]) -> String {
+    let drops = tables.iter().map(|table| match kind {
+        Kind::Sqlite => format!("drop trigger full_{table};"),
+        Kind::Postgres => format!("drop trigger full_{table} on {table};"),
+    });
+    let after = match kind {
+        Kind::Sqlite => "drop table brim;",
+        Kind::Postgres => "drop function brim();",
+    };
+    drops.chain([after.to_owned()]).collect::<Vec<_>>().join("\n")
 }
 
 /// In memory, where there is room: a database makes and syncs many small files, which is most of what these tests would wait for.

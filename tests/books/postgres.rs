@@ -123,7 +123,7 @@ fn programs() -> PathBuf {
 }
 
 /// PostgreSQL refuses to run as root: then as another user, who gets the directory. Empty: as we are.
-fn user_for(directory: &Path) -> Vec<String> {
+pub(super) fn user_for(directory: &Path) -> Vec<String> {
     if directory.metadata().expect("it was made").uid() != 0 {
         return Vec::new();
     }
@@ -136,7 +136,7 @@ fn user_for(directory: &Path) -> Vec<String> {
         .to_vec()
 }
 
-fn with_user(user: &[String], program: &Path) -> Command {
+pub(super) fn with_user(user: &[String], program: &Path) -> Command {
     let mut command = match user {
         [] => return Command::new(program),
         [first, rest @ ..] => {

@@ -2,6 +2,11 @@
 
 use std::time::Duration;
 
+use alloy::{
+    eips::eip7702::Authorization,
+    primitives::U256,
+    signers::{SignerSync, local::PrivateKeySigner},
+};
 use coinslot::chain::{Chain, ChainSettings, Sighting};
 use serde_json::json;
 use url::Url;
@@ -255,6 +260,46 @@ async fn m7_a_lie_in_a_block_that_is_followed_is_not_booked_and_another_node_is_
     assert!(told.transfers().iter().all(|transfer| transfer.from == ada));
 }
 
+/// A third party's transaction that upgrades an account (EIP-7702) and pays: its list of authorizations is signed for like all the rest.
+#[tokio::test]
+async fn m7_a_transaction_of_type_4_is_its_senders_by_all_that_it_says() {
+    let (anvil, first, _second, chain) = two_nodes().await;
+    let (relayer, shop) = (anvil.account(1), anvil.account(2));
+    let key = PrivateKeySigner::from_slice(&anvil.key(3)).unwrap();
+    let authorization = Authorization { chain_id: U256::from(CHAIN_ID), address: [0xde; 20].into(), nonce: 0 };
+    let signature = key.sign_hash_sync(&authorization.signature_hash()).unwrap();
+    let list = vec![serde_json::to_value(authorization.into_signed(signature)).unwrap()];
+    let payment = json!({
+        "type": "0x4", "from": relayer, "to": shop, "value": "0x5", "gas": "0x186a0", "maxFeePerGas": "0x77359400",
+        "maxPriorityFeePerGas": "0x1", "authorizationList": list,
+    });
+    let hash = anvil.transact(payment).await;
+    let alone = Chain::new(settings([first.url.clone()]));
+    let Sighting::Included(told) = alone.lookup(hash).await.unwrap() else { panic!("it is in a block") };
+    assert_eq!((told.from, told.to), (relayer, Some(shop)));
+    let lies: [fn(&str, &serde_json::Value, &mut serde_json::Value); 3] = [
+        of_somebody_else,
+        |method, _, answer| {
+            if method == "eth_getTransactionByHash" {
+                answer["result"]["authorizationList"] = json!([]);
+            }
+        },
+        |method, _, answer| {
+            if method == "eth_getTransactionByHash" {
+                answer["result"]["authorizationList"][0]["address"] = json!(format!("0x{}", "66".repeat(20)));
+            }
+        },
+    ];
+    for lie in lies {
+        first.fault(Fault::Rewrite(lie));
+        let cause = alone.lookup(hash).await.unwrap_err().cause;
+        assert!(cause.contains("has not signed"), "unknown, never somebody's: {cause}");
+        let Sighting::Included(told) = chain.lookup(hash).await.unwrap() else { panic!("the other node tells it") };
+        assert_eq!(told.from, relayer);
+        first.heal();
+    }
+}
+
 /// As rollups have them for what they do themselves: nothing shows whose coin it is, so nobody gets it, and nothing stops for it.
 #[tokio::test]
 async fn m7_a_transaction_of_a_type_that_nobody_signs_is_booked_for_nobody() {
@@ -278,4 +323,58 @@ async fn m7_a_transaction_of_a_type_that_nobody_signs_is_booked_for_nobody() {
     let recorder = crate::recorder::Recorder::of(chain, Some(crate::recorder::payments_to(shop, 0)));
     let told = recorder.until("the payment after it", |told| told.hashes().contains(&after)).await;
     assert_eq!(told.hashes(), [after]);
+}
+
+/// As many providers say it, with HTTP status 200.
+const LIMIT: Fault = Fault::Rewrite(|_, _, answer| {
+    *answer = json!({"id": answer["id"], "error": {"code": -32005, "message": "rate limit exceeded"}});
+});
+
+#[tokio::test]
+async fn s2_a_node_that_is_asked_too_much_is_left_alone_and_is_no_outage() {
+    let (anvil, first, second, chain) = two_nodes().await;
+    let hash = anvil.send(anvil.account(1), anvil.account(2), 5).await;
+    chain.lookup(hash).await.unwrap();
+    for limit in [Fault::Status(429), LIMIT] {
+        first.heal();
+        chain.final_head().await.unwrap();
+        first.fault(limit.clone());
+        assert!(matches!(chain.lookup(hash).await.unwrap(), Sighting::Included(_)), "the other one is asked");
+        let before = first.asked().requests;
+        chain.call(coinslot::evm::Address([1; 20]), &[1]).await.unwrap();
+        assert_eq!(first.asked().requests, before, "it is left alone for a moment");
+        // Both: unknown, and no outage.
+        second.fault(limit);
+        chain.lookup(hash).await.unwrap_err();
+        assert!(chain.healthy(), "a node that says that it is asked too much is there");
+        // One is asked too much, the other one is away: not all is lost either.
+        second.fault(Fault::Status(500));
+        chain.lookup(hash).await.unwrap_err();
+        assert!(chain.healthy());
+        first.heal();
+        second.heal();
+        let back = async { while chain.lookup(hash).await.is_err() {} };
+        tokio::time::timeout(PATIENCE, back).await.expect("they answer again");
+    }
+    first.fault(Fault::Status(500));
+    second.fault(Fault::Status(500));
+    chain.lookup(hash).await.unwrap_err();
+    assert!(!chain.healthy(), "that is an outage");
+}
+
+#[tokio::test]
+async fn s2_a_question_waits_its_turn_where_the_only_node_is_asked_too_much() {
+    let anvil = Anvil::start().await;
+    let proxy = Proxy::before(anvil.url()).await;
+    let chain = Chain::new(settings([proxy.url.clone()]));
+    chain.final_head().await.unwrap();
+    proxy.fault(Fault::Status(429));
+    let before = proxy.asked().requests;
+    let heals = async {
+        proxy.until("once in vain", |asked| asked.requests > before).await;
+        proxy.heal();
+    };
+    let (head, ()) = tokio::join!(chain.final_head(), heals);
+    assert_eq!(head.unwrap(), 0, "nobody heard of it");
+    assert_eq!(proxy.asked().requests, before + 2, "and its chain's id was not asked again");
 }

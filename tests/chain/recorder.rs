@@ -86,7 +86,7 @@ impl Follower for Book {
         if is_refused { Err(NotTaken("the ledger is away".to_owned())) } else { Ok(()) }
     }
 
-    async fn changed_below(&self, height: u64) {
+    async fn changed_below(&self, height: u64, _why: String) {
         self.0.send_modify(|told| told.changed.push(height));
     }
 }

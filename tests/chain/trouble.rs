@@ -1,7 +1,7 @@
 //! A follower outlives everything: nodes and ledgers that are away, panics, and chains that are not what they were.
 
 use coinslot::{
-    chain::{Chain, Cursor},
+    chain::{Chain, Cursor, Patience},
     evm::TxHash,
 };
 
@@ -13,6 +13,11 @@ use crate::{
     },
     recorder::{Recorder, after, payments_to},
 };
+
+/// A lone node is believed a moment later that a final block has changed, not a minute (tests/chain/wrong.rs).
+fn soon() -> Patience {
+    Patience { doubt: std::time::Duration::from_millis(100), ..Patience::default() }
+}
 
 #[tokio::test]
 async fn a_block_that_is_not_taken_is_offered_again() {
@@ -166,7 +171,8 @@ async fn a_final_block_that_changed_stops_the_following_until_somebody_looks() {
     let anvil = Anvil::start().await;
     let (proxy, shop) = (Proxy::before(anvil.url()).await, anvil.account(2));
     anvil.mine(10).await;
-    let recorder = Recorder::of(Chain::new(settings([proxy.url.clone()])), Some(payments_to(shop, 0)));
+    let chain = Chain::with_patience(settings([proxy.url.clone()]), soon());
+    let recorder = Recorder::of(chain, Some(payments_to(shop, 0)));
     recorder.until("the blocks", |told| told.height() == Some(8)).await;
     anvil.reorg(5, &[]).await;
     anvil.send(anvil.account(1), shop, 5).await;
@@ -192,7 +198,7 @@ async fn a_cursor_of_another_chain_is_found_out_before_anything_is_read() {
     let (proxy, shop) = (Proxy::before(anvil.url()).await, anvil.account(2));
     anvil.mine(30).await;
     let foreign = Cursor { height: 10, hash: [9; 32] };
-    let chain = Chain::new(settings([proxy.url.clone()]));
+    let chain = Chain::with_patience(settings([proxy.url.clone()]), soon());
     let recorder = Recorder::of(chain, Some(after(foreign, payments_to(shop, 25))));
     let told = recorder.until("the change", |told| !told.changed.is_empty()).await;
     assert_eq!((told.changed, told.blocks.len()), (vec![10], 0));

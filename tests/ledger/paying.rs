@@ -204,9 +204,9 @@ both_databases! {
 
     async fn a_halted_network_stays_halted(books: &TestBooks) {
         assert_eq!(books.halted(NETWORK).await.unwrap(), None);
-        books.halt_network(NETWORK, 9).await.unwrap();
-        books.halt_network(NETWORK, 7).await.unwrap();
-        books.halt_network(NETWORK, 8).await.unwrap();
+        books.halt_network(NETWORK, 9, "first", NOON).await.unwrap();
+        books.halt_network(NETWORK, 7, "lower", NOON + 1).await.unwrap();
+        books.halt_network(NETWORK, 8, "higher", NOON + 2).await.unwrap();
         books.deposit_block(NETWORK, block(10), &[], NOON).await.unwrap();
         assert_eq!((books.halted(NETWORK).await.unwrap(), books.read_to(NETWORK).await.unwrap()), (Some(7), Some(block(10))));
         assert_eq!(books.halted(OTHER_NETWORK).await.unwrap(), None);

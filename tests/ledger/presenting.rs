@@ -320,7 +320,8 @@ both_databases! {
         assert_eq!(ids(books.runs_of(ADA, None, 10).await.unwrap()).iter().collect::<Vec<_>>(), all);
         assert_eq!(ids(books.runs_of(ADA, None, 2).await.unwrap()).iter().collect::<Vec<_>>(), all[..2]);
         assert_eq!(ids(books.runs_of(ADA, Some(&void.id), 10).await.unwrap()).iter().collect::<Vec<_>>(), all[2..]);
-        assert_eq!(ids(books.waiting(NETWORK, NOON).await.unwrap()), [waiting.id.clone(), bobs.id]);
+        let awaited: Vec<_> = books.waiting(NETWORK, NOON).await.unwrap().into_iter().map(|run| run.id).collect();
+        assert_eq!(awaited, [waiting.id.clone(), bobs.id]);
         assert_eq!(ids(books.under_way(ADA, NOON).await.unwrap()), [elsewhere.id, waiting.id, held.id.clone()]);
         let later = NOON + FOLLOWED_MS;
         assert!(books.waiting(NETWORK, later).await.unwrap().is_empty());

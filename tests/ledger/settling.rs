@@ -4,7 +4,7 @@ use coinslot::{
     error::Code,
     evm::{Address, TxHash},
     ledger::{
-        AuthorizationState, BooksError, Claimed, Deposit, HeldOrNot, How, Leased, NewAuthorization, Retried, Run, Sent,
+        AuthorizationState, Awaited, BooksError, Claimed, Deposit, HeldOrNot, How, Leased, NewAuthorization, Retried, Run, Sent,
         credit::EventKind,
     },
     run::RunState,
@@ -129,7 +129,8 @@ both_databases! {
         let waiting = books.now(&run).await;
         assert_eq!((waiting.state, waiting.deposit_block), (RunState::Waiting, Some(7)));
         assert_eq!(books.dollars_of(ADA).await, usd("0.001"));
-        assert_eq!(books.waiting(NETWORK, NOON).await.unwrap(), [waiting], "to be judged");
+        let awaited = Awaited { id: waiting.id, proof: waiting.proof, has_arrived: true };
+        assert_eq!(books.waiting(NETWORK, NOON).await.unwrap(), [awaited], "to be judged");
         assert!(books.unsettled(NETWORK, NOON).await.unwrap().is_empty());
         let held = books.hold(&run.id, &dollar(), usd("0.001"), NOON).await.unwrap();
         assert!(matches!(held, HeldOrNot::Held(_)), "{held:?}");

@@ -109,6 +109,7 @@ impl Bed {
             valid_before: U256::from(now_s() + 300),
             nonce: [nonce; 32],
             signature: Vec::new(),
+            bought: None,
         };
         self.signed(authorization, PAYER)
     }

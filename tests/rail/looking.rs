@@ -13,7 +13,7 @@ use serde_json::{Value, json};
 
 use super::{
     anvil::{
-        proxy::{Fault, Proxy},
+        proxy::{Fault, Proxy, ten_blocks},
         settings,
     },
     bed::{Bed, METHODS, PAYER, PRICE, SHOP, SOMEBODY, call, invalidateUnorderedNoncesCall, now_s, settle},
@@ -40,6 +40,31 @@ async fn a_settlement_is_in_the_newest_block_before_it_is_final() {
             let header = bed.anvil.rpc("eth_getBlockByNumber", json!([format!("{block:#x}"), false])).await;
             assert_eq!(header["timestamp"], format!("{:#x}", block_time_ms / 1000));
         }
+    }
+}
+
+#[tokio::test]
+async fn s7_a_node_that_tells_ten_blocks_logs_and_no_more_is_searched_in_ranges_so_small() {
+    let bed = Bed::new().await;
+    for (calls, method) in [(usize::MAX, Method::Eip3009), (1, Method::Permit2)] {
+        let proxy = Proxy::before(bed.anvil.url()).await;
+        let chain = Chain::new(settings([proxy.url.clone()]));
+        proxy.fault(Fault::Narrow { calls, status: 400, text: "", rewrite: ten_blocks });
+        let authorization = bed.authorization(method, 1);
+        let since = bed.anvil.height().await;
+        bed.anvil.mine(40).await;
+        let hash = bed.front_run(&authorization).await;
+        bed.anvil.mine(40).await;
+        let seen = look(&chain, &authorization, None, since, At::Latest).await.unwrap();
+        assert!(matches!(seen, Seen::Paid { transaction, .. } if transaction == hash), "{seen:?}");
+        // Learnt once, with the node's words, which the check tells.
+        let said = chain.habits().await.join("; ");
+        assert!(said.contains("the logs of 10 blocks at once") && said.contains("up to a 10 block range"), "{said}");
+        assert_eq!(said.contains("takes no batches"), calls == 1, "{said}");
+        let before = proxy.asked().calls("eth_getLogs");
+        look(&chain, &authorization, None, since, At::Latest).await.unwrap();
+        let asked = proxy.asked().calls("eth_getLogs") - before;
+        assert!(asked <= 30, "no range is asked for that is refused: {asked}");
     }
 }
 

@@ -588,6 +588,10 @@ async fn m4_an_authorization_that_holds_in_a_moment_is_waited_for_and_settled() 
     let late = dated("m4 late", now_s() + 33, soon()).await;
     late.is(402, "payment_invalid");
     assert_eq!(late.json()["reason"], "invalid_exact_evm_payload_authorization_valid_after");
+    assert_eq!(late.json()["details"], "validAfter may be 30 seconds ahead at most", "a limit that is enforced is named");
+    let over = dated("m4 over", 0, alloy::primitives::U256::from(now_s() + 3)).await;
+    over.is(402, "payment_invalid");
+    assert!(over.json()["details"].as_str().unwrap().contains("6 seconds"), "{}", over.json());
     // Good for ever is good now.
     let year = alloy::primitives::U256::from(now_s() + 365 * 86_400);
     dated("m4 a year", 0, year).await.said("m4 a year");

@@ -73,6 +73,29 @@ async fn a_browser_may_ask_for_everything_that_x402_and_mcp_clients_send() {
     }
 }
 
+/// What wraps or observes a client adds headers of its own, and one that is not allowed ends the call before it is made.
+#[tokio::test]
+async fn f3_a_browser_may_add_what_its_client_library_and_its_tracer_send() {
+    let shop = Shop::open().await;
+    let sent = "authorization,baggage,content-type,idempotency-key,payment-signature,sentry-trace,traceparent,tracestate,\
+        x-api-key,x-b3-traceid,x-client-version,x-datadog-trace-id,x-request-id";
+    for path in ["/api/x402/parrot", "/api/x402/parrot/", "/mcp", "/api/agents", "/openapi.json"] {
+        let answer = preflight(&shop, path, "POST", sent).await;
+        assert_eq!(answer.status, 204, "{path}");
+        let taken = answer.header("access-control-allow-headers").unwrap().to_ascii_lowercase();
+        for name in sent.split(',') {
+            assert_eq!(taken.split(", ").filter(|taken| *taken == name).count(), 1, "{path}: {name} in {taken}");
+        }
+        assert_eq!(answer.header("vary"), Some("Access-Control-Request-Headers"));
+    }
+    let many = (0..5_000).map(|name| format!("x-{name}")).collect::<Vec<_>>().join(",");
+    let answer = preflight(&shop, "/api/x402/parrot", "POST", &many).await;
+    assert!(answer.header("access-control-allow-headers").unwrap().len() < 1_000, "it grows with no question");
+    let refused = preflight(&shop, "/api/x402/parrot", "POST", "cookie, host, set-cookie, forwarded").await;
+    let taken = refused.header("access-control-allow-headers").unwrap().to_ascii_lowercase();
+    assert!(!["cookie", "host", "forwarded"].iter().any(|name| taken.split(", ").any(|taken| taken == *name)), "{taken}");
+}
+
 #[tokio::test]
 async fn every_answer_can_be_read_there_refusals_too() {
     let shop = Shop::open().await;

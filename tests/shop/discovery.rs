@@ -226,7 +226,8 @@ async fn the_header_of_a_402_fits_through_proxies() {
     for (networks, bytes_max) in [(1, 6 * 1024), (2, 7 * 1024)] {
         let window = Window::on(networks).await;
         for agent in &window.desk.agents {
-            let mut required = window.get(&agent.card.endpoint()).await.offers();
+            let unpaid = post(&agent.card.endpoint(), "").body(Body::from(agent.example.to_string())).unwrap();
+            let mut required = window.ask(unpaid).await.offers();
             let tokens: Vec<Offer> = required.accepts.iter().filter(|offer| !offer.is_native()).cloned().collect();
             required.accepts.extend(tokens.iter().map(|offer| by_permit2(&window.desk, agent, offer)));
             assert_eq!(required.accepts.len(), networks * if agent.card.price.len() == 2 { 3 } else { 1 });
@@ -356,15 +357,65 @@ async fn every_agent_is_an_operation_with_its_types_and_its_refusals() {
         for status in ["200", "202", "400", "401", "402", "403", "409", "410", "413", "415", "429", "500", "503"] {
             assert!(post["responses"].get(status).is_some(), "{slug}: {status}");
         }
-        for method in ["get", "head"] {
-            assert_eq!(
-                path[method]["responses"]["402"]["$ref"],
-                json!("#/components/responses/PaymentRequired"),
-                "{method} {slug}"
-            );
-        }
+        assert_eq!(post["responses"]["402"]["$ref"], json!("#/components/responses/PaymentRequired"), "{slug}");
     }
     assert!(document["components"]["responses"]["PaymentRequired"]["headers"].get("PAYMENT-REQUIRED").is_some());
+}
+
+/// Puts what each `$ref` names in its place, as registries do: how many values there are then.
+fn put_in_place(document: &Value, schema: &Value, depth: usize) -> usize {
+    assert!(depth < 200, "a `$ref` leads back to where it came from");
+    match schema {
+        Value::Object(object) => {
+            let named = object.get("$ref").and_then(Value::as_str).map(|to| document.pointer(&to[1..]).expect(to));
+            1 + named.into_iter().chain(object.values()).map(|part| put_in_place(document, part, depth + 1)).sum::<usize>()
+        }
+        Value::Array(items) => items.iter().map(|item| put_in_place(document, item, depth + 1)).sum(),
+        _ => 1,
+    }
+}
+
+#[tokio::test]
+async fn f1_no_schema_has_a_cycle() {
+    let window = Window::open().await;
+    let document = window.document("/openapi.json").await;
+    for (path, operations) in document["paths"].as_object().unwrap() {
+        for (method, operation) in operations.as_object().unwrap() {
+            let values = put_in_place(&document, operation, 0);
+            assert!(values < 100_000, "{method} {path}: {values} values");
+        }
+    }
+    for agent in &window.desk.agents {
+        for schema in [&agent.input_schema, &agent.output_schema] {
+            // The whole without its definitions: they are where they are named.
+            let mut body = schema.clone();
+            body.as_object_mut().unwrap().remove("$defs");
+            assert!(put_in_place(schema, &body, 0) < 50_000, "{}", agent.card.slug);
+        }
+    }
+}
+
+#[tokio::test]
+async fn f1_registries_find_each_agent_once_paid_and_with_its_price() {
+    let window = Window::open().await;
+    let document = window.document("/openapi.json").await;
+    assert!(document["info"]["x-guidance"].as_str().unwrap().contains("PAYMENT-REQUIRED"));
+    for agent in &window.desk.agents {
+        let (slug, path) = (agent.card.slug, &document["paths"][agent.card.endpoint()]);
+        assert_eq!(path.as_object().unwrap().keys().collect::<Vec<_>>(), ["post"], "{slug}");
+        let post = &path["post"];
+        // A scheme of the kind `apiKey` would make a registry ask for a key.
+        assert_eq!(post["security"], json!([]), "{slug}");
+        let info = &post["x-payment-info"];
+        assert_eq!(info["price"]["mode"], "fixed", "{slug}");
+        let (currency, amount) = match agent.card.price {
+            [_, dollars] => ("USD", dollars.strip_suffix(" USDC").unwrap()),
+            [coin] => ("MON", coin.strip_suffix(" MON").unwrap()),
+            other => panic!("{other:?}"),
+        };
+        assert_eq!((&info["price"]["currency"], &info["price"]["amount"]), (&json!(currency), &json!(amount)), "{slug}");
+        assert_eq!(info["protocols"][0]["x402"]["networks"], json!(["eip155:143", "eip155:10143"]), "{slug}");
+    }
 }
 
 #[tokio::test]

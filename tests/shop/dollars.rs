@@ -65,7 +65,11 @@ fn artifact(name: &str) -> Value {
 
 /// A node with the dollar and what Permit2 needs.
 pub async fn chain_with_dollars() -> (Arc<Node>, Token) {
-    let node = Arc::new(Node::that_mines());
+    with_dollars(Node::that_mines()).await
+}
+
+pub async fn with_dollars(node: Node) -> (Arc<Node>, Token) {
+    let node = Arc::new(node);
     let deployer = node.key(DEPLOYER).address();
     let creation = artifact("DemoDollar")["creation"].as_str().unwrap().to_owned();
     mined(&node, json!({ "from": deployer, "data": format!("0x{creation}") })).await;

@@ -105,6 +105,7 @@ async fn m1_one_payers_transfers_in_one_transaction_pay_for_as_many_calls() {
     }
     let third = ada.call(&shop, "macaw", says[2], &payments[2]).await;
     assert!(matches!(third.code().as_str(), "settlement_failed" | "payment_invalid"), "{}", third.json());
+    assert_eq!(worked_on(says[2]), 0, "nothing is left to pay it with");
     assert_eq!(shop.desk.books.audit().await.unwrap().deposits, 2);
     assert!(shop.desk.books.promised(ada.address(), &asset(&token)).await.unwrap().is_empty(), "nothing is left open");
     shop.assert_balanced().await;
@@ -345,5 +346,60 @@ async fn m7_the_payer_of_a_facilitator_that_is_built_on_x402_rs_hears_the_reason
     told.is(402, "settlement_failed");
     assert_eq!(told.json()["reason"], "invalid_exact_evm_insufficient_balance");
     assert!(!settlement(&told).success);
+    shop.assert_balanced().await;
+}
+
+/// Good for years, and nobody could settle it within the hour: its payer is told, before the work and after it, and what is sent later is credit.
+#[tokio::test]
+async fn m4_what_cannot_be_settled_within_an_hour_is_given_up_and_is_credit_when_it_is_sent() {
+    let (node, token) = chain_with_dollars().await;
+    let data = Arc::new(tempfile::tempdir().unwrap());
+    let shop = open(node.clone(), data.clone(), &token, Staff::CounterOnly).await;
+    let ada = shop.signed_in(1).await;
+    let mut shown = Vec::new();
+    for agent in ["macaw", "kea"] {
+        let say = format!("m4 given up by {agent}");
+        let signed = Eip3009 { valid_before: crate::dollars::now_s() + 10 * 365 * 86_400, ..Eip3009::of(&ada.key, &say) };
+        let signature = signed.sign(&ada.key, &token);
+        let offers = shop.offer(agent).await;
+        let payment = payload_for(&offers, offer_by(&offers, "eip3009"), signed.payload(&signature));
+        assert_eq!(ada.glance(&shop, agent, &say, &payment).await.status, 202);
+        shown.push((agent, say, payment, signed.calldata(&signature)));
+    }
+    drop(shop);
+    sqlx::any::install_default_drivers();
+    let pool = sqlx::AnyPool::connect(&crate::harness::sqlite(data.path())).await.unwrap();
+    let an_hour_ago = sqlx::query("update runs set held_ms = held_ms - 3700000, created_ms = created_ms - 3700000");
+    assert_eq!(an_hour_ago.execute(&pool).await.unwrap().rows_affected(), 2);
+    pool.close().await;
+
+    let shop = open(node, data, &token, Staff::All).await;
+    for (agent, say, payment, _) in &shown {
+        let told = ada.call(&shop, agent, say, payment).await;
+        told.is(402, "settlement_failed");
+        assert_eq!(told.json()["reason"], "invalid_exact_evm_payload_authorization_valid_before");
+    }
+    assert_eq!((worked_on(&shown[0].1), worked_on(&shown[1].1), taken(&shop, &token).await), (1, 0, 0));
+    let runs = shop.desk.books.runs_of(ada.address(), None, 10).await.unwrap();
+    let states = runs.iter().map(|run| (run.state, run.authorization.as_ref().unwrap().state));
+    assert!(states.clone().all(|state| state == (RunState::Void, AuthorizationState::Open)), "{:?}", states.collect::<Vec<_>>());
+    assert!(shop.desk.books.promised(ada.address(), &asset(&token)).await.unwrap().is_empty(), "it takes up no place any more");
+    // Somebody sends them after all.
+    for (.., calldata) in &shown {
+        crate::dollars::mined(
+            &shop.node,
+            json!({ "from": shop.visitor(3).address(), "to": token.address, "data": calldata, "gas": "0x30d40" }),
+        )
+        .await;
+    }
+    eventually_some(async || {
+        for run in &runs {
+            // As if the time of the next look had come.
+            shop.desk.books.look_later(&run.id, None, now_ms() - 3_600_000).await.unwrap();
+        }
+        shop.desk.waiting.notify_waiters();
+        (ada.credit(&shop).await == (2 * PRICE).to_string()).then_some(())
+    })
+    .await;
     shop.assert_balanced().await;
 }

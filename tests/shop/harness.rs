@@ -25,6 +25,7 @@ use coinslot::{
     x402::{
         desk::{Desk, Fittings},
         facilitator::Facilitator,
+        known_failure,
         offers::{self, Ask, Seal},
         till,
         wire::{self, Offer, PaymentRequired, Settlement},
@@ -77,6 +78,12 @@ impl Node {
     /// A block every tenth of a second, whatever is in it.
     pub fn that_mines() -> Self {
         Self::start_with(CHAIN_ID, &["--block-time", "0.1"])
+    }
+
+    /// A block every so many seconds.
+    #[allow(dead_code)] // not every target that is opened with this harness counts blocks
+    pub fn that_mines_every(seconds: &str) -> Self {
+        Self::start_with(CHAIN_ID, &["--block-time", seconds])
     }
 
     fn start_with(chain_id: u64, blocks: &[&str]) -> Self {
@@ -161,11 +168,39 @@ impl Shop {
         Self::on_chains(node, data, staff, vec![chain], facilitator, QUICK, None).await
     }
 
+    /// The same, and it looks at its chain so often.
+    #[allow(dead_code)] // not every target that is opened with this harness counts looks
+    pub async fn that_polls(
+        every: Duration,
+        node: Arc<Node>,
+        rpc_url: url::Url,
+        tokens: Vec<Token>,
+        settles: impl FnOnce(Chain) -> Option<Facilitator>,
+    ) -> Self {
+        let settings = chain(Network { tokens, ..network() }, vec![rpc_url]).settings().clone();
+        let chain = Chain::new(ChainSettings { poll: every, ..settings });
+        let facilitator = settles(chain.clone());
+        let data = Arc::new(tempfile::tempdir().unwrap());
+        Self::on_chains(node, data, Staff::All, vec![chain], facilitator, QUICK, None).await
+    }
+
     /// One whose streams are kept at another pace.
     pub async fn at_pace(pace: Pace) -> Self {
         let node = Arc::new(Node::start());
         let chains = vec![chain(network(), vec![node.url()])];
         Self::on_chains(node, Arc::new(tempfile::tempdir().unwrap()), Staff::All, chains, None, pace, None).await
+    }
+
+    /// One whose nodes are taken to be wrong sooner than usual.
+    #[allow(dead_code)] // not every target that is opened with this harness has wrong nodes
+    pub async fn patient(
+        node: Arc<Node>,
+        data: Arc<TempDir>,
+        rpc_urls: Vec<url::Url>,
+        patience: coinslot::chain::Patience,
+    ) -> Self {
+        let chain = Chain::with_patience(chain(network(), rpc_urls).settings().clone(), patience);
+        Self::on_chains(node, data, Staff::All, vec![chain], None, QUICK, None).await
     }
 
     /// A shop that is paid on another chain as well.
@@ -215,6 +250,14 @@ impl Shop {
         Self::paid_at(SHOP, node, data, staff, chains, facilitator, pace, model).await
     }
 
+    /// A shop with these books.
+    #[allow(dead_code)] // not every target that is opened with this harness has others than its own
+    pub async fn with_books(books: Books) -> Self {
+        let node = Arc::new(Node::start());
+        let chains = vec![chain(network(), vec![node.url()])];
+        Self::kept_in(books, SHOP, node, Arc::new(tempfile::tempdir().unwrap()), Staff::All, chains, None, QUICK, None).await
+    }
+
     /// As every shop, and this is where it is paid.
     #[allow(clippy::too_many_arguments)]
     async fn paid_at(
@@ -227,9 +270,25 @@ impl Shop {
         pace: Pace,
         model: Option<Model>,
     ) -> Self {
+        let books = Books::open(&sqlite(data.path())).await.unwrap();
+        Self::kept_in(books, pay_to, node, data, staff, chains, facilitator, pace, model).await
+    }
+
+    #[allow(clippy::too_many_arguments)]
+    async fn kept_in(
+        books: Books,
+        pay_to: Address,
+        node: Arc<Node>,
+        data: Arc<TempDir>,
+        staff: Staff,
+        chains: Vec<Chain>,
+        facilitator: Option<Facilitator>,
+        pace: Pace,
+        model: Option<Model>,
+    ) -> Self {
         let stop = CancellationToken::new();
         let desk = Desk::new(Fittings {
-            books: Books::open(&sqlite(data.path())).await.unwrap(),
+            books,
             seal: Seal::new([7; 32]),
             chains,
             pay_to,
@@ -243,6 +302,8 @@ impl Shop {
         for chain in &desk.chains {
             assert!(coinslot::server::tokens::look(&desk, chain).await, "every token is what it should be");
         }
+        known_failure::read(&desk).await;
+        known_failure::start(&desk, &stop);
         if staff != Staff::CounterOnly {
             till::start(&desk, &stop);
         }
@@ -275,7 +336,7 @@ impl Shop {
     }
 
     pub async fn get(&self, path: &str) -> Answer {
-        self.ask(Request::get(path).body(Body::empty()).unwrap()).await
+        self.ask(get(path).body(Body::empty()).unwrap()).await
     }
 
     /// A call without a payment.
@@ -381,10 +442,14 @@ pub fn sqlite(data: &Path) -> String {
     format!("sqlite://{}", data.join("coinslot.db").display())
 }
 
+pub fn limits_off() -> Limits {
+    let off = || Quota::per_second(0, 1);
+    Limits { pages: off(), api: off(), sign_in: off() }
+}
+
 /// The real one, with every layer; only the limits per address are off, since all visitors here have one.
 pub fn router(desk: &Desk) -> Router {
-    let off = || Quota::per_second(0, 1);
-    let doorkeeper = Doorkeeper::new(Limits { pages: off(), api: off(), sign_in: off() }, Vec::new());
+    let doorkeeper = Doorkeeper::new(limits_off(), Vec::new());
     coinslot::server::router::router(desk.clone(), Site::new([]), None, doorkeeper)
 }
 
@@ -408,6 +473,14 @@ pub fn row(payer: Address, say: &str, proof: &str) -> NewRun {
         payment_id: None,
         terms: None,
         key_sha256: "0".repeat(64),
+    }
+}
+
+/// As a program reads an address that it was given: a run's key behind the `#` goes in a header.
+pub fn get(path: &str) -> axum::http::request::Builder {
+    match path.split_once("#key=") {
+        Some((path, key)) => Request::get(path).header("authorization", format!("Bearer {key}")),
+        None => Request::get(path),
     }
 }
 
@@ -508,7 +581,7 @@ impl Visitor {
     }
 
     pub async fn get(&self, shop: &Shop, path: &str) -> Answer {
-        let mut request = Request::get(path);
+        let mut request = get(path);
         if let Some(cookie) = &self.cookie {
             request = request.header("cookie", cookie);
         }

@@ -4,8 +4,12 @@
 
 #[path = "../anvil/mod.rs"]
 mod anvil;
+#[path = "../books/mod.rs"]
+mod books;
 
 mod agents;
+mod asked_of_nobody;
+mod by_hand;
 mod contracts;
 mod cors;
 mod credit;
@@ -15,17 +19,24 @@ mod dollars;
 mod endings;
 mod examples;
 mod failing;
+mod fairness;
+mod flood;
 mod fuzz;
 mod harness;
 mod known_failures;
+mod looks;
 mod mcp;
 mod moved;
 mod no_call;
+mod nodes;
+mod opening;
+mod operating;
 mod paying;
 mod programs;
 mod progress;
 mod promised;
 mod proving;
+mod reading;
 mod relayed;
 mod replacing;
 mod sign_in;

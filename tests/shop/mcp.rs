@@ -130,7 +130,8 @@ async fn what_no_payment_can_help_asks_for_none() {
     let payment = json!({ "x402Version": 2, "accepted": offer_by(&offers, "eip3009"), "payload": payload });
     let failed = call(&shop, "macaw", "fail:mcp", Some(&payment)).await;
     assert_eq!((&failed["isError"], &failed["structuredContent"]["code"]), (&json!(true), &json!("agent_failed")));
-    assert!(failed["_meta"].get("x402/payment-response").is_none(), "nothing was settled");
+    let receipt = &failed["_meta"]["x402/payment-response"];
+    assert_eq!((&receipt["success"], &receipt["errorReason"]), (&json!(false), &json!("agent_failed")), "nothing was settled");
     assert_eq!(taken(&shop, &token).await, 0);
 }
 
@@ -294,7 +295,8 @@ async fn m3_a_payment_beside_arguments_that_are_no_call_is_followed_and_asked_fo
     ] {
         let result = ask(&shop, "tools/call", with("parrot", arguments)).await;
         unused(told(&result, code));
-        assert!(result["_meta"].get("x402/payment-response").is_none(), "{result}");
+        let receipt = &result["_meta"]["x402/payment-response"];
+        assert_eq!((&receipt["success"], &receipt["errorReason"]), (&json!(false), &json!(code)), "{result}");
     }
     let none = send(&shop, &request("tools/call", with("dodo", json!({ "say": "x" }))).to_string(), &[]).await.json();
     assert_eq!((&none["error"]["code"], &none["error"]["data"]["code"]), (&json!(-32602), &json!("no_such_agent")), "{none}");

@@ -70,9 +70,10 @@ fn with(mut request: Builder, visitor: &Visitor, payment: &[(&str, &str)]) -> Bu
 /// No offers in any of their places, and what is said of the payment.
 #[track_caller]
 fn unused(answer: &Answer) -> Value {
-    for name in ["payment-required", "x-payment-address", "x-price-amount", "payment-response", "x-payment-response"] {
+    for name in ["payment-required", "x-payment-address", "x-price-amount"] {
         assert_eq!(answer.header(name), None, "{name}");
     }
+    assert!(!crate::harness::settlement(answer).success);
     if answer.bytes.is_empty() {
         return Value::Null;
     }

@@ -62,7 +62,7 @@ async fn o6_a_payment_that_is_not_final_is_pending_and_its_stages_are_told() {
     // The run's own address needs no session.
     let run = shop.get(&location).await.json();
     assert_eq!((&run["state"], &run["output"]["said"]), (&json!("done"), &json!("o6")));
-    let without = location.split('?').next().unwrap().to_owned();
+    let without = location.split('#').next().unwrap().to_owned();
     shop.get(&without).await.is(404, "no_such_run");
 }
 
@@ -293,7 +293,7 @@ async fn the_pages_data_is_ones_own_and_needs_no_chain() {
     let (ada, eve) = (shop.signed_in(1).await, shop.signed_in(2).await);
     let payment = proof(&shop.offer("parrot").await, ada.paid(&shop, PRICE).await);
     let answer = ada.call(&shop, "parrot", "mine", &payment).await;
-    let id = answer.header("content-location").unwrap().trim_start_matches("/api/runs/").split('?').next().unwrap().to_owned();
+    let id = answer.header("content-location").unwrap().trim_start_matches("/api/runs/").split('#').next().unwrap().to_owned();
     assert_eq!(ada.get(&shop, "/api/page/history").await.json()["runs"][0]["id"], json!(id));
     assert_eq!(ada.get(&shop, &format!("/api/page/run?id={id}")).await.json()["state"], json!("done"));
     // O13, E1
@@ -341,7 +341,7 @@ async fn a_network_whose_final_block_changed_takes_no_payments_and_asks_for_none
     let shop = Shop::open().await;
     let ada = shop.signed_in(1).await;
     let payment = proof(&shop.offer("parrot").await, ada.paid(&shop, PRICE).await);
-    shop.desk.books.halt_network(crate::harness::NETWORK, 1).await.unwrap();
+    shop.desk.books.halt_network(crate::harness::NETWORK, 1, "a test", coinslot::x402::desk::now_ms()).await.unwrap();
     shop.desk.waiting.notify_waiters();
     eventually(async || shop.price("parrot", "halted").await.status == 503).await;
     shop.price("parrot", "halted").await.is(503, "agent_unavailable");

@@ -16,7 +16,7 @@ use tower::ServiceExt;
 
 use crate::{
     agents::{CHATTED, goes_on},
-    harness::{Answer, Node, PRICE, QUICK, Shop, Staff, Visitor, eventually_some, proof},
+    harness::{Answer, Node, PRICE, QUICK, Shop, Staff, Visitor, eventually_some, get, proof},
 };
 
 /// An open stream.
@@ -35,7 +35,7 @@ struct Event {
 
 impl Ear {
     async fn open(shop: &Shop, path: &str, cookie: Option<&str>, seen: Option<&str>) -> Result<Self, Answer> {
-        let mut request = Request::get(path).header("sec-fetch-site", "same-origin").header("accept", "text/event-stream");
+        let mut request = get(path).header("sec-fetch-site", "same-origin").header("accept", "text/event-stream");
         for (name, value) in [("cookie", cookie), ("last-event-id", seen)] {
             if let Some(value) = value {
                 request = request.header(name, value);
@@ -96,7 +96,7 @@ async fn bought(shop: &Shop, ada: &Visitor, say: &str) -> (String, String) {
     let answer = ada.glance(shop, "heron", say, &payment).await;
     assert_eq!(answer.status, 202, "{}", String::from_utf8_lossy(&answer.bytes));
     let path = answer.header("location").unwrap().to_owned();
-    let id = path.trim_start_matches("/api/runs/").split('?').next().unwrap().to_owned();
+    let id = path.trim_start_matches("/api/runs/").split('#').next().unwrap().to_owned();
     (id, path)
 }
 
@@ -190,7 +190,7 @@ async fn nobody_but_the_payer_and_the_keys_holder_may_listen() {
     refused(&events, eve.cookie.as_deref()).await;
     refused(&format!("{events}?key={}", "0".repeat(32)), eve.cookie.as_deref()).await;
     refused("/api/runs/nonsense/events", ada.cookie.as_deref()).await;
-    let with_key = path.replace('?', "/events?");
+    let with_key = path.replace('#', "/events#");
     let mut ear = Ear::open(&shop, &with_key, None, None).await.ok().expect("its key opens it");
     ear.until("private wades 1").await;
     goes_on("private", 3);

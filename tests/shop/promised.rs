@@ -1,4 +1,5 @@
-//! Work that nobody can be charged for is not begun: one balance, several signatures; strangers at a dear agent; settlements that fail.
+//! Work that nobody can be charged for is not begun: one balance, or one transfer, and several signatures; strangers at a dear agent; settlements
+//! that fail; gas that is too dear.
 
 use std::sync::Arc;
 
@@ -7,7 +8,10 @@ use coinslot::{
     error::Code,
     ledger::{Claimed, Has, Method, NewAuthorization, NewRun},
     network::Token,
-    x402::desk::now_ms,
+    x402::{
+        desk::now_ms,
+        facilitator::{Facilitator, Operator},
+    },
 };
 use serde_json::json;
 use sha2::{Digest, Sha256};
@@ -15,8 +19,8 @@ use sha2::{Digest, Sha256};
 use crate::{
     agents::{goes_on, worked_on},
     dollars::{
-        Eip3009, PRICE, PURSE, chain_with_dollars, contract_wallet, mint, now_s, offer_by, open, pays, shop_for_dollars,
-        spend_elsewhere, taken,
+        EXACT_PROXY, Eip3009, OPERATOR, PRICE, PURSE, Permit2, approve_permit2, batch, chain_with_dollars, contract_wallet, mint,
+        now_s, offer_by, open, pays, shop_for_dollars, spend_elsewhere, taken,
     },
     harness::{Answer, NETWORK, SHOP, Shop, Staff, Visitor, eventually_some, payload_for},
 };
@@ -244,5 +248,138 @@ async fn m8_what_a_front_runner_sent_is_paid_though_the_purse_is_empty() {
     let payment = payload_for(&offers, offer_by(&offers, "eip3009"), signed.payload(&signature));
     payer.call(&shop, "macaw", "m8 sent", &payment).await.said("m8 sent");
     eventually_some(async || (taken(&shop, &token).await == PRICE).then_some(())).await;
+    shop.assert_balanced().await;
+}
+
+/// One transfer through somebody's contract, and two other nonces used up beside it in its block: nothing in it says which of them it pays.
+async fn one_transfer_for_three(shop: &Shop, token: &Token, payer: &Visitor) -> Vec<String> {
+    approve_permit2(shop, token, payer.address()).await;
+    let offers = shop.offer("macaw").await;
+    let permits: Vec<_> = (1..=3).map(|nonce| Permit2::of(&payer.key, nonce)).collect();
+    let payloads: Vec<_> = permits.iter().map(|permit| permit.payload(&payer.key, token)).collect();
+    let calldata = permits[0].calldata(token, payloads[0]["signature"].as_str().unwrap());
+    let paid = (EXACT_PROXY.parse::<Word20>().unwrap(), alloy::hex::decode(calldata).unwrap());
+    let taken_back = {
+        alloy::sol! { function invalidateUnorderedNonces(uint256 wordPos, uint256 mask); }
+        use alloy::{primitives::U256, sol_types::SolCall};
+        crate::dollars::hex(
+            &invalidateUnorderedNoncesCall { wordPos: U256::ZERO, mask: U256::from((1 << 2) | (1 << 3)) }.abi_encode(),
+        )
+    };
+    shop.node.rpc("evm_setIntervalMining", json!([0])).await;
+    tokio::join!(batch(shop, vec![paid]), async {
+        let pool = async || shop.node.rpc("txpool_status", json!([])).await["pending"] != "0x0";
+        eventually_some(async || pool().await.then_some(())).await;
+        let sent = json!({ "from": payer.address(), "to": crate::dollars::PERMIT2, "data": taken_back, "gas": "0x30d40" });
+        shop.node.send(sent).await;
+        shop.node.rpc("evm_mine", json!([])).await;
+        shop.node.rpc("evm_setIntervalMining", json!([1])).await;
+    });
+    assert_eq!(taken(shop, token).await, PRICE);
+    payloads.into_iter().map(|payload| payload_for(&offers, offer_by(&offers, "permit2"), payload)).collect()
+}
+
+#[tokio::test]
+async fn m8_one_transfer_that_three_signatures_are_shown_for_is_worked_for_once() {
+    let (shop, token) = shop_for_dollars().await;
+    let ada = shop.visitor(1);
+    let payments = one_transfer_for_three(&shop, &token, &ada).await;
+    let says = ["m8 untied a", "m8 untied b", "m8 untied c"];
+    // All at once: none of them is booked when the others are looked at.
+    let calls = says.iter().zip(&payments).map(|(say, payment)| ada.call(&shop, "macaw", say, payment));
+    let answers = futures::future::join_all(calls).await;
+    let good: Vec<_> = answers.iter().filter(|answer| answer.status == 200).collect();
+    assert_eq!(good.len(), 1, "{:?}", answers.iter().map(|answer| (answer.status, answer.code())).collect::<Vec<_>>());
+    for answer in answers.iter().filter(|answer| answer.status != 200) {
+        assert!(matches!(answer.code().as_str(), "settlement_failed" | "payment_invalid"), "{}", answer.json());
+    }
+    assert_eq!(says.iter().map(|say| worked_on(say)).sum::<usize>(), 1, "work that nobody can be charged for is not begun");
+    assert_eq!((taken(&shop, &token).await, shop.desk.books.audit().await.unwrap().deposits), (PRICE, 1));
+    shop.assert_balanced().await;
+}
+
+/// They were shown, and held, before their nonces were used: it is looked at again right before the work.
+#[tokio::test]
+async fn m8_one_transfer_for_three_calls_that_are_held_is_booked_before_the_work() {
+    let (node, token) = chain_with_dollars().await;
+    let data = Arc::new(tempfile::tempdir().unwrap());
+    let shop = open(node, data, &token, Staff::NoWorker).await;
+    let ada = shop.visitor(1);
+    approve_permit2(&shop, &token, ada.address()).await;
+    let offers = shop.offer("macaw").await;
+    let says = ["m8 held a", "m8 held b", "m8 held c"];
+    for (say, nonce) in says.iter().zip(1..) {
+        let payload = Permit2::of(&ada.key, nonce).payload(&ada.key, &token);
+        ada.glance(&shop, "macaw", say, &payload_for(&offers, offer_by(&offers, "permit2"), payload)).await.is(202, "running");
+    }
+    one_transfer_for_three(&shop, &token, &ada).await;
+    let shop = {
+        let (node, data) = (shop.node.clone(), shop.data.clone());
+        drop(shop);
+        open(node, data, &token, Staff::All).await
+    };
+    let runs = eventually_some(async || {
+        let runs = shop.desk.books.runs_of(ada.address(), None, 10).await.unwrap();
+        runs.iter().all(|run| run.state.ended()).then_some(runs)
+    })
+    .await;
+    let done = runs.iter().filter(|run| run.state == coinslot::run::RunState::Done).count();
+    assert_eq!((runs.len(), done), (3, 1));
+    assert_eq!(says.iter().map(|say| worked_on(say)).sum::<usize>(), 1);
+    assert_eq!(taken(&shop, &token).await, PRICE);
+    shop.assert_balanced().await;
+}
+
+/// Trying a call again that failed is no way around it either.
+#[tokio::test]
+async fn m8_a_failed_call_is_tried_again_only_for_a_transfer_that_is_its_own() {
+    let (shop, token) = shop_for_dollars().await;
+    let ada = shop.visitor(1);
+    approve_permit2(&shop, &token, ada.address()).await;
+    let offers = shop.offer("macaw").await;
+    let payload = |nonce| Permit2::of(&ada.key, nonce).payload(&ada.key, &token);
+    let failed = payload_for(&offers, offer_by(&offers, "permit2"), payload(2));
+    ada.call(&shop, "macaw", "fail:m8 again", &failed).await.is(500, "agent_failed");
+    let payments = one_transfer_for_three(&shop, &token, &ada).await;
+    ada.call(&shop, "macaw", "m8 its own", &payments[0]).await.said("m8 its own");
+    let again = eventually_some(async || {
+        Some(ada.call(&shop, "macaw", "fail:m8 again", &failed).await).filter(|answer| answer.status != 503)
+    })
+    .await;
+    assert!(matches!(again.code().as_str(), "payment_invalid" | "settlement_failed"), "{}", again.json());
+    assert_eq!((worked_on("fail:m8 again"), taken(&shop, &token).await), (1, PRICE));
+    shop.assert_balanced().await;
+}
+
+/// A node asks for so much gas that nothing is signed: tokens wait, and nobody signs anew for it.
+#[tokio::test]
+async fn m8_gas_above_the_operators_highest_price_is_503_and_no_demand() {
+    let (node, token) = chain_with_dollars().await;
+    let (url, data, key) = (node.url(), Arc::new(tempfile::tempdir().unwrap()), node.key(OPERATOR).to_bytes().0);
+    let settles = move |most: u128| {
+        move |chain| {
+            let operator = Operator::with_gas_price_max(&key, chain, coinslot::money::Amount::from_atomic(most)).unwrap();
+            Some(Facilitator::Operator(operator))
+        }
+    };
+    let shop =
+        Shop::with_tokens(node.clone(), data.clone(), Staff::All, vec![url.clone()], vec![token.clone()], settles(1)).await;
+    let ada = shop.visitor(1);
+    let payment = pays(&shop.offer("macaw").await, &ada.key, &token, "m8 dear gas");
+    let told = ada.call(&shop, "macaw", "m8 dear gas", &payment).await;
+    told.is(503, "verifier_unavailable");
+    assert_eq!(told.json()["retry"], "same_payment");
+    assert!(told.header("retry-after").is_some() && told.header("payment-required").is_none(), "{}", told.json());
+    assert!(told.json()["details"].as_str().unwrap().contains("gwei"), "{}", told.json());
+    assert_eq!(worked_on("m8 dear gas"), 0);
+    // Coins do not wait, and what was signed is good when gas is cheaper.
+    let mut coin = shop.offer("macaw").await;
+    coin.accepts.retain(|offer| offer.is_native());
+    let visitor = shop.signed_in(2).await;
+    let paid = visitor.pays(&shop, crate::harness::PRICE).await;
+    visitor.call(&shop, "macaw", "m8 coin", &crate::harness::proof(&coin, paid)).await.said("m8 coin");
+    drop(shop);
+    let shop = Shop::with_tokens(node, data, Staff::All, vec![url], vec![token.clone()], settles(u128::MAX)).await;
+    ada.call(&shop, "macaw", "m8 dear gas", &payment).await.said("m8 dear gas");
     shop.assert_balanced().await;
 }

@@ -272,6 +272,20 @@ async fn p2_a_payer_without_a_watch_is_found_in_the_block_that_somebody_elses_pa
     is_well(&proven(&shop).await);
 }
 
+/// The balance is asked for with each block that is followed, however rarely it is while nobody waits: here once an hour.
+#[tokio::test]
+async fn p2_each_block_that_is_followed_is_looked_at_without_waiting_for_the_idle_look() {
+    let shop = Shop::open().await;
+    eventually(async || shop.desk.books.explained(NETWORK, SHOP).await.unwrap().is_some()).await;
+    let (shop, ada, bob) = opened(shop).await;
+    assert!(shop.desk.chains[0].settings().idle_look > std::time::Duration::from_secs(600));
+    watch(&shop, &ada, "contract-xray", "somebody waits").await;
+    relays(&shop.node, &bob, SHOP, 11).await;
+    shop.node.finalize().await;
+    eventually(async || bob.credit(&shop).await == "11").await;
+    is_well(&proven(&shop).await);
+}
+
 #[tokio::test]
 async fn p2_an_outgoing_transfer_in_the_same_block_hides_nothing() {
     let (shop, ada, bob) = open().await;
@@ -351,8 +365,16 @@ async fn p2_what_arrived_while_the_shop_was_closed_is_found_at_the_start() {
     is_well(&proven(&shop).await);
 }
 
-#[tokio::test]
-async fn p2_where_no_node_has_the_state_between_the_blocks_are_read() {
+/// How a shop is opened again that was closed when Ada paid it plainly and Bob through somebody else. No block has it yet.
+async fn closed() -> (Look, Proxy, Visitor, Visitor) {
+    let (look, proxy, ada, bob) = not_open().await;
+    ada_pays_plainly(&look.node, &ada, 4).await;
+    relays(&look.node, &bob, SHOP, PRICE).await;
+    (look, proxy, ada, bob)
+}
+
+/// The same, and nothing has come yet.
+async fn not_open() -> (Look, Proxy, Visitor, Visitor) {
     let node = Node::start();
     let proxy = Proxy::before(node.url()).await;
     let shop = Shop::that_looks(Look { rpc_url: proxy.url.clone(), ..Look::at(node) }).await;
@@ -360,18 +382,47 @@ async fn p2_where_no_node_has_the_state_between_the_blocks_are_read() {
     let look = Look { node: shop.node.clone(), data: shop.data.clone(), rpc_url: proxy.url.clone(), ..Look::at(Node::start()) };
     shop.closes();
     drop(shop);
-    ada_pays_plainly(&look.node, &ada, 4).await;
-    relays(&look.node, &bob, SHOP, PRICE).await;
+    (look, proxy, ada, bob)
+}
+
+/// A node that has no balances of blocks below this one.
+fn forgets<const BELOW: u64>(method: &str, params: &Value, answer: &mut Value) {
+    let height = params[1].as_str().and_then(|height| u64::from_str_radix(height.trim_start_matches("0x"), 16).ok());
+    if method == "eth_getBalance" && height.is_some_and(|height| height < BELOW) {
+        *answer = json!({"jsonrpc": "2.0", "id": answer["id"], "error": {"code": -32000, "message": "missing trie node"}});
+    }
+}
+
+#[tokio::test]
+async fn p2_where_no_node_has_the_state_between_the_blocks_are_read() {
+    let (look, proxy, ada, bob) = closed().await;
     look.node.mine(30).await;
     // The newest final block's is there, and no other.
-    proxy.fault(Fault::Rewrite(|method, params, answer| {
-        let height = params[1].as_str().and_then(|height| u64::from_str_radix(height.trim_start_matches("0x"), 16).ok());
-        if method == "eth_getBalance" && height.is_some_and(|height| height < 33) {
-            *answer = json!({"jsonrpc": "2.0", "id": answer["id"], "error": {"code": -32000, "message": "missing trie node"}});
-        }
-    }));
+    proxy.fault(Fault::Rewrite(forgets::<33>));
     let shop = Shop::that_looks(look).await;
     eventually(async || ada.credit(&shop).await == "4" && bob.credit(&shop).await == PRICE.to_string()).await;
+    proxy.heal();
+    is_well(&proven(&shop).await);
+}
+
+/// More blocks than are read in one go: they are read bit by bit, first for what is plain to see, then for their calls.
+#[tokio::test]
+async fn p2_a_gap_of_thousands_of_blocks_without_a_balance_is_read_bit_by_bit() {
+    let (look, proxy, ada, bob) = not_open().await;
+    ada_pays_plainly(&look.node, &ada, 4).await;
+    look.node.mine(1).await;
+    // Blocks that are a second apart.
+    look.node.rpc("anvil_mine", json!(["0x1068", "0x1"])).await;
+    ada_pays_plainly(&look.node, &ada, 5).await;
+    // In the last blocks: of older ones anvil has no traces any more.
+    relays(&look.node, &bob, SHOP, PRICE).await;
+    look.node.mine(3).await;
+    // Only the last hundred blocks' balances are there.
+    proxy.fault(Fault::Rewrite(forgets::<4_150>));
+    let shop = Shop::that_looks(look).await;
+    eventually_long(async || ada.credit(&shop).await == "9" && bob.credit(&shop).await == PRICE.to_string()).await;
+    eventually(async || shop.desk.books.open_rises(NETWORK, 10).await.unwrap().is_empty()).await;
+    assert_eq!(deposits(&shop).await.len(), 3);
     proxy.heal();
     is_well(&proven(&shop).await);
 }
@@ -420,8 +471,8 @@ async fn p2_books_that_do_not_come_to_the_balance_say_so() {
     assert!(lines.iter().any(|line| line.state == State::Bad && line.sentence.contains("not booked yet")), "{lines:#?}");
 }
 
-#[tokio::test]
-async fn p3_without_a_node_that_traces_nobody_is_asked_for_it_again_and_it_resolves_when_one_does() {
+/// Ada and Bob paid in one transaction, no node tells whose it is, and Ada has shown it for these words: with that transaction, and her payment.
+async fn untraced(say: &str) -> (Shop, Proxy, Visitor, Visitor, TxHash, String) {
     let node = Node::start();
     let proxy = without_traces(&node).await;
     let shop = Shop::that_looks(Look { rpc_url: proxy.url.clone(), ..Look::at(node) }).await;
@@ -430,7 +481,14 @@ async fn p3_without_a_node_that_traces_nobody_is_asked_for_it_again_and_it_resol
     let hash = batch(&shop.node, &[(&ada, PRICE), (&bob, 5)]).await;
     shop.node.finalize().await;
     let payment = proof(&offers, hash);
-    eventually(async || ada.glance(&shop, "parrot", "untraced", &payment).await.code() == "payer_unknown").await;
+    eventually(async || ada.glance(&shop, "parrot", say, &payment).await.code() == "payer_unknown").await;
+    (shop, proxy, ada, bob, hash, payment)
+}
+
+#[tokio::test]
+async fn p3_without_a_node_that_traces_nobody_is_asked_for_it_again_and_it_resolves_when_one_does() {
+    let (shop, proxy, ada, bob, hash, payment) = untraced("untraced").await;
+    let offers = shop.offer("parrot").await;
     let told = ada.glance(&shop, "parrot", "untraced", &payment).await;
     told.is(202, "payer_unknown");
     assert_eq!(told.json()["error"], json!("Your payment has arrived; we are finding out which account sent it."));
@@ -494,15 +552,7 @@ fn claim(shop: &Shop, transaction: TxHash, payer: Address) -> (Settings, Claim) 
 
 #[tokio::test]
 async fn p3_an_operator_credits_by_hand_what_no_node_tells_once() {
-    let node = Node::start();
-    let proxy = without_traces(&node).await;
-    let shop = Shop::that_looks(Look { rpc_url: proxy.url.clone(), ..Look::at(node) }).await;
-    let (shop, ada, bob) = opened(shop).await;
-    let offers = shop.offer("parrot").await;
-    let hash = batch(&shop.node, &[(&ada, PRICE), (&bob, 5)]).await;
-    shop.node.finalize().await;
-    let payment = proof(&offers, hash);
-    eventually(async || ada.glance(&shop, "parrot", "by hand", &payment).await.code() == "payer_unknown").await;
+    let (shop, proxy, ada, bob, hash, payment) = untraced("by hand").await;
     let (settings, all) = claim(&shop, hash, ada.address());
     let part = |amount: &str| Claim { amount: Some(amount.to_owned()), ..all.clone() };
     for (wrong, why) in [

@@ -34,7 +34,8 @@ fn refused(answer: &Answer, reason: &str) {
     assert_eq!(answer.json()["reason"], reason);
     let offers = answer.offers();
     assert_eq!(offers.error.as_deref(), Some(reason), "a client reads x402's own word");
-    assert!(answer.header("payment-response").is_none(), "no settlement was tried");
+    let receipt = settlement(answer);
+    assert_eq!((receipt.success, receipt.transaction.as_str(), receipt.error_reason.as_deref()), (false, "", Some(reason)));
 }
 
 #[tokio::test]
@@ -262,7 +263,11 @@ async fn n19_a_failed_run_leaves_the_authorization_unused_and_runs_again_for_it(
     let failed = ada.call(&shop, "macaw", "fail-once:n19", &payment).await;
     failed.is(500, "agent_failed");
     assert!(failed.json()["error"].as_str().unwrap().ends_with("Your authorization was not used."), "{}", failed.json());
-    assert!(failed.header("payment-response").is_none());
+    let receipt = settlement(&failed);
+    assert_eq!(
+        (receipt.success, receipt.transaction.as_str(), receipt.error_reason.as_deref()),
+        (false, "", Some("agent_failed"))
+    );
     assert_eq!((taken(&shop, &token).await, ada.credit(&shop).await), (0, "0".into()));
     ada.call(&shop, "macaw", "fail-once:n19", &payment).await.said("fail-once:n19");
     assert_eq!(taken(&shop, &token).await, PRICE);

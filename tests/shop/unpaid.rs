@@ -152,12 +152,12 @@ async fn n03_to_n05_what_is_no_payment_is_a_bad_header_and_nothing_else() {
     let of_version =
         |version: u8| base64(json!({ "x402Version": version, "accepted": offers.accepts[0], "payload": transaction }));
     let url_safe = BASE64_URL_SAFE.encode([0xff, 0xfe, 0xff, 0xfe]);
-    let (list, unpadded) = (base64(json!([])), good.trim_end_matches('=').to_owned() + "=");
+    let (list, padded) = (base64(json!([])), good.trim_end_matches('=').to_owned() + "====");
     let cases: Vec<Vec<(&str, &str)>> = vec![
         vec![("x-payment", "%%%")],
         vec![("x-payment", &url_safe)],
         vec![("x-payment", "e30")],
-        vec![("payment-signature", &unpadded)],
+        vec![("payment-signature", &padded)],
         vec![("x-payment", &list)],
         vec![("payment-signature", &good), ("x-payment", &other)],
         vec![("x-payment", &good), ("x-payment", &good)],

@@ -5,15 +5,19 @@ use std::{
     time::Duration,
 };
 
+use http::{StatusCode, request::Parts};
 use leptos::prelude::use_context;
+use leptos_axum::ResponseOptions;
 use moka::future::Cache;
 
 use super::{Precheck, proxy};
 use crate::{
-    chain::Unavailable,
     error::{CallError, Code, FieldError},
     evm::Address,
-    x402::desk::Desk,
+    x402::{
+        desk::Desk,
+        signer::{Allowance, Asks},
+    },
 };
 
 /// Long enough for many visitors of one page, short enough for somebody who has just deployed.
@@ -32,10 +36,25 @@ pub async fn look(address: &str) -> Result<Precheck, CallError> {
     let desk = use_context::<Desk>().ok_or(Code::Internal)?;
     let Some(chain) = desk.chains.first() else { return Ok(Precheck::Unknown) };
     let network = chain.network();
-    let found: Result<Precheck, Arc<Unavailable>> = KNOWN
-        .try_get_with((network.id.clone(), address), async { Ok(told(&chain.code(address).await?, network.name.clone())) })
-        .await;
-    Ok(found.unwrap_or(Precheck::Unknown))
+    let allowance = use_context::<Parts>().and_then(|parts| parts.extensions.get::<Allowance>().cloned());
+    let asked = async {
+        if let Some(allowance) = allowance {
+            allowance.take(Asks::Look)?;
+        }
+        let code = chain.code(address).await.map_err(|_| CallError::from(Code::VerifierUnavailable))?;
+        Ok(told(&code, network.name.clone()))
+    };
+    let found: Result<Precheck, Arc<CallError>> = KNOWN.try_get_with((network.id.clone(), address), asked).await;
+    match found {
+        // This visitor asks too often; whatever else is in the way is no answer.
+        Err(why) if why.code == Code::RateLimited => {
+            if let Some(response) = use_context::<ResponseOptions>() {
+                response.set_status(StatusCode::TOO_MANY_REQUESTS);
+            }
+            Err((*why).clone())
+        }
+        found => Ok(found.unwrap_or(Precheck::Unknown)),
+    }
 }
 
 fn told(code: &[u8], network: String) -> Precheck {

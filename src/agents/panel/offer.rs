@@ -259,17 +259,6 @@ mod tests {
 
     fn network() -> Network {
         Network {
-            id: "eip155:10143".into(),
-            chain_id: 10143,
-            name: "Monad testnet".into(),
-            slug: "monad".into(),
-            symbol: "MON".into(),
-            decimals: 18,
-            wallet_rpc_url: String::new(),
-            explorer: None,
-            faucet: None,
-            gas_price_hint: Amount::from_atomic(100_000_000_000),
-            wallet_sponsors_gas: false,
             tokens: vec![Token {
                 address: Address([7; 20]),
                 symbol: "USDC".into(),
@@ -279,6 +268,7 @@ mod tests {
                 eip3009: true,
                 permit2: false,
             }],
+            ..Network::of_monads(10143)
         }
     }
 

@@ -65,23 +65,6 @@ mod tests {
     use super::*;
     use crate::chain::record::Included;
 
-    fn network(chain_id: u64) -> Network {
-        Network {
-            id: format!("eip155:{chain_id}"),
-            chain_id,
-            name: "Monad".into(),
-            slug: "monad".into(),
-            symbol: "MON".into(),
-            decimals: 18,
-            wallet_rpc_url: String::new(),
-            explorer: None,
-            faucet: None,
-            gas_price_hint: Amount::ZERO,
-            wallet_sponsors_gas: true,
-            tokens: Vec::new(),
-        }
-    }
-
     fn record(from: Address) -> Record {
         let included = Included {
             block: 7,
@@ -104,15 +87,15 @@ mod tests {
     fn p4_the_fee_is_what_the_chain_charged_and_names_who_paid_it() {
         let (payer, relayer) = (Address([1; 20]), Address([2; 20]));
         let told = |record: &Record, chain| {
-            let charged = read(record, &network(chain), payer).unwrap();
+            let charged = read(record, &Network::of_monads(chain), payer).unwrap();
             (charged.fee.to_string(), charged.sponsored)
         };
         assert_eq!(told(&record(payer), 31337), ("0.00214 MON".into(), false), "what was used");
         assert_eq!(told(&record(payer), 143), ("0.00612 MON".into(), false), "Monad charges the limit");
         assert_eq!(told(&record(relayer), 31337), ("0.00214 MON".into(), true));
         let pending = Record { included: None, ..record(payer) };
-        assert_eq!(read(&pending, &network(143), payer), None);
+        assert_eq!(read(&pending, &Network::of_monads(143), payer), None);
         let odd = Record { transaction: json!({ "from": 5 }), ..record(payer) };
-        assert_eq!(read(&odd, &network(31337), payer), None, "a node's nonsense is not told");
+        assert_eq!(read(&odd, &Network::of_monads(31337), payer), None, "a node's nonsense is not told");
     }
 }

@@ -134,9 +134,9 @@ async fn since(books: &Books, chain: &Chain, pay_to: Address, explained: Explain
             Err(cause) => return Ok(away(&cause)),
         }
     }
-    // A shop that is open has not looked yet; one that is closed will not look by itself.
+    // A shop that is open has not looked yet, one whose network is halted looks when it goes on; one that is closed will not look by itself.
     let is_open = books.is_leased(&crate::x402::till::lease_name(&network.id), now_ms()).await?;
-    let not_booked = if is_open { Line::todo } else { Line::bad };
+    let not_booked = if is_open || books.halted(&network.id).await?.is_some() { Line::todo } else { Line::bad };
     Ok(match difference(at.balance, balance, came, left) {
         Difference::None => proven(),
         Difference::Rose(more) => not_booked(

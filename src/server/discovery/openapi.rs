@@ -1,9 +1,14 @@
 //! `/openapi.json` (OpenAPI 3.1): every agent as an operation, with the schemas of its types, and what a program needs around it.
 //!
-//! `around`: the operations beside the agents. `components`: what operations share: errors, money, runs, the protocol's objects.
+//! `around`: the operations beside the agents. `components`: what operations share: errors, money, runs, the protocol's objects. `payment_info`: what an
+//! operation costs, as registries read it.
+//!
+//! Registries list each operation as something to call, so an agent is one: `POST`. That the same address answers `GET` and `HEAD` with the price
+//! is said in words.
 
 mod around;
 mod components;
+mod payment_info;
 
 use serde_json::{Map, Value, json};
 
@@ -37,6 +42,8 @@ pub fn document(desk: &Desk) -> Value {
             "description": "A call without a payment is answered with 402 and its offers; the same call with a payment is answered with \
                 the result. Nothing is charged for an input that cannot be used, nor for a run that fails. `x-payment` tells what an \
                 operation costs; only the offers of a 402 can be paid. The agents are MCP tools as well, at `/mcp`.",
+            "contact": { "name": "Coinslot", "url": desk.public_url },
+            "x-guidance": guidance(desk),
         },
         "servers": [{ "url": desk.public_url }],
         "tags": [
@@ -78,24 +85,15 @@ fn endpoint(desk: &Desk, agent: &Agent) -> Value {
             "content": { "application/json": { "schema": { "$ref": at(&format!("{slug}.Output")) }, "example": agent.sample } },
         }),
     );
-    // A payment beside it is refused with 405.
-    let asked = [Code::PaymentRequired, Code::MethodNotAllowed, Code::RateLimited, Code::AgentUnavailable];
-    let told = refusals(|code| asked.contains(&code));
-    let price = |operation: &str| {
-        json!({
-            "operationId": format!("{operation}-{slug}"),
-            "tags": ["agents"],
-            "summary": format!("The price of {}", card.name),
-            "responses": told,
-        })
-    };
+    let accepts = accepts(desk, card);
     json!({
         "post": {
             "operationId": slug,
             "tags": ["agents"],
             "summary": card.name,
             "description": format!(
-                "{} At most {} seconds of work and {} bytes of input. An empty body is answered with the price.",
+                "{} At most {} seconds of work and {} bytes of input. An empty body is answered with the price, as are GET and HEAD. The \
+                 payment comes in `PAYMENT-SIGNATURE` (x402 version 2) or `X-PAYMENT` (version 1, or a transaction's hash).",
                 card.summary, card.time_limit.as_secs(), card.input_max
             ),
             "parameters": [{
@@ -111,16 +109,24 @@ fn endpoint(desk: &Desk, agent: &Agent) -> Value {
                 "content": { "application/json": { "schema": { "$ref": at(&format!("{slug}.Input")) }, "example": agent.example } },
             },
             "responses": responses,
-            // Nothing at all is a question for the price.
-            "security": [
-                { "x402": [] }, { "x402": [], "session": [] }, { "x402": [], "signInWithX": [] }, { "x402V1": [] }, {},
-            ],
-            "x-payment": { "x402Version": 2, "accepts": accepts(desk, card) },
+            // No account and no key: a call is paid for on its own. Registries take a header for a key that has to be got from somewhere.
+            "security": [],
+            "x-payment-info": payment_info::of(desk, card, &accepts),
+            "x-payment": { "x402Version": 2, "accepts": accepts },
             "x-mcp-tool": card.mcp_tool(),
         },
-        "get": price("price-of"),
-        "head": price("look-at-price-of"),
     })
+}
+
+/// How to buy, for an agent that reads nothing else of this document.
+fn guidance(desk: &Desk) -> String {
+    format!(
+        "Each agent is one POST with its input as JSON, paid per call over x402: without a payment it answers 402 with its offers in the header \
+         PAYMENT-REQUIRED. Pay one of them and send the same request again with the payment in PAYMENT-SIGNATURE. 200 is the answer. 202 means \
+         that the payment is not final yet or that the agent works: poll `Location`, and never pay twice. A run that fails is not charged. \
+         More: {}/llms.txt",
+        desk.public_url
+    )
 }
 
 /// A response for each status that one of these codes has.

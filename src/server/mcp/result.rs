@@ -11,7 +11,7 @@ use crate::{
     x402::{
         desk::Desk,
         outcome::{self, Outcome, Said},
-        wire::{MCP_PAYMENT_RESPONSE, Resource},
+        wire::{MCP_PAYMENT_RESPONSE, Resource, Settlement},
     },
 };
 
@@ -68,6 +68,12 @@ pub fn told(why: &CallError, run_url: Option<&str>) -> CallToolResult {
         body.insert("runUrl".to_owned(), url.into());
     }
     CallToolResult::structured_error(body)
+}
+
+/// The same, beside a payment that was refused with it.
+pub fn refused(why: &CallError, receipt: &Settlement) -> CallToolResult {
+    let meta = JsonObject::from_iter([(MCP_PAYMENT_RESPONSE.to_owned(), json(receipt))]);
+    told(why, None).with_meta(Some(MetaObject(meta)))
 }
 
 fn json<T: Serialize>(value: &T) -> Value {

@@ -23,7 +23,7 @@ use crate::{
         desk::Desk,
         no_call,
         outcome::{self, Outcome},
-        presented,
+        presented, refusal,
         signer::Allowance,
         wire::{MCP_PAYMENT, Resource},
     },
@@ -103,6 +103,7 @@ impl ServerHandler for Shop {
         let resource = Resource { url: resource_of(agent.card.mcp_tool()), ..self.desk.resource(agent.card) };
         let caller = Caller { headers: &headers, resource: &resource.url, allowance };
         let outcome = self.call(agent, request.arguments.unwrap_or_default(), payment, caller).await;
+        let outcome = refusal::with_receipt(&self.desk, payment, outcome);
         Ok(result::of(&self.desk, agent.card, resource, &listed.bazaar, outcome).into())
     }
 
@@ -121,7 +122,8 @@ impl ServerHandler for Shop {
         let why = CallError::saying(Code::BadJson, "The tool's arguments are not the JSON object that it takes.");
         let caller = Caller { headers: &headers, resource: &resource_of(name), allowance };
         let why = self.unused(agent, caller, Some(payment), why).await;
-        Ok(CustomResult::new(serde_json::to_value(result::told(&why, None)).unwrap_or_default()))
+        let refused = result::refused(&why, &refusal::of_meta(&self.desk, payment, &why));
+        Ok(CustomResult::new(serde_json::to_value(refused).unwrap_or_default()))
     }
 }
 
@@ -139,6 +141,7 @@ fn caller_of(context: &RequestContext<RoleServer>) -> (HeaderMap, Option<&Allowa
 fn without_cookie(parts: &Parts) -> HeaderMap {
     let mut headers = parts.headers.clone();
     headers.remove(header::COOKIE);
+    headers.remove(header::AUTHORIZATION);
     headers
 }
 

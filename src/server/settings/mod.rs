@@ -32,7 +32,7 @@ use crate::{
     evm::Address,
     model::ModelSettings,
     money::Amount,
-    server::limits::{AddressRange, Limits, Quota},
+    server::limits::{AddressRange, Asked, Limits, Quota},
 };
 use network::Networks;
 use sources::Layers;
@@ -68,7 +68,13 @@ pub struct Settings {
     /// Runs that are worked on at the same time.
     pub workers: usize,
     pub trusted_proxies: Vec<AddressRange>,
+    /// How long a connection is kept open for its next request.
+    pub keep_alive: Duration,
+    /// Connections of one address at the same time. `None`: as many as there are in all.
+    pub connections_per_address: Option<usize>,
     pub limits: Limits,
+    /// What nodes are asked before anybody has paid.
+    pub asked: Asked,
     pub log_format: LogFormat,
     /// `None`: what the command thinks best.
     pub log_level: Option<String>,
@@ -209,7 +215,11 @@ impl Settings {
         let trusted_proxies = layers.take("trusted_proxies", "addresses or ranges, such as 10.0.0.0/8", |raw| {
             raw.list()?.iter().map(|range| range.parse().ok()).collect::<Option<Vec<_>>>()
         });
+        let keep_alive_s = layers.take("keep_alive_s", "whole seconds, 1 to 3600", |raw| raw.number(1..=3600));
+        let connections =
+            layers.take("connections_per_address", "a whole number, 0 (no limit) to 100000", |raw| raw.number(0..=100_000));
         let limits = take_limits(layers);
+        let asked = take_asked(layers, limits.as_ref());
         let log_format = layers.take("log_format", "text or json", |raw| match raw.text()? {
             "text" => Some(LogFormat::Text),
             "json" => Some(LogFormat::Json),
@@ -276,18 +286,33 @@ impl Settings {
             offer_ttl: Duration::from_secs(offer_ttl_s?),
             workers: usize::try_from(workers?).ok()?,
             trusted_proxies: trusted_proxies?,
+            keep_alive: Duration::from_secs(keep_alive_s?),
+            connections_per_address: usize::try_from(connections?).ok().filter(|most| *most > 0),
             limits: limits?,
+            asked: asked?,
             log_format: log_format?,
             log_level: log_level?,
         })
     }
 }
 
+const RATE: &str = "a whole number, 0 (no limit) to 100000";
+const BURST: &str = "a whole number, 1 to 100000";
+
+/// Where the requests of one address have no limit, neither has what nodes are asked for it.
+fn take_asked(layers: &mut Layers, limits: Option<&Limits>) -> Option<Asked> {
+    let mut number =
+        |key, allowed, bounds| layers.take(key, allowed, |raw| raw.number(bounds)).and_then(|n| u32::try_from(n).ok());
+    let each = (number("limit_verify_per_s", RATE, 0..=100_000), number("limit_verify_burst", BURST, 1..=100_000));
+    let all = (number("limit_verify_all_per_s", RATE, 0..=100_000), number("limit_verify_all_burst", BURST, 1..=100_000));
+    let (each, all) = (Quota::per_second(each.0?, each.1?), Quota::per_second(all.0?, all.1?));
+    let has_none = limits.is_some_and(|limits| limits.api == Quota::NONE);
+    Some(Asked { each: if has_none { Quota::NONE } else { each }, all })
+}
+
 fn take_limits(layers: &mut Layers) -> Option<Limits> {
     let mut number =
         |key, allowed, bounds| layers.take(key, allowed, |raw| raw.number(bounds)).and_then(|n| u32::try_from(n).ok());
-    const RATE: &str = "a whole number, 0 (no limit) to 100000";
-    const BURST: &str = "a whole number, 1 to 100000";
     let pages = (number("limit_pages_per_s", RATE, 0..=100_000), number("limit_pages_burst", BURST, 1..=100_000));
     let api = (number("limit_api_per_s", RATE, 0..=100_000), number("limit_api_burst", BURST, 1..=100_000));
     let sign_in = (number("limit_sign_in_per_min", RATE, 0..=100_000), number("limit_sign_in_burst", BURST, 1..=100_000));

@@ -248,7 +248,7 @@ fn insert(dict: &mut Dict, path: &[String], value: &str) {
     match path {
         [] => {}
         [key] => {
-            dict.insert(key.clone(), Value::from(value));
+            dict.insert(key.clone(), Value::from(unquoted(value)));
         }
         [key, rest @ ..] => {
             let inner = dict.entry(key.clone()).or_insert_with(|| Value::from(Dict::new()));
@@ -260,6 +260,21 @@ fn insert(dict: &mut Dict, path: &[String], value: &str) {
             }
         }
     }
+}
+
+/// `--help` prints texts in quotes, and a container's `--env-file` keeps them: they are not part of the value.
+fn unquoted(value: &str) -> String {
+    serde_json::from_str::<String>(value.trim()).unwrap_or_else(|_| value.to_owned())
+}
+
+/// An array as `--help` prints it: TOML's, of which JSON's is a part. `None`: something else.
+fn array(text: &str) -> Option<Vec<String>> {
+    use figment::providers::{Format, Toml};
+
+    let toml = <Toml as Format>::from_str::<std::collections::BTreeMap<String, Vec<String>>>(&format!("list = {text}"));
+    // A text with a line of its own after the array would be another key: then it is no array.
+    let list = toml.ok().filter(|table| table.len() == 1).and_then(|mut table| table.remove("list"));
+    list.or_else(|| serde_json::from_str(text).ok())
 }
 
 fn is_secret(key: &str) -> bool {
@@ -335,14 +350,15 @@ impl Raw<'_> {
         }
     }
 
-    /// An array of texts, or a text with commas.
+    /// An array of texts, or a text: an array as `--help` prints it, else with commas.
     pub fn list(&self) -> Option<Vec<String>> {
+        let without_empty =
+            |items: Vec<String>| items.iter().map(|item| item.trim().to_owned()).filter(|item| !item.is_empty()).collect();
         match self.0 {
             None => Some(Vec::new()),
             Some(Value::Array(_, items)) => items.iter().map(|item| Raw(Some(item)).text().map(str::to_owned)).collect(),
-            Some(Value::String(_, text)) => {
-                Some(text.split(',').map(str::trim).filter(|item| !item.is_empty()).map(str::to_owned).collect())
-            }
+            Some(Value::String(_, text)) if text.trim().starts_with('[') => array(text.trim()).map(without_empty),
+            Some(Value::String(_, text)) => Some(without_empty(text.split(',').map(str::to_owned).collect())),
             Some(_) => None,
         }
     }

@@ -16,7 +16,7 @@ use futures::future::BoxFuture;
 
 use super::authorization::{Authorization, Method, Refused, SignedBy};
 use crate::{
-    chain::{Chain, Seen, Unavailable},
+    chain::{Chain, Purse, Seen, Unavailable},
     evm::TxHash,
     network::Token,
 };
@@ -131,10 +131,31 @@ impl Facilitator {
 
     /// Would it be carried out now? Moves nothing. [`Authorization::check`] comes first, with the offer's own terms.
     pub async fn verify(&self, authorization: &Authorization) -> Result<(), VerifyError> {
-        self.signer_may_be_a_contract(authorization).await?;
         match self {
-            Self::Operator(operator) => operator.verify(authorization).await,
-            Self::Remote(remote) => remote.verify(authorization).await,
+            Self::Operator(operator) => operator.verify(authorization).await.map(drop),
+            Self::Remote(remote) => {
+                self.signer_may_be_a_contract(authorization).await?;
+                remote.verify(authorization).await
+            }
+        }
+    }
+
+    /// The first part of [`Self::verify`]: what costs our own node next to nothing, and ends what a stranger has made up.
+    ///
+    /// # Errors
+    /// As of [`Self::verify`].
+    pub async fn verify_at_first(&self, authorization: &Authorization) -> Result<(), VerifyError> {
+        Ok(diagnose::first_look(self.chain(), authorization).await?.refuses(authorization)?)
+    }
+
+    /// The rest of it, and what its payer has of the token, where that was asked with it.
+    ///
+    /// # Errors
+    /// As of [`Self::verify`].
+    pub async fn verify_rest(&self, authorization: &Authorization) -> Result<Option<Purse>, VerifyError> {
+        match self {
+            Self::Operator(operator) => operator.verify_rest(authorization).await.map(Some),
+            Self::Remote(remote) => remote.verify(authorization).await.map(|()| None),
         }
     }
 
@@ -147,6 +168,48 @@ impl Facilitator {
             Self::Operator(operator) => operator.settle(authorization, record).await,
             Self::Remote(remote) => remote.settle(authorization).await,
         }
+    }
+
+    /// As [`Self::settle`], and where it signs itself it waits for no block: the chain is looked at for all that wait together ([`Chain::look_together`]).
+    ///
+    /// # Errors
+    /// As of [`Self::settle`].
+    pub async fn begin(&self, authorization: &Authorization, record: &Record<'_>) -> Result<TxHash, SettleError> {
+        match self {
+            Self::Operator(operator) => operator.begin(authorization, record).await,
+            Self::Remote(remote) => remote.settle(authorization).await,
+        }
+    }
+
+    /// What was begun is in a block, and failed there: is it over?
+    ///
+    /// # Errors
+    /// Always: [`SettleError::Refused`] where nothing was carried out, and its nonce is unused.
+    pub async fn reverted(&self, authorization: &Authorization, hash: TxHash) -> Result<TxHash, SettleError> {
+        match self {
+            Self::Operator(operator) => operator.reverted(authorization, hash).await,
+            // It has looked itself, and said what became of it.
+            Self::Remote(_) => Err(Unknown::after(hash, "the facilitator's settlement reverted").into()),
+        }
+    }
+
+    /// A block has what was begun.
+    pub async fn is_included(&self, hash: TxHash) {
+        if let Self::Operator(operator) = self {
+            operator.saw(hash).await;
+        }
+    }
+
+    /// No block has what was begun a while ago.
+    pub async fn is_not_included(&self) {
+        if let Self::Operator(operator) = self {
+            operator.recount().await;
+        }
+    }
+
+    /// Does it sign its transactions in this process?
+    pub fn is_ours(&self) -> bool {
+        matches!(self, Self::Operator(_))
     }
 
     /// Sends a recorded transaction once more, as after a crash: the same bytes, so never a second payment.

@@ -6,7 +6,7 @@
 use std::{
     collections::VecDeque,
     sync::{
-        Arc,
+        Arc, Mutex as StdMutex, PoisonError,
         atomic::{AtomicBool, AtomicU64, Ordering},
     },
     time::{Duration, SystemTime, UNIX_EPOCH},
@@ -18,15 +18,18 @@ use alloy::{
     primitives::{B256, TxKind, U256},
     signers::{SignerSync, local::PrivateKeySigner},
 };
-use tokio::{sync::Mutex, time::timeout};
+use tokio::{
+    sync::Mutex,
+    time::{Instant, timeout},
+};
 use tracing::{info, warn};
 
 use super::{
     Record, Sending, SettleError, Unknown, VerifyError, confirmed,
-    diagnose::{Finding, diagnose, is_used_by_now},
+    diagnose::{Finding, diagnose, first_look, is_used_by_now, its_contracts_word},
 };
 use crate::{
-    chain::{Chain, EXACT_PROXY, Fees, PERMIT2, Trial, Unavailable},
+    chain::{Chain, EXACT_PROXY, Fees, PERMIT2, Prepared, Purse, Trial, Unavailable},
     evm::{Address, TxHash},
     money::Amount,
     x402::authorization::{Authorization, Method, Refused, alloy_address, number},
@@ -47,6 +50,9 @@ const PATIENCE: Duration = Duration::from_secs(10);
 
 /// Transactions that are remembered in case a reorganisation drops them: more than are ever in blocks that may still vanish.
 const SENT_MAX: usize = 32;
+
+/// What a node took so short a time ago, and no block had yet, is on its way: it is not sent again for each that comes after it.
+const ON_ITS_WAY: Duration = Duration::from_secs(2);
 
 /// Where the settings say nothing: 1000 gwei.
 const GAS_PRICE_MAX: u128 = 1_000_000_000_000;
@@ -81,6 +87,8 @@ struct Inner {
     gas_price_max: u128,
     /// When it was last said that the network asks for more, Unix seconds.
     told_dear_s: AtomicU64,
+    /// What gas cost when it was last asked: about what a settlement costs.
+    fees_lately: StdMutex<Option<Fees>>,
 }
 
 /// The wallet's own count of its transactions.
@@ -89,15 +97,23 @@ struct Turn {
     /// The next nonce: where `pending` is `latest`, as on Monad, the node alone would give one twice. 0: nothing is known that the node does not
     /// know.
     next: u64,
-    /// The last ones that a node took, by their nonces: what a reorganisation drops is sent again.
-    sent: VecDeque<(u64, Vec<u8>)>,
+    /// The last ones that a node took: what a reorganisation drops is sent again.
+    sent: VecDeque<Sent>,
+}
+
+struct Sent {
+    nonce: u64,
+    sending: Sending,
+    at: Instant,
+    /// A block had it, as far as anybody has seen.
+    was_included: bool,
 }
 
 impl Turn {
-    fn took(&mut self, nonce: u64, raw: Vec<u8>) {
+    fn took(&mut self, nonce: u64, sending: Sending) {
         self.next = nonce + 1;
-        self.sent.retain(|(other, _)| *other != nonce);
-        self.sent.push_back((nonce, raw));
+        self.sent.retain(|sent| sent.nonce != nonce);
+        self.sent.push_back(Sent { nonce, sending, at: Instant::now(), was_included: false });
         while self.sent.len() > SENT_MAX {
             self.sent.pop_front();
         }
@@ -133,7 +149,8 @@ impl Operator {
         let signer = PrivateKeySigner::from_bytes(&B256::from(*key)).map_err(|_| BadKey)?;
         let address = Address(signer.address().into_array());
         let (turn, has_permit2, told_dear_s) = (Mutex::default(), AtomicBool::new(false), AtomicU64::new(0));
-        Ok(Self(Arc::new(Inner { chain, signer, address, turn, patience, has_permit2, gas_price_max, told_dear_s })))
+        let fees_lately = StdMutex::default();
+        Ok(Self(Arc::new(Inner { chain, signer, address, turn, patience, has_permit2, gas_price_max, told_dear_s, fees_lately })))
     }
 
     /// Who pays the gas: this account needs coins.
@@ -156,40 +173,70 @@ impl Operator {
     pub(super) async fn refresh(&self) -> Result<(), Unknown> {
         let chain = self.chain();
         let is_there = !chain.code(PERMIT2).await?.is_empty() && !chain.code(EXACT_PROXY).await?.is_empty();
+        if is_there {
+            chain.note_contract(PERMIT2);
+            chain.note_contract(EXACT_PROXY);
+        }
         self.0.has_permit2.store(is_there, Ordering::Relaxed);
         Ok(())
     }
 
     /// What [`diagnose`] finds, then its time, then whether the chain would carry it out for us, and whether we would pay for that.
-    pub(super) async fn verify(&self, authorization: &Authorization) -> Result<(), VerifyError> {
+    pub(super) async fn verify(&self, authorization: &Authorization) -> Result<Purse, VerifyError> {
+        first_look(self.chain(), authorization).await?.refuses(authorization)?;
+        self.verify_rest(authorization).await
+    }
+
+    /// The same without [`first_look`], which found nothing.
+    pub(super) async fn verify_rest(&self, authorization: &Authorization) -> Result<Purse, VerifyError> {
         let used = || VerifyError::from(Refused::new(authorization.method.words().used));
-        match diagnose(self.chain(), authorization).await? {
-            Finding::Used => return Err(used()),
-            Finding::Refused(refused) => return Err(refused.into()),
-            Finding::Nothing => is_in_time(authorization)?,
-        }
+        its_contracts_word(self.chain(), authorization).await?.refuses(authorization)?;
+        is_in_time(authorization)?;
         let (to, data) = authorization.settlement();
         let trial = Trial { from: self.0.address, to, data: &data };
-        match self.chain().simulate(trial, GAS_MAX).await? {
+        let tried = self.chain().try_out(trial, GAS_MAX, authorization.token.address, authorization.from).await?;
+        match tried.returned {
             // Known before the work: what cannot be settled now is not worked for.
-            Some(_) => self.0.fees().await.map(drop).map_err(VerifyError::from),
+            Some(_) => self.0.would_pay(tried.fees).map(|()| tried.purse).map_err(VerifyError::from),
             None if is_used_by_now(self.chain(), authorization).await? => Err(used()),
             None => Err(Refused::new(authorization.method.words().simulation).into()),
         }
     }
 
+    /// Signs, records and sends, and waits for nothing.
+    ///
+    /// # Errors
+    /// As [`super::Facilitator::begin`].
+    pub(super) async fn begin(&self, authorization: &Authorization, record: &Record<'_>) -> Result<TxHash, SettleError> {
+        match self.0.broadcast(authorization, record).await? {
+            Broadcast::Refused(cause) => self.not_sent(authorization, &cause).await,
+            Broadcast::Signed { hash, cause } => Err(Unknown::after(hash, cause).into()),
+            Broadcast::Sent(hash) => Ok(hash),
+        }
+    }
+
+    /// A block has it: if it is not counted later on, it was dropped.
+    pub(super) async fn saw(&self, hash: TxHash) {
+        let mut turn = self.0.turn.lock().await;
+        turn.sent.iter_mut().filter(|sent| sent.sending.hash == hash).for_each(|sent| sent.was_included = true);
+    }
+
+    /// No block has what was sent: the node may have dropped it, and a gap in the nonces would hold up all that come after.
+    pub(super) async fn recount(&self) {
+        self.0.turn.lock().await.next = 0;
+    }
+
     pub(super) async fn settle(&self, authorization: &Authorization, record: &Record<'_>) -> Result<TxHash, SettleError> {
-        let hash = match self.0.broadcast(authorization, record).await? {
-            Broadcast::Refused(cause) => return self.not_sent(authorization, &cause).await,
-            Broadcast::Signed { hash, cause } => return Err(Unknown::after(hash, cause).into()),
-            Broadcast::Sent(hash) => hash,
-        };
-        match timeout(self.0.patience, self.0.included(hash)).await {
+        let hash = self.begin(authorization, record).await?;
+        let included = timeout(self.0.patience, self.0.included(hash)).await;
+        if included.is_ok() {
+            self.saw(hash).await;
+        }
+        match included {
             Ok(true) => confirmed(self.chain(), authorization, hash).await,
             Ok(false) => self.reverted(authorization, hash).await,
             Err(_) => {
-                // The node may have dropped it; a gap in the nonces would hold up all that come after.
-                self.0.turn.lock().await.next = 0;
+                self.recount().await;
                 Err(Unknown::after(hash, format!("no receipt yet for {hash}")).into())
             }
         }
@@ -199,9 +246,11 @@ impl Operator {
     async fn not_sent(&self, authorization: &Authorization, cause: &str) -> Result<TxHash, SettleError> {
         match self.verify(authorization).await {
             // It would go through: what hinders it is on our side, gas for instance.
-            Ok(()) => {
+            Ok(_) => {
                 let (operator, network) = (self.0.address, &self.chain().network().name);
-                warn!(%operator, network, cause, "{operator} cannot settle on {network} (has it coins for gas?): {cause}");
+                if self.chain().is_time_to_say("cannot settle") {
+                    warn!(%operator, network, cause, "{operator} cannot settle on {network} (has it coins for gas?): {cause}");
+                }
                 Err(Unknown::new(cause).into())
             }
             Err(VerifyError::Refused(refused)) if refused.is_used() => Err(Unknown::new("its nonce is used already").into()),
@@ -211,7 +260,7 @@ impl Operator {
     }
 
     /// Ours came too late, or something changed since it was tried out.
-    async fn reverted(&self, authorization: &Authorization, hash: TxHash) -> Result<TxHash, SettleError> {
+    pub(super) async fn reverted(&self, authorization: &Authorization, hash: TxHash) -> Result<TxHash, SettleError> {
         match diagnose(self.chain(), authorization).await {
             Ok(Finding::Used) => Err(Unknown::after(hash, "our settlement reverted, and its nonce is used").into()),
             Ok(Finding::Refused(refused)) => Err(refused.into()),
@@ -252,21 +301,24 @@ impl Inner {
     async fn broadcast(&self, authorization: &Authorization, record: &Record<'_>) -> Result<Broadcast, Unknown> {
         let (to, data) = authorization.settlement();
         // What has no code lets everything through, and moves nothing.
-        if self.chain.code(to).await?.is_empty() {
-            return Ok(Broadcast::Refused("there is no contract".to_owned()));
+        if !self.chain.is_known_contract(to) {
+            if self.chain.code(to).await?.is_empty() {
+                return Ok(Broadcast::Refused("there is no contract".to_owned()));
+            }
+            self.chain.note_contract(to);
         }
-        let fees = self.fees().await?;
+        let fees_lately = *self.fees_lately.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut turn = self.turn.lock().await; // until a node has it: nonces go out in order
+        let trial = Trial { from: self.address, to, data: &data };
+        let Prepared { fees, gas, next_nonce } = self.chain.prepare(trial, fees_lately).await?;
+        self.would_pay(fees)?;
         // What would revert stops here and costs nothing.
-        let Some(gas) = self.chain.estimate_gas(Trial { from: self.address, to, data: &data }, fees).await? else {
-            return Ok(Broadcast::Refused("it would revert".to_owned()));
-        };
+        let Some(gas) = gas else { return Ok(Broadcast::Refused("it would revert".to_owned())) };
         if gas > GAS_MAX {
             return Ok(Broadcast::Refused("it takes more gas than is paid for".to_owned()));
         }
         let gas_limit = (gas + gas * GAS_MARGIN_PERCENT / 100).min(GAS_MAX);
-
-        let mut turn = self.turn.lock().await; // until a node has it: nonces go out in order
-        let nonce = self.next_nonce(&turn).await?;
+        let nonce = self.next_nonce(&turn, next_nonce).await?;
         let Sending { hash, raw } = match self.sign(to, data, nonce, gas_limit, fees) {
             Ok(signed) => signed,
             Err(cause) => return Ok(Broadcast::Refused(cause.to_string())),
@@ -278,18 +330,21 @@ impl Inner {
         if let Err(unavailable) = self.chain.send_raw(&raw).await {
             return Ok(Broadcast::Signed { hash, cause: unavailable.to_string() });
         }
-        turn.took(nonce, raw);
+        turn.took(nonce, Sending { hash, raw });
         Ok(Broadcast::Sent(hash))
     }
 
     /// What the node does not count of what it took, it has not counted yet, as on Monad, or it was dropped with its block: then a higher nonce
     /// would wait behind a gap. The same bytes once more are the same transactions, so they are sent again; where that is in vain, their nonce is
     /// free.
-    async fn next_nonce(&self, turn: &Turn) -> Result<u64, Unavailable> {
-        let mut counted = self.chain.next_nonce(self.address).await?;
+    async fn next_nonce(&self, turn: &Turn, mut counted: u64) -> Result<u64, Unavailable> {
         while counted < turn.next {
-            let Some((_, raw)) = turn.sent.iter().find(|(nonce, _)| *nonce == counted) else { return Ok(counted) };
-            if let Err(cause) = self.chain.send_raw(raw).await {
+            let Some(sent) = turn.sent.iter().find(|sent| sent.nonce == counted) else { return Ok(counted) };
+            if !sent.was_included && sent.at.elapsed() < ON_ITS_WAY {
+                counted += 1;
+                continue;
+            }
+            if let Err(cause) = self.chain.send_raw(&sent.sending.raw).await {
                 let now = self.chain.next_nonce(self.address).await?;
                 if now <= counted {
                     info!(network = self.chain.network().name, nonce = counted, %cause, "transaction {counted} of the operator was dropped, and its number is used again");
@@ -302,11 +357,11 @@ impl Inner {
     }
 
     /// # Errors
-    /// No node answers; or the network asks for more than the operator pays, which is told in the log as well.
-    async fn fees(&self) -> Result<Fees, Unknown> {
-        let fees = self.chain.fees().await?;
+    /// The network asks for more than the operator pays, which is told in the log as well.
+    fn would_pay(&self, fees: Fees) -> Result<(), Unknown> {
+        *self.fees_lately.lock().unwrap_or_else(PoisonError::into_inner) = Some(fees);
         if fees.max_fee_per_gas <= self.gas_price_max {
-            return Ok(fees);
+            return Ok(());
         }
         let (asked, most) = (fees.max_fee_per_gas / GWEI, self.gas_price_max / GWEI);
         let now = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_secs());

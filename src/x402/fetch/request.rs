@@ -91,7 +91,7 @@ impl Answer {
         wire::decode(header).map_err(|cause| said().with_details(cause))
     }
 
-    /// The run that the server named, in `Content-Location` or `Location`: `/api/runs/<id>?key=…`.
+    /// The run that the server named, in `Content-Location` or `Location`: `/api/runs/<id>#key=…`.
     pub fn run(&self) -> Option<String> {
         let place = self.header("content-location").or_else(|| self.header("location"))?;
         let (_, id) = place.split_once("/api/runs/")?;
@@ -145,7 +145,8 @@ mod tests {
     #[test]
     fn the_run_is_read_from_either_location() {
         let at = |name: &str, place: &str| Answer { headers: vec![(name.into(), place.into())], ..Answer::default() }.run();
-        assert_eq!(at("location", "/api/runs/0199-ab?key=00ff").as_deref(), Some("0199-ab"));
+        assert_eq!(at("location", "/api/runs/0199-ab#key=00ff").as_deref(), Some("0199-ab"));
+        assert_eq!(at("location", "/api/runs/0199-ab?key=00ff").as_deref(), Some("0199-ab"), "an older shop's");
         assert_eq!(at("Content-Location", "https://shop.example/api/runs/0199-ab").as_deref(), Some("0199-ab"));
         for bad in ["/api/runs/", "/runs/1", "/api/runs/<script>"] {
             assert_eq!(at("location", bad), None, "{bad}");

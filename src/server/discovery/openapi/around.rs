@@ -46,7 +46,8 @@ fn runs() -> Map<String, Value> {
         {
             "name": "key",
             "in": "query",
-            "description": "As `Location` or `Content-Location` gave it.",
+            "description": "Of older links. Now the key stands behind the `#` of `Location` or `Content-Location`, and comes as `Authorization: Bearer`, which no log has.",
+            "deprecated": true,
             "schema": { "type": "string" },
         },
     ]);
@@ -65,7 +66,7 @@ fn runs() -> Map<String, Value> {
         "A run: one's own, or one whose key is given",
         json_of("Run", "The run."),
         &[Code::NoSuchRun, Code::Internal],
-        json!({ "parameters": parameters, "security": [{ "session": [] }, {}] }),
+        json!({ "parameters": parameters, "security": [{ "session": [] }, { "run-key": [] }, {}] }),
     );
     let events = operation(
         "run-events",
@@ -78,7 +79,7 @@ fn runs() -> Map<String, Value> {
             json!({ "type": "string" }),
         ),
         &[Code::NoSuchRun, Code::Internal],
-        json!({ "parameters": listener, "security": [{ "session": [] }, {}] }),
+        json!({ "parameters": listener, "security": [{ "session": [] }, { "run-key": [] }, {}] }),
     );
     object(json!({ "/api/runs/{id}": { "get": run }, "/api/runs/{id}/events": { "get": events } }))
 }

@@ -76,6 +76,7 @@ pub fn schemas() -> Map<String, Value> {
                     "x402Version": { "const": 1 },
                     "accepts": { "type": "array", "items": { "type": "object" }, "description": "For version 1: tokens only." },
                     "message": text,
+                    "hint": { "type": "string", "description": "Where `accepts` is empty: where the offers are." },
                     "paymentRequirements": { "type": "object", "description": "The native offer, as the workflow's clients read it." },
                 },
                 "required": ["x402Version", "accepts"],
@@ -287,7 +288,6 @@ pub fn responses() -> Map<String, Value> {
                         json!({ "schema": { "type": "string", "description": "For a browser that navigates here." } });
                     response["headers"] = json!({
                         "PAYMENT-REQUIRED": { "$ref": "#/components/headers/PAYMENT-REQUIRED" },
-                        "PAYMENT-RESPONSE": { "$ref": "#/components/headers/PAYMENT-RESPONSE" },
                         "x-payment-address": { "description": "Whom to pay.", "schema": { "$ref": at("Address") } },
                         "x-price-amount": { "description": "In whole units, such as `0.0001`.", "schema": { "type": "string" } },
                         "x-price-currency": { "schema": { "type": "string" } },
@@ -296,6 +296,9 @@ pub fn responses() -> Map<String, Value> {
                 }
                 429 | 503 => response["headers"] = json!({ "Retry-After": { "$ref": "#/components/headers/Retry-After" } }),
                 _ => {}
+            }
+            if status >= 400 {
+                response["headers"]["PAYMENT-RESPONSE"] = json!({ "$ref": "#/components/headers/PAYMENT-RESPONSE" });
             }
             response
         });
@@ -322,9 +325,12 @@ fn encoded(description: &str, schema: &str) -> Value {
 pub fn headers() -> Value {
     json!({
         "PAYMENT-REQUIRED": encoded("The offers (x402 version 2).", "PaymentRequired"),
-        "PAYMENT-RESPONSE": encoded("The receipt. On a 402 only where a settlement was tried.", "Settlement"),
+        "PAYMENT-RESPONSE": encoded(
+            "The receipt; where a payment was shown and refused, whatever the status, `success` is false and `errorReason` says why.",
+            "Settlement"
+        ),
         "Run-Location": {
-            "description": "Where the run can be read with its key and no session.",
+            "description": "Where the run can be read without a session: the key behind `#key=` goes in `Authorization: Bearer`.",
             "schema": { "type": "string", "format": "uri-reference" },
         },
         "Retry-After": { "description": "Seconds.", "schema": { "type": "integer" } },
@@ -353,6 +359,10 @@ pub fn security(desk: &Desk) -> Value {
         "session": {
             "type": "apiKey", "in": "cookie", "name": cookie_name(desk),
             "description": "The session of a signed-in wallet (`POST /api/session`).",
+        },
+        "run-key": {
+            "type": "http", "scheme": "bearer",
+            "description": "The key of a run, from behind the `#` of its address, or the token of a session, from its cookie.",
         },
     })
 }
