@@ -52,7 +52,7 @@ describe('@agentcash/discovery', () => {
   });
 
   it('f1 asks the address itself: paid, on these networks, with this input', async () => {
-    const offers = (await stage.offers()).map(({ network, asset, amount }) => ({ network, asset, amount }));
+    const offers = (await stage.offers()).map(({ network, asset, amount }) => ({ network, asset: /** @type {string} */ (asset), amount }));
     assert.ok(offers.some(({ asset }) => asset === 'native') && offers.some(({ asset }) => asset !== 'native'));
     for (const agent of agents) {
       const checked = /** @type {any} */ (await checkEndpointSchema({ url: agent.url, probe: true }));
